@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The interface between a symbiotic guest and its VMM, in one place.
+ *
+ * Guest kernels, KVM, QEMU, the host tools and the tests all include this
+ * file; docs/abi.md explains it bit by bit. What the originators of symbiotic
+ * virtualization published keeps its place and meaning. What this project
+ * adds is announced by feature bits (CPUID) and by a version and size (pages).
+ *
+ * All values are little endian; all addresses and sizes are in bytes unless a
+ * name says pages. Reserved fields and bits are zero.
+ */
+#ifndef SYMBIOTIC_ABI_H
+#define SYMBIOTIC_ABI_H
+
+#include <linux/types.h>
+
+#define SYMB_ABI_MAJOR			1
+#define SYMB_ABI_MINOR			0
+
+#define SYMB_PAGE_SIZE			4096
+
+/* ---- Discovery ------------------------------------------------------- */
+
+/*
+ * Published leaf: EAX "V3V\0", EBX "SVM\0" or "VMX\0". The leaf is out of
+ * range on hardware, where Intel CPUs return the data of the highest basic
+ * leaf, so a guest must compare both registers.
+ */
+#define SYMB_CPUID_V3V			0x90000000
+#define SYMB_CPUID_V3V_EAX		0x00563356	/* "V3V\0" */
+#define SYMB_CPUID_V3V_EBX_SVM		0x004d5653	/* "SVM\0" */
+#define SYMB_CPUID_V3V_EBX_VMX		0x00584d56	/* "VMX\0" */
+
+/*
+ * Second path, in the hypervisor range: the first base 0x40000000 + n * 0x100
+ * whose EBX, ECX, EDX spell the signature. EAX = highest leaf (base + 1).
+ * base + 1: EAX = SYMB_FEAT_* offered, EBX = major << 16 | minor, ECX = EDX = 0.
+ */
+#define SYMB_CPUID_HV_FIRST		0x40000000
+#define SYMB_CPUID_HV_LAST		0x4000ff00
+#define SYMB_CPUID_HV_STEP		0x100
+#define SYMB_CPUID_HV_SIGNATURE		"SymbioticVMM"	/* 12 bytes, no NUL */
+#define SYMB_CPUID_HV_FEATURES		1		/* offset to the base */
+
+#define SYMB_FEAT_SYMSPY		(1U << 0)
+#define SYMB_FEAT_SYMCALL		(1U << 1)
+#define SYMB_FEAT_SWAPBYPASS		(1U << 2)
+#define SYMB_FEAT_ALL			(SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL | \
+					 SYMB_FEAT_SWAPBYPASS)
+
+/* ---- MSRs ------------------------------------------------------------ */
+
+/*
+ * Published numbers. GLOBAL and LOCAL take the guest-physical address of a
+ * free page (RAM or not; aligned; 0 unmaps). The SymCall MSRs are per vCPU;
+ * writing RIP = 0 disables calls on that vCPU. CS is the selector of a 64-bit
+ * ring-0 code segment and SS = CS + 8.
+ */
+#define SYMB_MSR_GLOBAL_PAGE		0x534
+#define SYMB_MSR_LOCAL_PAGE		0x535
+#define SYMB_MSR_SYMCALL_RIP		0x536
+#define SYMB_MSR_SYMCALL_RSP		0x537
+#define SYMB_MSR_SYMCALL_CS		0x538
+#define SYMB_MSR_SYMCALL_GS		0x539
+#define SYMB_MSR_SYMCALL_FS		0x540
+
+/*
+ * Ours, in the range that CPU vendors leave to software (Intel SDM vol. 4,
+ * 2.1: 40000000H-400000FFH) and that Hyper-V does not use. FEATURES holds the
+ * features that the guest has accepted, per VM: a subset of those offered,
+ * else #GP; clearing a bit makes the VMM stop using that feature. The others
+ * are second names of the published MSRs.
+ */
+#define SYMB_MSR_FEATURES		0x400000d0
+#define SYMB_MSR_ALIAS_GLOBAL_PAGE	0x400000d1
+#define SYMB_MSR_ALIAS_LOCAL_PAGE	0x400000d2
+#define SYMB_MSR_ALIAS_SYMCALL_RIP	0x400000d3
+#define SYMB_MSR_ALIAS_SYMCALL_RSP	0x400000d4
+#define SYMB_MSR_ALIAS_SYMCALL_CS	0x400000d5
+#define SYMB_MSR_ALIAS_SYMCALL_GS	0x400000d6
+#define SYMB_MSR_ALIAS_SYMCALL_FS	0x400000d7
+
+/* ---- SymSpy pages ---------------------------------------------------- */
+
+#define SYMSPY_GLOBAL_MAGIC		0x0000000000563356ULL	/* "V3V" */
+#define SYMSPY_LOCAL_MAGIC_PREFIX	0x2e563356U		/* "V3V." */
+
+#define SYMSPY_GLOBAL_PCI_MAP_VALID	(1U << 0)
+#define SYMSPY_GLOBAL_MODULES		(1U << 1)
+
+#define SYMSPY_LOCAL_SYMCALL_ACTIVE	(1U << 0)
+#define SYMSPY_LOCAL_SYMCALL_ENABLED	(1U << 1)
+
+#define SYMSPY_PCI_BUSES		4
+#define SYMSPY_EXT_MAGIC		0x424d5953U		/* "SYMB" */
+#define SYMSPY_EXT_OFFSET		256
+
+/**
+ * struct symspy_ext_header - starts our part of both pages
+ * @magic: SYMSPY_EXT_MAGIC
+ * @size: bytes of the extension from its own start, header included
+ * @major: an unknown major version means: do not use the extension
+ * @minor: fields are only ever appended
+ */
+struct symspy_ext_header {
+	__u32 magic;
+	__u32 size;
+	__u16 major;
+	__u16 minor;
+	__u32 reserved;
+};
+
+/* Swap modes of the VMM, as shown in symspy_global.swap_mode. */
+#define SYMB_SWAP_MODE_OFF		0
+#define SYMB_SWAP_MODE_ALWAYS		1
+#define SYMB_SWAP_MODE_ADAPTIVE		2
+
+/**
+ * struct symspy_global - one page per VM
+ * @magic: SYMSPY_GLOBAL_MAGIC
+ * @flags: SYMSPY_GLOBAL_*
+ * @pci_map: passthrough devices, bit index (bus << 8) + (dev << 3) + fn
+ * @ext: extension header
+ * @features: SYMB_FEAT_* offered, written by the VMM
+ * @guest_word: written by the guest, read by the VMM; no meaning (tests)
+ * @host_word: written by the VMM, read by the guest; no meaning (tests)
+ */
+struct symspy_global {
+	__u64 magic;
+	__u32 flags;
+	__u8 pci_map[SYMSPY_PCI_BUSES * 256 / 8];
+	__u8 pad0[SYMSPY_EXT_OFFSET - 140];
+	struct symspy_ext_header ext;
+	__u32 features;
+	__u32 reserved0;
+	__u64 guest_word;
+	__u64 host_word;
+	__u8 pad1[SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET - 40];
+} __attribute__((packed, aligned(8)));
+
+/* Pages that one query_vaddr() call can answer for. */
+#define SYMB_LOOKUP_MAX			64
+
+#define SYMB_LOOKUP_WRITABLE		(1U << 0)
+
+/**
+ * struct symb_lookup_entry - the guest's answer for one page
+ * @pte: raw guest PTE that the answer is based on; 0 = no answer for this page
+ * @slot: page number in the swap window that holds the data
+ * @flags: SYMB_LOOKUP_*
+ */
+struct symb_lookup_entry {
+	__u64 pte;
+	__u32 slot;
+	__u32 flags;
+};
+
+/**
+ * struct symspy_local - one page per vCPU
+ * @magic: "V3V.<vcpu>" in ASCII, NUL padded
+ * @flags: SYMSPY_LOCAL_*
+ * @ext: extension header
+ * @lookup_base: address of the page that lookup[0] answers for
+ * @lookup_nr: entries answered
+ * @lookup: result of SYMCALL_QUERY_BATCH, consecutive pages from @lookup_base
+ */
+struct symspy_local {
+	__u64 magic;
+	__u32 flags;
+	__u8 pad0[SYMSPY_EXT_OFFSET - 12];
+	struct symspy_ext_header ext;
+	__u64 lookup_base;
+	__u32 lookup_nr;
+	__u32 reserved0;
+	struct symb_lookup_entry lookup[SYMB_LOOKUP_MAX];
+	__u8 pad1[SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET - 32 - 16 * SYMB_LOOKUP_MAX];
+} __attribute__((packed, aligned(8)));
+
+/* ---- SymCall --------------------------------------------------------- */
+
+/* Call number in RAX; arguments and results in RBX, RCX, RDX, RSI, RDI. */
+#define SYMCALL_NR_ARGS			5
+
+/* Published. */
+#define SYMCALL_TEST			1	/* -> the arguments, RBX + 1 */
+#define SYMCALL_MEM_LOOKUP		10	/* vaddr, raw PTE -> SYMB_PERM_* in RBX */
+
+/* Ours. */
+#define SYMCALL_NULL			0x100	/* nothing, for benchmarks */
+#define SYMCALL_WHO			0x101	/* -> pid, comm (RCX, RDX), SYMCALL_WHO_* */
+#define SYMCALL_QUERY_BATCH		0x110	/* vaddr, raw PTE, SYMB_ACCESS_*, max ->
+						 * entries, SYMB_DECLINE_* (if none);
+						 * see struct symspy_local
+						 */
+/* Only in guests built for tests. */
+#define SYMCALL_SELFTEST		0x180	/* SYMCALL_SELFTEST_*, argument */
+
+#define SYMCALL_SELFTEST_SPIN		0	/* never returns */
+#define SYMCALL_SELFTEST_EXITS		1	/* CPUID, RDMSR, port I/O, then returns */
+#define SYMCALL_SELFTEST_FAULT		2	/* touches an unmapped address */
+#define SYMCALL_SELFTEST_HLT		3	/* executes HLT */
+#define SYMCALL_SELFTEST_STI		4	/* enables interrupts and spins argument loops */
+#define SYMCALL_SELFTEST_NESTED		5	/* asks for a symcall inside this one */
+#define SYMCALL_SELFTEST_DELAY		6	/* spins argument loops, then returns */
+
+#define SYMCALL_WHO_USER		(1U << 0)	/* interrupted in user mode */
+#define SYMCALL_WHO_IDLE		(1U << 1)	/* the idle task */
+#define SYMCALL_WHO_IRQS_OFF		(1U << 2)	/* interrupted with IF = 0 */
+
+#define SYMB_PERM_READ			(1U << 0)
+#define SYMB_PERM_WRITE			(1U << 1)
+
+#define SYMB_ACCESS_WRITE		(1U << 0)
+#define SYMB_ACCESS_USER		(1U << 1)
+
+/* Codes of the error hypercall, in RBX. */
+#define SYMCALL_ERR_NOSYS		1	/* unknown call number */
+#define SYMCALL_ERR_INVAL		2	/* bad argument */
+#define SYMCALL_ERR_BUSY		3	/* cannot answer now */
+
+/* Why query_vaddr() said no (RCX of SYMCALL_QUERY_BATCH). */
+enum symb_decline {
+	SYMB_DECLINE_NONE		= 0,
+	SYMB_DECLINE_NO_MM		= 1,	/* no user address space, or CR3 differs */
+	SYMB_DECLINE_NOT_SWAP		= 2,	/* PTE is no swap entry of our device */
+	SYMB_DECLINE_PTE_CHANGED	= 3,	/* PTE is not the one that was asked for */
+	SYMB_DECLINE_VMA		= 4,	/* no VMA, or not private anonymous */
+	SYMB_DECLINE_VMA_LOCKED		= 5,	/* VMA is being changed */
+	SYMB_DECLINE_ACCESS		= 6,	/* VMA forbids the access */
+	SYMB_DECLINE_SWAPCACHE		= 7,	/* slot is in the swap cache */
+	SYMB_DECLINE_ZEROMAP		= 8,	/* content is not in the slot */
+	SYMB_DECLINE_SHARED		= 9,	/* write to a slot that is not exclusive */
+	SYMB_DECLINE_OFF		= 10,	/* swapoff under way, or feature off */
+	SYMB_DECLINE_NR
+};
+
+/* ---- Hypercalls ------------------------------------------------------ */
+
+/*
+ * VMCALL/VMMCALL from ring 0, number in RAX, arguments in RBX, RCX, RDX, RSI
+ * (KVM's convention, Documentation/virt/kvm/x86/hypercalls.rst). Ours return
+ * 0 or -SYMB_HC_E* in RAX.
+ */
+#define SYMB_HC_SYMCALL_RET		0x535	/* published: results as above */
+#define SYMB_HC_SYMCALL_ERR		0x536	/* published: code in RBX */
+#define SYMB_HC_NULL			0x540	/* nothing, for benchmarks */
+#define SYMB_HC_SYMCALL_LOOP		0x541	/* n, call, arg0, arg1: makes n symcalls,
+						 * then returns; RAX = the last status
+						 */
+#define SYMB_HC_SWAP_ATTACH		0x542	/* gpa of struct symb_swap_desc */
+#define SYMB_HC_SWAP_DETACH		0x543
+#define SYMB_HC_DROP_SLOTS		0x544	/* first slot, number of slots */
+#define SYMB_HC_DROP_RANGE		0x545	/* page-table root gpa, start, end */
+
+#define SYMB_HC_ENOSYS			1000	/* KVM_ENOSYS */
+#define SYMB_HC_EPERM			1	/* KVM_EPERM */
+#define SYMB_HC_EINVAL			22
+#define SYMB_HC_EBUSY			16
+#define SYMB_HC_EIO			5	/* the symcall failed or was aborted */
+
+/**
+ * struct symb_swap_desc - what the guest tells the VMM about its swap device
+ * @window_gpa: start of the swap window, page aligned, inside guest memory
+ * @nr_pages: size of the window in pages
+ * @pte_mask: bits of a non-present PTE that tell whether it is a swap entry of
+ *	this device
+ * @pte_match: their value in such an entry
+ * @pte_exclusive: bit that must be set for a writable answer
+ */
+struct symb_swap_desc {
+	__u64 window_gpa;
+	__u64 nr_pages;
+	__u64 pte_mask;
+	__u64 pte_match;
+	__u64 pte_exclusive;
+};
+
+_Static_assert(sizeof(struct symspy_global) == SYMB_PAGE_SIZE, "global page");
+_Static_assert(sizeof(struct symspy_local) == SYMB_PAGE_SIZE, "local page");
+_Static_assert(sizeof(struct symb_lookup_entry) == 16, "lookup entry");
+_Static_assert(sizeof(struct symspy_ext_header) == 16, "extension header");
+_Static_assert(sizeof(struct symb_swap_desc) == 40, "swap descriptor");
+_Static_assert(__builtin_offsetof(struct symspy_global, pci_map) == 12, "published");
+_Static_assert(__builtin_offsetof(struct symspy_global, ext) == SYMSPY_EXT_OFFSET, "ext");
+_Static_assert(__builtin_offsetof(struct symspy_local, ext) == SYMSPY_EXT_OFFSET, "ext");
+_Static_assert(__builtin_offsetof(struct symspy_local, lookup) == 288, "lookup");
+
+#endif /* SYMBIOTIC_ABI_H */
