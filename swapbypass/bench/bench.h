@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the benchmark programs of the swap-pressure experiment share: clocks,
+ * time limits, swap counters, and the timing of a process's exit.
+ *
+ * All results go to stdout, one line each: a word that names the kind of line,
+ * then key=value pairs. Swapping makes a program slow, so nothing here touches
+ * memory in proportion to the working set.
+ */
+#ifndef SWAPBYPASS_BENCH_H
+#define SWAPBYPASS_BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* Statuses of the programs; 0 is success. */
+#define BENCH_WRONG_DATA	1
+#define BENCH_USAGE		2
+#define BENCH_SYSTEM		3
+
+#define BENCH_MAX_FILES		8
+
+/**
+ * struct bench_counters - the event counts of one moment
+ * @pswpin: pages read from swap
+ * @pswpout: pages written to swap
+ * @pgmajfault: faults that needed a read
+ * @file: values of the files that bench_add_counter() named
+ */
+struct bench_counters {
+	uint64_t pswpin;
+	uint64_t pswpout;
+	uint64_t pgmajfault;
+	uint64_t file[BENCH_MAX_FILES];
+};
+
+/* Seconds on a clock that never goes back. */
+double bench_now(void);
+
+/* Prints a message with the reason from errno and ends the program. */
+void bench_die(const char *what) __attribute__((noreturn));
+
+/*
+ * Parses a whole positive number or ends the program. The limit keeps later
+ * products inside 64 bits.
+ */
+uint64_t bench_number(const char *text, uint64_t limit);
+double bench_seconds(const char *text);
+
+/* Anonymous memory without huge pages, not touched yet. */
+void *bench_alloc(size_t bytes);
+
+/* Asks the kernel to swap the range out; returns the pages still resident. */
+size_t bench_page_out(void *start, size_t bytes);
+
+/* Names a file with one number whose change is printed with every pass. */
+void bench_add_counter(const char *path);
+
+void bench_read_counters(struct bench_counters *now);
+void bench_print_counters(const struct bench_counters *before,
+			  const struct bench_counters *after);
+
+/* One step of splitmix64, to make contents from a position. */
+static inline uint64_t bench_mix(uint64_t x)
+{
+	x += 0x9e3779b97f4a7c15ULL;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+/*
+ * Runs @body in a child, and prints how long the kernel needed from the
+ * child's exit call until the parent got its status: with the working set
+ * still mapped, that is the cost of tearing it down. Returns the status.
+ */
+int bench_run_and_time_exit(int (*body)(void));
+
+#endif /* SWAPBYPASS_BENCH_H */

@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs the benchmark programs on small arrays and checks that they accept right
+# data, and that they notice one damaged word. Ends with a line of counts.
+#
+#   check.sh DIR	the directory with the programs
+
+set -u
+dir=$1
+passed=0
+failed=0
+
+# expect NAME STATUS PATTERN COMMAND...
+expect()
+{
+	name=$1 status=$2 pattern=$3
+	shift 3
+	out=$("$@" 2>&1)
+	got=$?
+	if [ "$got" -eq "$status" ] && printf '%s\n' "$out" | grep -Eq "$pattern"; then
+		passed=$((passed + 1))
+		echo "ok   $name"
+	else
+		failed=$((failed + 1))
+		echo "FAIL $name: status $got, wanted $status and /$pattern/"
+		printf '%s\n' "$out" | sed 's/^/     | /'
+	fi
+}
+
+all='checked=([0-9]+) of=\1 wrong=0'
+
+expect stream-constant 0 "verify result=ok $all" "$dir/stream" -m 6 -n 3
+expect stream-random 0 "verify result=ok $all" "$dir/stream" -m 7 -n 3 -c random
+expect stream-triad 0 "verify result=ok $all" "$dir/stream" -m 6 -n 2 -k triad -c random
+expect stream-cut-short 0 "verify result=ok $all" "$dir/stream" -m 48 -n 2 -c random -t 0.000001
+expect stream-cut-short-says-so 0 'bytes=65536 .*complete=0' "$dir/stream" -m 48 -n 2 -t 0.000001
+expect stream-most-passes 0 "verify result=ok $all" "$dir/stream" -m 1 -n 250 -c random
+expect stream-damage 1 'verify result=WRONG.* wrong=1 ' "$dir/stream" -m 6 -n 3 -X
+expect stream-damage-random 1 'verify result=WRONG.* wrong=1 ' "$dir/stream" -m 6 -n 3 -c random -X
+expect stream-exit 0 '^exit seconds=0\.' "$dir/stream" -m 6 -n 1 -x
+expect stream-exit-damage 1 'result=WRONG' "$dir/stream" -m 6 -n 1 -x -X
+expect stream-usage 2 usage "$dir/stream" -c zeroes
+
+expect gups 0 "verify result=ok $all" "$dir/gups" -m 2 -n 2
+expect gups-four-updates 0 'pass=1 .*updates=524288 .*complete=1' "$dir/gups" -m 1
+expect gups-cut-short 0 "verify result=ok $all" "$dir/gups" -m 2 -n 2 -t 0.000001
+expect gups-cut-short-says-so 0 'updates=[0-9]+ .*complete=0' "$dir/gups" -m 2 -n 2 -t 0.000001
+expect gups-damage 1 'verify result=WRONG.* wrong=1 ' "$dir/gups" -m 2 -X
+expect gups-odd-size 2 usage "$dir/gups" -m 3
+expect gups-exit 0 '^exit seconds=0\.' "$dir/gups" -m 2 -u 1000 -x
+
+expect procloop 0 '^loop rounds=3 tsc=[0-9]+$' "$dir/procloop" 3
+
+echo "$passed passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]

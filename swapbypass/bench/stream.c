@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * STREAM memory bandwidth, written from its published rules: copy, scale, add
+ * and triad over three arrays of doubles, each pass timed on its own, and the
+ * result checked against the same arithmetic on one element.
+ *
+ * Beyond the rules, for the swap-pressure experiment:
+ * - contents that do not compress (zram stores a constant page for free);
+ * - arrays swapped out before the first timed pass;
+ * - a limit on the time, because a pass over a slow swap disk takes minutes.
+ *   A pass that was cut short says so and counts the bytes that it did move.
+ * - every single element is checked, which is stricter than the average that
+ *   the rules ask for.
+ */
+#include "bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SCALAR		3.0
+#define EPSILON		1e-13
+
+/* Elements between two looks at the clock: 32 KiB of each array. */
+#define CHUNK		4096
+
+/* 15^n must stay inside a double. */
+#define MAX_PASSES	250
+
+enum kernel { COPY, SCALE, ADD, TRIAD, NR_KERNELS };
+
+static const char * const kernel_name[NR_KERNELS] = {
+	"copy", "scale", "add", "triad",
+};
+
+/* Arrays that one element of the kernel reads and writes. */
+static const unsigned int kernel_words[NR_KERNELS] = { 2, 2, 3, 3 };
+
+struct element {
+	double a, b, c;
+};
+
+static struct {
+	size_t elements;
+	unsigned int passes;
+	unsigned int kernels;		/* bit per enum kernel */
+	int random;
+	int page_out;
+	int corrupt;
+	double pass_limit;		/* seconds; 0 = none */
+	double check_limit;
+	uint64_t seed;
+} opt = {
+	.elements = (64UL << 20) / sizeof(struct element),
+	.passes = 10,
+	.kernels = (1U << NR_KERNELS) - 1,
+	.seed = 1,
+};
+
+static double *a, *b, *c;
+
+/*
+ * How far the work got: all kernels before (pass, kernel) are complete, and
+ * that one has done the first "part" elements (0 unless the time ran out).
+ */
+static struct {
+	unsigned int pass;
+	unsigned int kernel;
+	size_t part;
+} done;
+
+static struct element start_value(size_t i)
+{
+	struct element e = { .a = 1.0, .b = 2.0, .c = 0.0 };
+
+	if (opt.random) {
+		/*
+		 * 1 <= value < 2 with 52 random bits: sums and products keep
+		 * the random mantissas and no pass overflows earlier than
+		 * with the constant arrays.
+		 */
+		uint64_t r = bench_mix(opt.seed ^ (i * 3));
+
+		e.a = 1.0 + (double)(r >> 12) * 0x1p-52;
+		r = bench_mix(r);
+		e.b = 1.0 + (double)(r >> 12) * 0x1p-52;
+		r = bench_mix(r);
+		e.c = 1.0 + (double)(r >> 12) * 0x1p-52;
+	}
+	/* The published benchmark also doubles a, while it times its clock. */
+	e.a = 2.0 * e.a;
+	return e;
+}
+
+static void step(struct element *e, enum kernel kernel)
+{
+	switch (kernel) {
+	case COPY:
+		e->c = e->a;
+		break;
+	case SCALE:
+		e->b = SCALAR * e->c;
+		break;
+	case ADD:
+		e->c = e->a + e->b;
+		break;
+	case TRIAD:
+		e->a = e->b + SCALAR * e->c;
+		break;
+	default:
+		break;
+	}
+}
+
+static void run_chunk(enum kernel kernel, size_t from, size_t to)
+{
+	size_t i;
+
+	switch (kernel) {
+	case COPY:
+		for (i = from; i < to; i++)
+			c[i] = a[i];
+		break;
+	case SCALE:
+		for (i = from; i < to; i++)
+			b[i] = SCALAR * c[i];
+		break;
+	case ADD:
+		for (i = from; i < to; i++)
+			c[i] = a[i] + b[i];
+		break;
+	case TRIAD:
+		for (i = from; i < to; i++)
+			a[i] = b[i] + SCALAR * c[i];
+		break;
+	default:
+		break;
+	}
+}
+
+/* Returns 0 if the time ran out before the end. */
+static int run_kernel(enum kernel kernel, unsigned int pass)
+{
+	struct bench_counters before, after;
+	double start, seconds, bytes;
+	size_t at, to;
+
+	bench_read_counters(&before);
+	start = bench_now();
+	for (at = 0; at < opt.elements; at = to) {
+		to = opt.elements - at < CHUNK ? opt.elements : at + CHUNK;
+		run_chunk(kernel, at, to);
+		if (opt.pass_limit > 0 &&
+		    bench_now() - start > opt.pass_limit) {
+			at = to;
+			break;
+		}
+	}
+	seconds = bench_now() - start;
+	bench_read_counters(&after);
+
+	bytes = (double)at * kernel_words[kernel] * sizeof(double);
+	printf("pass kernel=%s pass=%u seconds=%.6f bytes=%.0f rate_mbs=%.3f complete=%d",
+	       kernel_name[kernel], pass + 1, seconds, bytes,
+	       bytes / seconds / 1e6, at == opt.elements);
+	bench_print_counters(&before, &after);
+	printf("\n");
+	fflush(stdout);
+
+	if (at < opt.elements) {
+		done.pass = pass;
+		done.kernel = kernel;
+		done.part = at;
+		return 0;
+	}
+	return 1;
+}
+
+static void run_passes(void)
+{
+	unsigned int pass, kernel;
+
+	done.pass = opt.passes;
+	for (pass = 0; pass < opt.passes; pass++) {
+		for (kernel = 0; kernel < NR_KERNELS; kernel++) {
+			if ((opt.kernels & (1U << kernel)) &&
+			    !run_kernel(kernel, pass))
+				return;
+		}
+	}
+}
+
+/* The arithmetic of all passes on one element, as far as the work got. */
+static struct element expected(size_t i)
+{
+	struct element e = start_value(i);
+	unsigned int pass, kernel;
+
+	for (pass = 0; pass < opt.passes; pass++) {
+		for (kernel = 0; kernel < NR_KERNELS; kernel++) {
+			if (!(opt.kernels & (1U << kernel)))
+				continue;
+			if (pass == done.pass && kernel == done.kernel) {
+				if (i < done.part)
+					step(&e, kernel);
+				return e;
+			}
+			step(&e, kernel);
+		}
+	}
+	return e;
+}
+
+static int check(void)
+{
+	double start = bench_now();
+	struct element sum_error = { 0 }, sum = { 0 }, e = { 0 };
+	size_t i, wrong = 0, first_wrong = 0;
+	int average_ok;
+
+	for (i = 0; i < opt.elements; i++) {
+		double da, db, dc;
+
+		/* Constant arrays have at most two different histories. */
+		if (opt.random || i == 0 || i == done.part)
+			e = expected(i);
+		da = fabs(a[i] - e.a);
+		db = fabs(b[i] - e.b);
+		dc = fabs(c[i] - e.c);
+		/* Written so that a NaN counts as wrong. */
+		if (!(da <= EPSILON * fabs(e.a) && db <= EPSILON * fabs(e.b) &&
+		      dc <= EPSILON * fabs(e.c))) {
+			if (!wrong++)
+				first_wrong = i;
+		}
+		sum_error.a += da;
+		sum_error.b += db;
+		sum_error.c += dc;
+		sum.a += fabs(e.a);
+		sum.b += fabs(e.b);
+		sum.c += fabs(e.c);
+
+		if (i % CHUNK == CHUNK - 1 && opt.check_limit > 0 &&
+		    bench_now() - start > opt.check_limit) {
+			i++;
+			break;
+		}
+	}
+
+	average_ok = sum_error.a <= EPSILON * sum.a &&
+		     sum_error.b <= EPSILON * sum.b &&
+		     sum_error.c <= EPSILON * sum.c;
+	if (wrong)
+		fprintf(stderr, "element %zu: a=%.17g b=%.17g c=%.17g\n",
+			first_wrong, a[first_wrong], b[first_wrong],
+			c[first_wrong]);
+	printf("verify result=%s checked=%zu of=%zu wrong=%zu seconds=%.6f\n",
+	       !wrong && average_ok ? "ok" : "WRONG", i, opt.elements, wrong,
+	       bench_now() - start);
+	return wrong || !average_ok ? BENCH_WRONG_DATA : 0;
+}
+
+static int body(void)
+{
+	size_t bytes = opt.elements * sizeof(double), i;
+	double start = bench_now();
+
+	/* One mapping each, rounded up so that the advice covers whole pages */
+	bytes = (bytes + 4095) & ~(size_t)4095;
+	a = bench_alloc(bytes);
+	b = bench_alloc(bytes);
+	c = bench_alloc(bytes);
+
+	for (i = 0; i < opt.elements; i++) {
+		struct element e = start_value(i);
+
+		a[i] = e.a;
+		b[i] = e.b;
+		c[i] = e.c;
+	}
+	printf("init seconds=%.6f\n", bench_now() - start);
+
+	if (opt.page_out) {
+		size_t left;
+
+		start = bench_now();
+		left = bench_page_out(a, bytes) + bench_page_out(b, bytes) +
+		       bench_page_out(c, bytes);
+		printf("pageout seconds=%.6f resident_pages=%zu of=%zu\n",
+		       bench_now() - start, left, bytes / 4096 * 3);
+	}
+	fflush(stdout);
+
+	run_passes();
+
+	if (opt.corrupt)
+		((unsigned char *)b)[opt.elements / 3 * sizeof(double) + 5] ^= 1;
+	return check();
+}
+
+static unsigned int parse_kernels(char *list)
+{
+	unsigned int kernel, mask = 0;
+	char *word;
+
+	for (word = strtok(list, ","); word; word = strtok(NULL, ",")) {
+		for (kernel = 0; kernel < NR_KERNELS; kernel++) {
+			if (!strcmp(word, kernel_name[kernel]))
+				break;
+		}
+		if (kernel == NR_KERNELS) {
+			fprintf(stderr, "no such kernel: %s\n", word);
+			exit(BENCH_USAGE);
+		}
+		mask |= 1U << kernel;
+	}
+	return mask;
+}
+
+static void usage(void)
+{
+	fputs("usage: stream [options]\n"
+	      "  -m MiB      working set: the three arrays together (64)\n"
+	      "  -n passes   (10)\n"
+	      "  -k list     kernels of a pass (copy,scale,add,triad)\n"
+	      "  -c contents constant or random (constant)\n"
+	      "  -s seed     of random contents\n"
+	      "  -o          swap the arrays out before the first pass\n"
+	      "  -t seconds  limit for one kernel of one pass; it ends the run\n"
+	      "  -V seconds  limit for the check of the data\n"
+	      "  -C file     print how this counter changed in each pass\n"
+	      "  -x          also time the exit of the process\n"
+	      "  -X          damage one element (test of the check)\n",
+	      stderr);
+	exit(BENCH_USAGE);
+}
+
+int main(int argc, char **argv)
+{
+	int option, time_exit = 0;
+
+	while ((option = getopt(argc, argv, "m:n:k:c:s:ot:V:C:xX")) != -1) {
+		switch (option) {
+		case 'm':
+			opt.elements = (bench_number(optarg, 1UL << 20) << 20) /
+				       sizeof(struct element);
+			break;
+		case 'n':
+			opt.passes = (unsigned int)bench_number(optarg,
+								MAX_PASSES);
+			break;
+		case 'k':
+			opt.kernels = parse_kernels(optarg);
+			break;
+		case 'c':
+			opt.random = !strcmp(optarg, "random");
+			if (!opt.random && strcmp(optarg, "constant"))
+				usage();
+			break;
+		case 's':
+			opt.seed = bench_number(optarg, UINT64_MAX);
+			break;
+		case 'o':
+			opt.page_out = 1;
+			break;
+		case 't':
+			opt.pass_limit = bench_seconds(optarg);
+			break;
+		case 'V':
+			opt.check_limit = bench_seconds(optarg);
+			break;
+		case 'C':
+			bench_add_counter(optarg);
+			break;
+		case 'x':
+			time_exit = 1;
+			break;
+		case 'X':
+			opt.corrupt = 1;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind != argc || !opt.kernels)
+		usage();
+
+	printf("stream bytes=%zu elements=%zu passes=%u contents=%s\n",
+	       opt.elements * sizeof(struct element), opt.elements, opt.passes,
+	       opt.random ? "random" : "constant");
+	return time_exit ? bench_run_and_time_exit(body) : body();
+}
