@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# One target per job; `make help` lists them.
+#
+# build/src/*   source trees (pristine *-base and patched ones)
+# build/*       objects and results, one directory per thing built
+# build/log/*   the full output of each long step
+
+B		:= $(CURDIR)/build
+RIG		:= vmm-side/rig
+STEPS		:= $(RIG)/build
+JOBS		?= $(shell nproc)
+V		?= 0
+export V JOBS
+
+# One build at a time per output: several people or jobs may share a tree.
+LOCK		= mkdir -p $(B) && flock $(B)/$(1).lock
+STEP		= $(STEPS)/progress.sh
+say		= @printf '  %-7s %s\n' $(1) '$(2)'
+
+.DEFAULT_GOAL	:= help
+.DELETE_ON_ERROR:
+
+help:				## this list
+	@sed -n 's/^\([a-z][a-z0-9 -]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo
+	@echo "Options: V=1 full output, JOBS=n parallel jobs; more with each target in README.md"
+
+# ---- packages and sources -----------------------------------------------
+
+deps:				## install the Debian packages the project needs
+	@$(STEPS)/deps.sh
+
+$(B)/src/linux-base: | deps
+	$(call say,FETCH,Linux from the package linux-source-6.12)
+	@mkdir -p $(B)/src
+	@$(call LOCK,linux-base) $(STEP) linux-source $(B)/log/fetch-linux.log \
+		sh -c '[ -e $@ ] || $(STEPS)/fetch.sh linux $@'
+
+$(B)/src/qemu-base: | deps
+	$(call say,FETCH,QEMU from apt-get source qemu)
+	@mkdir -p $(B)/src
+	@$(call LOCK,qemu-base) $(STEP) qemu-source $(B)/log/fetch-qemu.log \
+		sh -c '[ -e $@ ] || $(STEPS)/fetch.sh qemu $@'
+
+# The version of everything that results depend on; printed and kept.
+versions: $(B)/versions
+$(B)/versions: | $(B)/src/linux-base $(B)/src/qemu-base
+	@{ printf 'linux %s\n' "$$(make -s -C $(B)/src/linux-base kernelversion)"; \
+	   printf 'linux-source %s\n' "$$(dpkg-query -W -f='$${Version}' linux-source-6.12)"; \
+	   printf 'qemu %s\n' "$$(cat $(B)/src/qemu-base/VERSION)"; \
+	   printf 'qemu-l0 %s\n' "$$(dpkg-query -W -f='$${Version}' qemu-system-x86)"; \
+	   printf 'gcc %s\n' "$$(gcc -dumpfullversion)"; } >$@
+	@sed 's/^/  VERSION /' $@
+
+# The neutral headers are part of both kernel trees; the neutral core of the
+# guest only of the guest's.
+HEADERS		:= $(foreach d,symspy symcall swapbypass,--copy '$(d)/include:include')
+CORE		:= $(foreach d,symspy symcall swapbypass,--copy '$(d)/*.c:arch/x86/symbiotic/core')
+APPLY_guest	:= $(HEADERS) $(CORE) --copy guest-linux/overlay:. --patches guest-linux/patches/6.12
+APPLY_host	:= $(HEADERS) --copy vmm-side/kvm/overlay:. --patches vmm-side/kvm/patches/6.12
+APPLY_qemu	:= $(foreach d,symspy symcall swapbypass,--copy '$(d)/include:include') \
+		   --copy vmm-side/qemu/overlay:. --patches vmm-side/qemu/patches/7.2
+
+tree-guest tree-host: tree-%: | $(B)/src/linux-base $(B)/versions
+	@$(call LOCK,linux-$*) $(STEPS)/apply.py --base $(B)/src/linux-base \
+		--tree $(B)/src/linux-$* $(APPLY_$*)
+tree-qemu: | $(B)/src/qemu-base
+	@$(call LOCK,src-qemu) $(STEPS)/apply.py --base $(B)/src/qemu-base \
+		--tree $(B)/src/qemu $(APPLY_qemu)
+
+trees: tree-guest tree-host tree-qemu	## patched source trees in build/src
+
+check-patches: | $(B)/src/linux-base $(B)/src/qemu-base	## dry run: do all patches apply?
+	@$(STEPS)/apply.py --dry-run --base $(B)/src/linux-base --tree x $(APPLY_guest)
+	@$(STEPS)/apply.py --dry-run --base $(B)/src/linux-base --tree x $(APPLY_host)
+	@$(STEPS)/apply.py --dry-run --base $(B)/src/qemu-base --tree x $(APPLY_qemu)
+
+# ---- builds --------------------------------------------------------------
+
+# kernel NAME, TREE, FRAGMENTS, TARGETS
+kernel		= @$(call LOCK,$(1)) $(STEP) $(1) $(B)/log/$(1).log \
+		  $(STEPS)/kernel.sh $(B)/src/$(2) $(B)/$(1) '$(3)' $(4)
+
+GCONF		:= guest-linux/config
+HCONF		:= vmm-side/kvm/config
+
+guest: tree-guest		## the symbiotic guest kernel (build/guest)
+	$(call say,KERNEL,guest)
+	$(call kernel,guest,linux-guest,$(GCONF)/guest.config $(GCONF)/symbiotic.config,vmlinux bzImage)
+
+guest-base: | $(B)/src/linux-base $(B)/versions	## the same kernel without our changes, for comparison
+	$(call say,KERNEL,guest-base)
+	$(call kernel,guest-base,linux-base,$(GCONF)/guest.config,vmlinux bzImage)
+
+guest-kasan: tree-guest		## the guest with KASAN and lockdep
+	$(call say,KERNEL,guest-kasan)
+	$(call kernel,guest-kasan,linux-guest,$(GCONF)/guest.config $(GCONF)/symbiotic.config $(GCONF)/kasan.config,vmlinux)
+
+host: tree-host			## the L1 host kernel with the extended KVM (build/host)
+	$(call say,KERNEL,host)
+	$(call kernel,host,linux-host,$(HCONF)/host.config $(HCONF)/symbiotic.config,vmlinux modules)
+
+# Unmodified KVM modules, for the same L1 kernel. The extension changes nothing
+# outside KVM's own code, so modules of either tree fit; building the whole
+# tree costs little because ccache knows all but KVM from the host build.
+kvm-plain: host			## unmodified KVM modules for the same L1 kernel
+	$(call say,KERNEL,kvm-plain)
+	$(call kernel,kvm-plain,linux-base,$(HCONF)/host.config,vmlinux modules)
+
+qemu: tree-qemu			## QEMU with the symbiotic extension (build/qemu)
+	$(call say,QEMU,build/qemu)
+	@$(call LOCK,qemu) $(STEP) qemu $(B)/log/qemu.log $(STEPS)/qemu.sh $(B)/src/qemu $(B)/qemu
+
+all: guest host kvm-plain qemu	## everything `make exec` needs
+
+clean:				## remove objects, keep sources
+	rm -rf $(addprefix $(B)/,guest guest-base guest-kasan host kvm-plain qemu tests tools jobs log)
+	rm -rf $(B)/src/*/obj-*
+
+distclean:			## remove everything that was fetched or built
+	rm -rf $(B)
+
+.PHONY: help deps versions trees tree-guest tree-host tree-qemu check-patches all
+.PHONY: guest guest-base guest-kasan host kvm-plain qemu clean distclean
