@@ -111,11 +111,6 @@ struct symspy_ext_header {
 	__u32 reserved;
 };
 
-/* Swap modes of the VMM, as shown in symspy_global.swap_mode. */
-#define SYMB_SWAP_MODE_OFF		0
-#define SYMB_SWAP_MODE_ALWAYS		1
-#define SYMB_SWAP_MODE_ADAPTIVE		2
-
 /**
  * struct symspy_global - one page per VM
  * @magic: SYMSPY_GLOBAL_MAGIC

@@ -14,6 +14,7 @@
 #include <symbiotic/abi.h>
 
 struct kvm_swapbypass;
+struct kvm_vcpu_swapbypass;
 
 /**
  * typedef kvm_symcall_done_fn - what to do when a symcall is over
@@ -78,6 +79,7 @@ struct kvm_symcall_context {
  * @fs: their FS base
  * @active: a symcall is running
  * @dead: a symcall was aborted; refuse all until the guest writes RIP again
+ * @swap: owned by swapbypass.c, allocated there when first needed
  */
 struct kvm_vcpu_symbiotic {
 	gpa_t local_gpa;
@@ -90,6 +92,7 @@ struct kvm_vcpu_symbiotic {
 	bool dead;
 	kvm_symcall_done_fn done;
 	struct kvm_symcall_context ctx;
+	struct kvm_vcpu_swapbypass *swap;
 };
 
 static inline bool kvm_symb_accepted(const struct kvm *kvm, u32 feature)

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * SwapBypass in KVM: what the shadow MMU, the hypercalls and swapbypass.c
+ * share. swapbypass.c decides; swapbypass_mmu.h, part of mmu.c, touches
+ * shadow page tables.
+ */
+#ifndef __KVM_X86_SWAPBYPASS_H
+#define __KVM_X86_SWAPBYPASS_H
+
+#include <linux/kvm_host.h>
+#include <symbiotic/abi.h>
+
+struct kvm_mmu_page;
+struct kvm_page_fault;
+
+/* Why a bypass mapping went away; index of the bypass_drop_* statistics. */
+enum kvm_bypass_drop {
+	KVM_BYPASS_DROP_MMU,	/* KVM's MMU: zapped, memslot gone, reclaim */
+	KVM_BYPASS_DROP_PTE,	/* the guest's PTE is no longer the same */
+	KVM_BYPASS_DROP_SLOTS,	/* hypercall: the slot is read or written */
+	KVM_BYPASS_DROP_RANGE,	/* hypercall: the address range changes */
+	KVM_BYPASS_DROP_OFF,	/* mode off, detached, reset */
+	KVM_BYPASS_DROP_NR
+};
+
+/**
+ * struct kvm_bypass_sp - bypass entries of one level-1 shadow page
+ * @node: in kvm_swapbypass.sps
+ * @sp: the shadow page
+ * @root: guest-physical address of the page-table root that the entries were
+ *	installed under, without the bit by which page-table isolation tells
+ *	its two roots apart
+ * @base: address that entry 0 translates
+ * @nr: entries in use
+ * @gpte: raw guest PTE that each entry stands for; 0 = no bypass entry
+ *
+ * Everything here is protected by kvm->mmu_lock, held for writing.
+ */
+struct kvm_bypass_sp {
+	struct list_head node;
+	struct kvm_mmu_page *sp;
+	gpa_t root;
+	gva_t base;
+	unsigned int nr;
+	u64 *gpte;
+};
+
+/**
+ * struct kvm_swapbypass - per VM
+ * @attached: the guest has described its swap device
+ * @mode: enum kvm_bypass_mode
+ * @desc: the guest's description, checked
+ * @seq: counts drops; an answer given under another value is stale. Written
+ *	under mmu_lock, like @attached, @desc, @sps, @pages and @drop_reason.
+ * @sps: struct kvm_bypass_sp of all shadow pages with bypass entries
+ * @pages: bypass entries that exist
+ * @drop_reason: what kvm_swapbypass_forget() accounts a drop to
+ * @lock: protects the adaptive state below
+ * @thrashing: adaptive mode has switched the bypass on
+ * @window_start: jiffies, start of the window in which faults are counted
+ * @window_faults: swap faults seen in it
+ */
+struct kvm_swapbypass {
+	bool attached;
+	int mode;
+	struct symb_swap_desc desc;
+	u64 seq;
+	struct list_head sps;
+	u64 pages;
+	enum kvm_bypass_drop drop_reason;
+
+	spinlock_t lock;
+	bool thrashing;
+	unsigned long window_start;
+	unsigned int window_faults;
+};
+
+enum kvm_bypass_state {
+	KVM_BYPASS_IDLE,
+	KVM_BYPASS_ASKED,	/* symcall under way */
+	KVM_BYPASS_ANSWERED,	/* handle the fault again, with the answer */
+	KVM_BYPASS_DECLINED,	/* handle the fault again, without */
+};
+
+/**
+ * struct kvm_vcpu_swapbypass - one question to the guest, per vCPU
+ * @state: where the question stands
+ * @gva: page that faulted
+ * @error_code: of the fault, PFERR_*
+ * @pte: raw guest PTE that the fault found
+ * @seq: kvm_swapbypass.seq when the question was asked
+ * @base: address of the page that @entries[0] answers for
+ * @nr: answers
+ * @entries: the answers, copied from the guest's page and checked
+ * @spare: preallocated, for a shadow page's first bypass entry
+ *
+ * Used by the vCPU's own thread only.
+ */
+struct kvm_vcpu_swapbypass {
+	enum kvm_bypass_state state;
+	gva_t gva;
+	u64 error_code;
+	u64 pte;
+	u64 seq;
+	gva_t base;
+	unsigned int nr;
+	struct symb_lookup_entry entries[SYMB_LOOKUP_MAX];
+	struct kvm_bypass_sp *spare;
+};
+
+#ifdef CONFIG_KVM_SYMBIOTIC
+
+int kvm_swapbypass_init(struct kvm *kvm);
+void kvm_swapbypass_destroy(struct kvm *kvm);
+void kvm_swapbypass_reset(struct kvm *kvm);
+void kvm_swapbypass_vcpu_reset(struct kvm_vcpu *vcpu);
+void kvm_swapbypass_vcpu_destroy(struct kvm_vcpu *vcpu);
+void kvm_swapbypass_create_debugfs(struct kvm *kvm);
+int kvm_swapbypass_hypercall(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1,
+			     u64 a2, u64 a3);
+
+/* For the shadow MMU; see the kernel-doc at the definitions. */
+int kvm_swapbypass_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
+			 u64 pte, unsigned int pt_access,
+			 unsigned int *pte_access);
+bool kvm_swapbypass_stale(struct kvm *kvm, struct kvm_page_fault *fault);
+void kvm_swapbypass_record(struct kvm_vcpu *vcpu, struct kvm_mmu_page *sp,
+			   int index, u64 gpte, gva_t gva);
+void kvm_swapbypass_forget(struct kvm *kvm, struct kvm_mmu_page *sp, int index);
+void kvm_swapbypass_free_sp(struct kvm_mmu_page *sp);
+
+/* Provided by mmu.c (swapbypass_mmu.h). */
+void kvm_mmu_bypass_drop_sp(struct kvm *kvm, struct kvm_bypass_sp *bsp,
+			    int first, int last);
+void kvm_mmu_bypass_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
+			     gfn_t gfn);
+
+#else
+
+static inline void kvm_swapbypass_create_debugfs(struct kvm *kvm) { }
+
+#endif /* CONFIG_KVM_SYMBIOTIC */
+
+#endif /* __KVM_X86_SWAPBYPASS_H */
