@@ -109,6 +109,7 @@ static gpa_t kvm_bypass_root(u64 cr3)
  */
 static u64 kvm_bypass_drop_begin(struct kvm *kvm, struct kvm_swapbypass *swap,
 				 enum kvm_bypass_drop reason)
+	__acquires(&kvm->mmu_lock)
 {
 	write_lock(&kvm->mmu_lock);
 	WRITE_ONCE(swap->seq, swap->seq + 1);
@@ -118,6 +119,7 @@ static u64 kvm_bypass_drop_begin(struct kvm *kvm, struct kvm_swapbypass *swap,
 
 static void kvm_bypass_drop_end(struct kvm *kvm, struct kvm_swapbypass *swap,
 				u64 pages_before)
+	__releases(&kvm->mmu_lock)
 {
 	u64 dropped = pages_before - swap->pages;
 
@@ -527,8 +529,7 @@ int kvm_swapbypass_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
 	 * catches every race. Read it before the mode is looked at and before
 	 * the guest runs; pairs with kvm_bypass_drop_begin().
 	 */
-	seq = READ_ONCE(swap->seq);
-	smp_rmb();
+	seq = smp_load_acquire(&swap->seq);
 
 	bypass = vcpu->arch.symbiotic->swap;
 	if (!bypass || bypass->state == KVM_BYPASS_IDLE) {

@@ -69,7 +69,7 @@ struct kvm_swapbypass {
 	u64 pages;
 	enum kvm_bypass_drop drop_reason;
 
-	spinlock_t lock;
+	spinlock_t lock;	/* adaptive state */
 	bool thrashing;
 	unsigned long window_start;
 	unsigned int window_faults;
