@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The part of KVM's user-space interface that makes a VM symbiotic.
+ *
+ * A copy: the original is in vmm-side/kvm. The numbers are far from those
+ * that KVM itself hands out.
+ */
+#ifndef TARGET_I386_KVM_SYMBIOTIC_KVM_H
+#define TARGET_I386_KVM_SYMBIOTIC_KVM_H
+
+#include <linux/kvm.h>
+
+/*
+ * KVM_CHECK_EXTENSION: the SYMB_FEAT_* that KVM supports.
+ * KVM_ENABLE_CAP (VM): args[0] = those that this VM offers to its guest.
+ */
+#ifndef KVM_CAP_SYMBIOTIC
+#define KVM_CAP_SYMBIOTIC       0x53590001
+#endif
+
+#ifndef KVM_SYMCALL
+
+/* vcpu->run->exit_reason: the call that KVM_SYMCALL has made is over. */
+#define KVM_EXIT_SYMCALL        0x5359
+
+/*
+ * status: 0; > 0 the guest's SYMCALL_ERR_*; < 0 -errno of KVM (-ENXIO the
+ * guest has registered no entry, -EBUSY cannot start now, -ETIMEDOUT aborted).
+ */
+struct kvm_symcall {
+    __u64 nr;
+    __u64 args[5];
+    __u64 ret[5];
+    __s32 status;
+    __u32 pad;
+};
+
+/* As KVM_RUN, but a symcall is started first, or the running one continued. */
+#define KVM_SYMCALL             _IOWR(KVMIO, 0xf0, struct kvm_symcall)
+
+#endif /* KVM_SYMCALL */
+
+#endif /* TARGET_I386_KVM_SYMBIOTIC_KVM_H */

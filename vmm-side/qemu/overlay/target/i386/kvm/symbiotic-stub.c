@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Symbiotic VMs need KVM: the QMP commands of a QEMU built without it.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qapi-commands-misc-target.h"
+
+SymcallResult *qmp_x_symcall(int64_t cpu_index, uint64_t number, bool has_args,
+                             uint64List *args, bool has_timeout,
+                             uint32_t timeout, Error **errp)
+{
+    error_setg(errp, "This VM offers no symcalls");
+    return NULL;
+}
+
+SymbioticInfo *qmp_x_query_symbiotic(Error **errp)
+{
+    return g_new0(SymbioticInfo, 1);
+}
+
+void qmp_x_symbiotic_set_host_word(uint64_t value, Error **errp)
+{
+    error_setg(errp, "The guest has not mapped the global page");
+}

@@ -1,0 +1,713 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Symbiotic VMs: what KVM leaves to user space.
+ *
+ * QEMU decides whether the VM is symbiotic at all (-accel kvm,symbiotic=),
+ * shows it in CPUID, owns the memory of the SymSpy pages and the map of the
+ * guest-physical address space they appear in, and makes symcalls for the
+ * host's user space. All the rest is in KVM.
+ */
+
+#include "qemu/osdep.h"
+#include <sys/ioctl.h>
+#include <linux/kvm.h>
+
+#include "cpu.h"
+#include "exec/address-spaces.h"
+#include "hw/boards.h"
+#include "hw/i386/e820_memory_layout.h"
+#include "hw/mem/memory-device.h"
+#include "migration/blocker.h"
+#include "qapi/error.h"
+#include "qapi/qapi-commands-misc-target.h"
+#include "qapi/qapi-visit-common.h"
+#include "qemu/error-report.h"
+#include "qemu/main-loop.h"
+#include "qemu/range.h"
+#include "qemu/units.h"
+#include "sysemu/cpus.h"
+#include "sysemu/hw_accel.h"
+#include "sysemu/kvm_int.h"
+#include "sysemu/reset.h"
+#include "sysemu/runstate.h"
+#include "sysemu/symbiotic.h"
+#include "host-cpu.h"
+#include "symbiotic/abi.h"
+#include "symbiotic-kvm.h"
+
+/*
+ * Above RAM, ROM and BARs, so that one which the guest moves over a SymSpy
+ * page later cannot split or hide a page that KVM writes to; below the APIC.
+ */
+#define SYMSPY_PRIORITY         0x800
+
+#define SYMCALL_TIMEOUT_MS      10000
+#define SYMCALL_POLL_MS         50
+
+typedef struct SymspyPage {
+    MemoryRegion mr;
+    void *host;                 /* NULL until first mapped */
+    hwaddr gpa;                 /* 0: not mapped */
+} SymspyPage;
+
+/*
+ * QUEUED -> RUNNING by the vCPU's thread, without the BQL;
+ * QUEUED -> DONE by a requester that gives up, with the BQL;
+ * RUNNING -> DONE by the vCPU's thread, with the BQL.
+ */
+typedef enum SymcallState {
+    SYMCALL_QUEUED,
+    SYMCALL_RUNNING,
+    SYMCALL_DONE,
+} SymcallState;
+
+/* Freed by whoever comes last: the requester, or the vCPU if @abandoned. */
+typedef struct Symcall {
+    struct kvm_symcall kvm;
+    SymcallState state;
+    bool abandoned;             /* BQL */
+    const char *error;          /* why it did not run to its end */
+} Symcall;
+
+typedef struct SymbioticVCPU {
+    SymspyPage local;
+    Symcall *call;              /* set and cleared with the BQL */
+    bool io_complete;           /* vCPU thread: KVM waits for no answer */
+    bool reset_pending;         /* KVM does not know of the reset yet */
+} SymbioticVCPU;
+
+static struct {
+    OnOffAuto wanted;
+    uint32_t features;          /* SYMB_FEAT_* offered; 0: not symbiotic */
+    bool reset_pending;         /* KVM does not know of the VM's reset yet */
+    SymspyPage global;
+    SymbioticVCPU *vcpus;       /* by cpu_index */
+    QemuCond call_done;
+    Error *migration_blocker;
+} symb = {
+    .wanted = ON_OFF_AUTO_AUTO,
+};
+
+static SymbioticVCPU *symbiotic_vcpu(CPUState *cs)
+{
+    return symb.features ? &symb.vcpus[cs->cpu_index] : NULL;
+}
+
+/* ---- On, off, CPUID ---- */
+
+static void symbiotic_get_wanted(Object *obj, Visitor *v, const char *name,
+                                 void *opaque, Error **errp)
+{
+    visit_type_OnOffAuto(v, name, &symb.wanted, errp);
+}
+
+static void symbiotic_set_wanted(Object *obj, Visitor *v, const char *name,
+                                 void *opaque, Error **errp)
+{
+    if (KVM_STATE(obj)->fd != -1) {
+        error_setg(errp, "Cannot set properties after the accelerator has "
+                   "been initialized");
+        return;
+    }
+    visit_type_OnOffAuto(v, name, &symb.wanted, errp);
+}
+
+void symbiotic_accel_class_init(ObjectClass *oc)
+{
+    object_class_property_add(oc, "symbiotic", "OnOffAuto",
+                              symbiotic_get_wanted, symbiotic_set_wanted,
+                              NULL, NULL);
+    object_class_property_set_description(oc, "symbiotic",
+        "Offer symbiotic virtualization to the guest (default: auto, "
+        "if KVM supports it)");
+}
+
+static void symspy_unmap(SymspyPage *page)
+{
+    if (page->gpa) {
+        memory_region_del_subregion(get_system_memory(), &page->mr);
+        page->gpa = 0;
+    }
+}
+
+static void symbiotic_vm_reset(void *opaque)
+{
+    symspy_unmap(&symb.global);
+    symb.reset_pending = true;
+}
+
+void symbiotic_init(MachineState *ms, KVMState *s)
+{
+    Error *local_err = NULL;
+    int supported, ret;
+
+    if (symb.wanted == ON_OFF_AUTO_OFF) {
+        return;
+    }
+    supported = kvm_vm_check_extension(s, KVM_CAP_SYMBIOTIC);
+    if (supported <= 0) {
+        if (symb.wanted == ON_OFF_AUTO_ON) {
+            error_report("this host's KVM has no symbiotic "
+                         "virtualization, or it is switched off "
+                         "(module parameter kvm.symbiotic)");
+            exit(1);
+        }
+        return;
+    }
+
+    supported &= SYMB_FEAT_ALL;
+    ret = kvm_vm_enable_cap(s, KVM_CAP_SYMBIOTIC, 0, supported);
+    if (ret < 0) {
+        error_report("symbiotic: KVM refuses the features 0x%x: %s",
+                     supported, strerror(-ret));
+        exit(1);
+    }
+
+    /*
+     * Pages, registered entry points and bypass mappings live in KVM, and
+     * QEMU cannot read them all back.
+     */
+    error_setg(&symb.migration_blocker,
+               "This VM is symbiotic (-accel kvm,symbiotic=on): its state "
+               "cannot be saved or migrated");
+    if (migrate_add_blocker(symb.migration_blocker, &local_err) < 0) {
+        error_report_err(local_err);
+        exit(1);
+    }
+
+    symb.features = supported;
+    symb.vcpus = g_new0(SymbioticVCPU, ms->smp.max_cpus);
+    qemu_cond_init(&symb.call_done);
+    qemu_register_reset(symbiotic_vm_reset, NULL);
+}
+
+static bool symbiotic_hv_base_used(const struct kvm_cpuid_entry2 *entries,
+                                   uint32_t nr, uint32_t base)
+{
+    uint32_t i;
+
+    for (i = 0; i < nr; i++) {
+        if (entries[i].function >= base &&
+            entries[i].function < base + SYMB_CPUID_HV_STEP) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t symbiotic_fill_cpuid(struct kvm_cpuid_entry2 *entries, uint32_t nr,
+                              uint32_t max)
+{
+    uint32_t base = SYMB_CPUID_HV_FIRST;
+    uint32_t ecx, unused, signature[3];
+    struct kvm_cpuid_entry2 *c;
+
+    if (!symb.features) {
+        return nr;
+    }
+    if (nr + 3 > max) {
+        error_report("symbiotic: the CPUID table is full");
+        exit(1);
+    }
+
+    /* KVM's own leaf, Hyper-V's or both come first, or none (kvm=off). */
+    while (symbiotic_hv_base_used(entries, nr, base)) {
+        base += SYMB_CPUID_HV_STEP;
+    }
+
+    memcpy(signature, SYMB_CPUID_HV_SIGNATURE, sizeof(signature));
+    c = &entries[nr++];
+    c->function = base;
+    c->eax = base + SYMB_CPUID_HV_FEATURES;
+    c->ebx = signature[0];
+    c->ecx = signature[1];
+    c->edx = signature[2];
+
+    c = &entries[nr++];
+    c->function = base + SYMB_CPUID_HV_FEATURES;
+    c->eax = symb.features;
+    c->ebx = SYMB_ABI_MAJOR << 16 | SYMB_ABI_MINOR;
+
+    /* The instruction set that KVM uses, whatever the guest's CPU model is. */
+    host_cpuid(1, 0, &unused, &unused, &ecx, &unused);
+    c = &entries[nr++];
+    c->function = SYMB_CPUID_V3V;
+    c->eax = SYMB_CPUID_V3V_EAX;
+    c->ebx = ecx & CPUID_EXT_VMX ? SYMB_CPUID_V3V_EBX_VMX :
+                                   SYMB_CPUID_V3V_EBX_SVM;
+    return nr;
+}
+
+/* ---- SymSpy pages ---- */
+
+/*
+ * KVM checks addresses too, but only QEMU knows the whole map: devices, and
+ * what lies in wait (memory to be plugged in, KVM's own slots).
+ */
+static bool symspy_gpa_free(X86CPU *cpu, hwaddr gpa)
+{
+    static const uint32_t types[] = {
+        E820_RESERVED, E820_ACPI, E820_NVS, E820_UNUSABLE,
+    };
+    MachineState *ms = MACHINE(qdev_get_machine());
+    MemoryRegionSection section;
+    uint64_t start, length;
+    uint32_t eax, unused;
+    unsigned int bits, t;
+    int i;
+
+    /* A memory slot that KVM refuses would kill the VM. */
+    host_cpuid(0x80000008, 0, &eax, &unused, &unused, &unused);
+    bits = MIN(cpu->phys_bits, eax & 0xff);
+    if (gpa & (SYMB_PAGE_SIZE - 1) || gpa >> bits) {
+        return false;
+    }
+
+    /* Holes of the first MiB come and go with the chipset's PAM registers. */
+    if (gpa < 1 * MiB) {
+        return false;
+    }
+
+    for (t = 0; t < ARRAY_SIZE(types); t++) {
+        for (i = 0; i < e820_get_num_entries(); i++) {
+            if (e820_get_entry(i, types[t], &start, &length) &&
+                ranges_overlap(gpa, SYMB_PAGE_SIZE, start, length)) {
+                return false;
+            }
+        }
+    }
+
+    if (ms->device_memory && memory_region_size(&ms->device_memory->mr) &&
+        ranges_overlap(gpa, SYMB_PAGE_SIZE, ms->device_memory->base,
+                       memory_region_size(&ms->device_memory->mr))) {
+        return false;
+    }
+
+    section = memory_region_find(get_system_memory(), gpa, SYMB_PAGE_SIZE);
+    if (section.mr) {
+        memory_region_unref(section.mr);
+        return false;
+    }
+    return true;
+}
+
+static void symspy_fill_ext(struct symspy_ext_header *ext)
+{
+    ext->magic = cpu_to_le32(SYMSPY_EXT_MAGIC);
+    ext->size = cpu_to_le32(SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET);
+    ext->major = cpu_to_le16(SYMB_ABI_MAJOR);
+    ext->minor = cpu_to_le16(SYMB_ABI_MINOR);
+}
+
+static void symspy_fill_global(struct symspy_global *global)
+{
+    memset(global, 0, sizeof(*global));
+    global->magic = cpu_to_le64(SYMSPY_GLOBAL_MAGIC);
+    symspy_fill_ext(&global->ext);
+    global->features = cpu_to_le32(symb.features);
+}
+
+static void symspy_fill_local(struct symspy_local *local, int cpu_index)
+{
+    char magic[16] = "";
+
+    memset(local, 0, sizeof(*local));
+    /* Eight bytes hold "V3V." and four digits. */
+    snprintf(magic, sizeof(magic), "V3V.%u", cpu_index % 10000);
+    memcpy(&local->magic, magic, sizeof(local->magic));
+    symspy_fill_ext(&local->ext);
+}
+
+/*
+ * The regions have no owner, so they and their memory stay as long as the VM
+ * does; a vCPU plugged in again takes over the page of its predecessor.
+ */
+static bool symspy_alloc(SymspyPage *page, const char *name)
+{
+    Error *local_err = NULL;
+
+    if (page->host) {
+        return true;
+    }
+    memory_region_init_ram_nomigrate(&page->mr, NULL, name, SYMB_PAGE_SIZE,
+                                     &local_err);
+    if (local_err) {
+        warn_report_err(local_err);
+        return false;
+    }
+    page->host = memory_region_get_ram_ptr(&page->mr);
+    return true;
+}
+
+/*
+ * cpu_index < 0: the global page. Either everything is done on return, KVM's
+ * memory slots included, or nothing has changed.
+ */
+static bool symspy_set(X86CPU *cpu, SymspyPage *page, int cpu_index,
+                       uint64_t gpa)
+{
+    g_autofree char *name = NULL;
+
+    if (gpa == page->gpa) {
+        return true;
+    }
+    if (!gpa) {
+        symspy_unmap(page);
+        return true;
+    }
+    if (!symspy_gpa_free(cpu, gpa)) {
+        return false;
+    }
+
+    name = cpu_index < 0 ? g_strdup("symspy-global") :
+                           g_strdup_printf("symspy-local-%d", cpu_index);
+    if (!symspy_alloc(page, name)) {
+        return false;
+    }
+    /* A page that moves keeps its content. */
+    if (!page->gpa) {
+        if (cpu_index < 0) {
+            symspy_fill_global(page->host);
+        } else {
+            symspy_fill_local(page->host, cpu_index);
+        }
+    }
+
+    memory_region_transaction_begin();
+    symspy_unmap(page);
+    memory_region_add_subregion_overlap(get_system_memory(), gpa, &page->mr,
+                                        SYMSPY_PRIORITY);
+    page->gpa = gpa;
+    memory_region_transaction_commit();
+    return true;
+}
+
+bool symbiotic_handle_wrmsr(CPUState *cs, struct kvm_run *run)
+{
+    X86CPU *cpu = X86_CPU(cs);
+    bool ok;
+
+    if (!symb.features) {
+        return false;
+    }
+
+    switch (run->msr.index) {
+    case SYMB_MSR_GLOBAL_PAGE:
+    case SYMB_MSR_ALIAS_GLOBAL_PAGE:
+        qemu_mutex_lock_iothread();
+        ok = symspy_set(cpu, &symb.global, -1, run->msr.data);
+        qemu_mutex_unlock_iothread();
+        break;
+    case SYMB_MSR_LOCAL_PAGE:
+    case SYMB_MSR_ALIAS_LOCAL_PAGE:
+        qemu_mutex_lock_iothread();
+        ok = symspy_set(cpu, &symbiotic_vcpu(cs)->local, cs->cpu_index,
+                        run->msr.data);
+        qemu_mutex_unlock_iothread();
+        break;
+    default:
+        return false;
+    }
+    run->msr.error = !ok;
+    return true;
+}
+
+/* ---- Reset ---- */
+
+/* The caller holds the BQL. */
+static void symcall_finish(SymbioticVCPU *vcpu, const char *error)
+{
+    Symcall *call = vcpu->call;
+
+    if (!call) {
+        return;
+    }
+    qatomic_set(&vcpu->call, NULL);
+    call->error = error;
+    qatomic_set(&call->state, SYMCALL_DONE);
+    if (call->abandoned) {
+        g_free(call);
+    } else {
+        qemu_cond_broadcast(&symb.call_done);
+    }
+}
+
+void symbiotic_reset_vcpu(CPUState *cs)
+{
+    SymbioticVCPU *vcpu = symbiotic_vcpu(cs);
+
+    if (!vcpu) {
+        return;
+    }
+    symspy_unmap(&vcpu->local);
+    symcall_finish(vcpu, "the vCPU was reset");
+    vcpu->reset_pending = true;
+}
+
+static void symbiotic_clear_msrs(CPUState *cs, const uint32_t *msrs,
+                                 unsigned int nr)
+{
+    struct {
+        struct kvm_msrs info;
+        struct kvm_msr_entry entries[8];
+    } buf = { };
+    unsigned int i;
+    int ret;
+
+    assert(nr <= ARRAY_SIZE(buf.entries));
+    buf.info.nmsrs = nr;
+    for (i = 0; i < nr; i++) {
+        buf.entries[i].index = msrs[i];
+    }
+    ret = kvm_vcpu_ioctl(cs, KVM_SET_MSRS, &buf);
+    if (ret != nr) {
+        error_report("symbiotic: KVM refuses to clear MSR 0x%x",
+                     msrs[ret < 0 ? 0 : ret]);
+        abort();
+    }
+}
+
+void symbiotic_put_msrs(CPUState *cs)
+{
+    /* Entry points go first: no call must start on the way. */
+    static const uint32_t local[] = {
+        SYMB_MSR_SYMCALL_RIP, SYMB_MSR_SYMCALL_RSP, SYMB_MSR_SYMCALL_CS,
+        SYMB_MSR_SYMCALL_GS, SYMB_MSR_SYMCALL_FS, SYMB_MSR_LOCAL_PAGE,
+    };
+    static const uint32_t global[] = {
+        SYMB_MSR_FEATURES, SYMB_MSR_GLOBAL_PAGE,
+    };
+    SymbioticVCPU *vcpu = symbiotic_vcpu(cs);
+
+    if (!vcpu) {
+        return;
+    }
+    if (vcpu->reset_pending) {
+        vcpu->reset_pending = false;
+        symbiotic_clear_msrs(cs, local, ARRAY_SIZE(local));
+    }
+    /* Once for the VM, by the first vCPU that gets here. */
+    if (qatomic_xchg(&symb.reset_pending, false)) {
+        symbiotic_clear_msrs(cs, global, ARRAY_SIZE(global));
+    }
+}
+
+/* ---- Symcalls from the host's user space ---- */
+
+int symbiotic_vcpu_run(CPUState *cs)
+{
+    SymbioticVCPU *vcpu = symbiotic_vcpu(cs);
+    SymcallState state;
+    Symcall *call;
+    int ret;
+
+    if (!vcpu) {
+        return kvm_vcpu_ioctl(cs, KVM_RUN, 0);
+    }
+
+    call = qatomic_load_acquire(&vcpu->call);
+    if (!call) {
+        ret = kvm_vcpu_ioctl(cs, KVM_RUN, 0);
+        vcpu->io_complete = ret == -EINTR;
+        return ret;
+    }
+
+    state = qatomic_read(&call->state);
+    if (state == SYMCALL_QUEUED) {
+        /*
+         * KVM may still wait for the result of an I/O instruction or MSR
+         * access that this vCPU has left the guest for. Deliver that first:
+         * the call must find the guest between two instructions.
+         */
+        if (!vcpu->io_complete) {
+            qatomic_set(&cs->kvm_run->immediate_exit, 1);
+            ret = kvm_vcpu_ioctl(cs, KVM_RUN, 0);
+            vcpu->io_complete = ret == -EINTR;
+            return ret;
+        }
+        state = qatomic_cmpxchg(&call->state, SYMCALL_QUEUED, SYMCALL_RUNNING);
+    }
+    if (state == SYMCALL_DONE) {
+        /* Withdrawn by its requester, which leaves the rest to this thread. */
+        qemu_mutex_lock_iothread();
+        symcall_finish(vcpu, NULL);
+        qemu_mutex_unlock_iothread();
+        return -EINTR;
+    }
+
+    ret = kvm_vcpu_ioctl(cs, KVM_SYMCALL, &call->kvm);
+    vcpu->io_complete = ret == -EINTR;
+    if (ret < 0 && ret != -EINTR && ret != -EAGAIN) {
+        /* The call's problem, not the vCPU's. */
+        qemu_mutex_lock_iothread();
+        if (call == vcpu->call) {
+            call->kvm.status = ret;
+            symcall_finish(vcpu, NULL);
+        }
+        qemu_mutex_unlock_iothread();
+        ret = -EINTR;
+    }
+    return ret;
+}
+
+void symbiotic_handle_symcall(CPUState *cs)
+{
+    SymbioticVCPU *vcpu = symbiotic_vcpu(cs);
+
+    qemu_mutex_lock_iothread();
+    /* No call: its requester is gone since a reset. */
+    symcall_finish(vcpu, NULL);
+    qemu_mutex_unlock_iothread();
+}
+
+/*
+ * Runs in the main thread with the BQL, which it gives up while it waits:
+ * vCPUs run on, but nothing that the main loop does (pause, reset, unplug)
+ * happens meanwhile, and a vCPU that stops itself is seen by polling.
+ *
+ * Returns NULL, or why the call has not come to its end; if it is abandoned
+ * then, it belongs to the vCPU's thread.
+ */
+static const char *symcall_wait(CPUState *cs, SymbioticVCPU *vcpu,
+                                Symcall *call, int64_t timeout_ms)
+{
+    int64_t end = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + timeout_ms;
+    const char *error = NULL;
+
+    while (qatomic_read(&call->state) != SYMCALL_DONE) {
+        qemu_cond_timedwait_iothread(&symb.call_done, SYMCALL_POLL_MS);
+        if (qatomic_read(&call->state) == SYMCALL_DONE) {
+            break;
+        }
+        if (!cpu_can_run(cs)) {
+            error = "the vCPU stopped";
+        } else if (qemu_clock_get_ms(QEMU_CLOCK_REALTIME) >= end) {
+            error = "no answer in time";
+        } else {
+            continue;
+        }
+        /* Not started: it never will be. Otherwise nobody will look. */
+        qatomic_cmpxchg(&call->state, SYMCALL_QUEUED, SYMCALL_DONE);
+        call->abandoned = true;
+        return error;
+    }
+    return call->error;
+}
+
+SymcallResult *qmp_x_symcall(int64_t cpu_index, uint64_t number, bool has_args,
+                             uint64List *args, bool has_timeout,
+                             uint32_t timeout, Error **errp)
+{
+    SymcallResult *result;
+    SymbioticVCPU *vcpu;
+    uint64List **tail;
+    const char *error;
+    Symcall *call;
+    CPUState *cs;
+    int i;
+
+    if (!(symb.features & SYMB_FEAT_SYMCALL)) {
+        error_setg(errp, "This VM offers no symcalls");
+        return NULL;
+    }
+    cs = qemu_get_cpu(cpu_index);
+    if (!cs) {
+        error_setg(errp, "There is no vCPU %" PRId64, cpu_index);
+        return NULL;
+    }
+    if (!runstate_is_running() || !cpu_can_run(cs)) {
+        error_setg(errp, "vCPU %" PRId64 " is not running", cpu_index);
+        return NULL;
+    }
+    if (!kvm_irqchip_in_kernel()) {
+        /* A halted vCPU would wait in QEMU, out of KVM's reach. */
+        error_setg(errp, "Symcalls need kernel-irqchip=on or split");
+        return NULL;
+    }
+    vcpu = symbiotic_vcpu(cs);
+    if (vcpu->call) {
+        error_setg(errp, "vCPU %" PRId64 " is still in a symcall", cpu_index);
+        return NULL;
+    }
+
+    call = g_new0(Symcall, 1);
+    call->kvm.nr = number;
+    for (i = 0; args; i++, args = args->next) {
+        if (i == SYMCALL_NR_ARGS) {
+            error_setg(errp, "A symcall takes at most %d arguments",
+                       SYMCALL_NR_ARGS);
+            g_free(call);
+            return NULL;
+        }
+        call->kvm.args[i] = args->value;
+    }
+
+    qatomic_store_release(&vcpu->call, call);
+    qemu_cpu_kick(cs);
+    error = symcall_wait(cs, vcpu, call,
+                         has_timeout ? timeout : SYMCALL_TIMEOUT_MS);
+    if (error) {
+        error_setg(errp, "Symcall on vCPU %" PRId64 " failed: %s", cpu_index,
+                   error);
+        if (!call->abandoned) {
+            g_free(call);
+        }
+        return NULL;
+    }
+
+    result = g_new0(SymcallResult, 1);
+    result->status = call->kvm.status;
+    tail = &result->ret;
+    for (i = 0; i < SYMCALL_NR_ARGS; i++) {
+        QAPI_LIST_APPEND(tail, call->kvm.ret[i]);
+    }
+    g_free(call);
+    return result;
+}
+
+/* ---- State, without an exit of the guest ---- */
+
+SymbioticInfo *qmp_x_query_symbiotic(Error **errp)
+{
+    SymbioticInfo *info = g_new0(SymbioticInfo, 1);
+    SymbioticVcpuInfoList **tail = &info->vcpus;
+    CPUState *cs;
+
+    info->features = symb.features;
+    if (!symb.features) {
+        return info;
+    }
+
+    info->global_page = symb.global.gpa;
+    if (symb.global.gpa) {
+        struct symspy_global *global = symb.global.host;
+
+        info->guest_word = le64_to_cpu(qatomic_read(&global->guest_word));
+        info->host_word = le64_to_cpu(qatomic_read(&global->host_word));
+    }
+    CPU_FOREACH(cs) {
+        SymspyPage *page = &symbiotic_vcpu(cs)->local;
+        SymbioticVcpuInfo *entry = g_new0(SymbioticVcpuInfo, 1);
+
+        entry->cpu_index = cs->cpu_index;
+        entry->local_page = page->gpa;
+        if (page->gpa) {
+            struct symspy_local *local = page->host;
+
+            entry->flags = le32_to_cpu(qatomic_read(&local->flags));
+        }
+        QAPI_LIST_APPEND(tail, entry);
+    }
+    return info;
+}
+
+void qmp_x_symbiotic_set_host_word(uint64_t value, Error **errp)
+{
+    struct symspy_global *global = symb.global.host;
+
+    if (!symb.global.gpa) {
+        error_setg(errp, "The guest has not mapped the global page");
+        return;
+    }
+    qatomic_set(&global->host_word, cpu_to_le64(value));
+}
