@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the swap-pressure experiment runs: one Job is one guest that runs one
+benchmark program once."""
+
+import dataclasses
+import shlex
+
+# Modes of the experiment, in the order of the tables.
+NEVER = "never"             # memory for everything, no swap device
+VIRTIO = "virtio-blk"       # ordinary swap disk on a RAM file of the host
+ZRAM = "zram"               # compressed memory of the guest
+SYMSWAP = "symswap"         # the shared swap window as a plain disk
+BYPASS = "bypass"           # the shared swap window, with SwapBypass
+NO_PRESSURE = "no-pressure"  # SwapBypass enabled, memory for everything
+
+MODES = (NEVER, VIRTIO, ZRAM, SYMSWAP, BYPASS)
+PEERS = (VIRTIO, ZRAM, SYMSWAP)
+
+MODE_TEXT = {
+    NEVER: "never swaps (enough memory)",
+    VIRTIO: "virtio-blk swap, host RAM file",
+    ZRAM: "zram",
+    SYMSWAP: "symswap without bypass",
+    BYPASS: "SwapBypass",
+    NO_PRESSURE: "SwapBypass enabled, enough memory",
+}
+
+# The rig's name of the swap set-up of each mode.
+RIG_SWAP = {NEVER: "none", NO_PRESSURE: "bypass"}
+
+# Guest counters that the benchmark programs read around each pass: our column
+# and the files that may hold it, the first that exists counts.
+GUEST_COUNTERS = {
+    "bypass maps": "/sys/kernel/symbiotic/bypass/mapped",
+    "symcalls": "/sys/kernel/symbiotic/bypass/queries",
+}
+
+KERNELS = ("copy", "scale", "add", "triad")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One run of one program in one guest."""
+    program: str                # "stream" or "gups"
+    mode: str
+    paging: str                 # "shadow" or "nested"
+    ws: int                     # working set, MiB
+    guest_mem: int              # MiB
+    contents: str = "random"    # of STREAM's arrays
+    kernels: tuple = ("triad",)
+    passes: int = 2
+    updates: int = 0            # GUPS, per pass; 0 = four per word
+    page_out: bool = True       # swap everything out before the first pass
+    pass_limit: float = 0       # seconds; 0 = none
+    check_limit: float = 0
+    time_exit: bool = False
+    repeat: int = 0             # tells repetitions of a job apart
+    optional: bool = False      # left out when the time is short
+    expect: float = 10          # seconds that the job will take, about
+
+    def name(self):
+        """Which job this is, for progress lines."""
+        contents = f" {self.contents}" if self.program == "stream" else ""
+        return (f"{self.program}{contents} {self.ws} MiB, {self.mode}, "
+                f"{self.paging}")
+
+    def swap(self):
+        """The rig's name of the swap set-up."""
+        return RIG_SWAP.get(self.mode, self.mode)
+
+    def command(self):
+        """The shell command that runs in the guest."""
+        words = [f"./{self.program}", "-m", str(self.ws),
+                 "-n", str(self.passes)]
+        if self.program == "stream":
+            words += ["-c", self.contents, "-k", ",".join(self.kernels)]
+        elif self.updates:
+            words += ["-u", str(self.updates)]
+        if self.page_out and self.mode not in (NEVER, NO_PRESSURE):
+            words.append("-o")
+        if self.pass_limit:
+            words += ["-t", f"{self.pass_limit:g}"]
+        if self.check_limit:
+            words += ["-V", f"{self.check_limit:g}"]
+        if self.time_exit:
+            words.append("-x")
+        counters = " ".join(shlex.quote(p) for p in GUEST_COUNTERS.values())
+        return ("grep -E '^(MemTotal|MemAvailable|SwapTotal)' /proc/meminfo; "
+                f"C=; for f in {counters}; do "
+                "[ -r $f ] && C=\"$C -C $f\"; done; exec "
+                + " ".join(words) + " $C")
+
+
+@dataclasses.dataclass
+class Pass:
+    """One timed kernel of one pass, as the program printed it."""
+    kernel: str
+    number: int
+    seconds: float
+    work: float                 # bytes or updates that were done
+    total: float                # what a complete pass does
+    rate: float                 # MB/s or GUPS
+    complete: bool
+    counters: dict
+
+    def full_seconds(self):
+        """Time of a whole pass at the speed of the part that was done."""
+        return self.seconds * self.total / self.work
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a job gave."""
+    job: Job
+    wall: float
+    passes: list = dataclasses.field(default_factory=list)
+    exit_seconds: float = None
+    init_seconds: float = None
+    available: int = None       # KiB of MemAvailable before the program ran
+    verify: dict = None
+    host: dict = dataclasses.field(default_factory=dict)
+    error: str = None
+
+    def kernel(self, name):
+        """The passes of one kernel in order."""
+        return [p for p in self.passes if p.kernel == name]
+
+    def first(self, kernel):
+        """Seconds of the first pass, or None."""
+        found = self.kernel(kernel)
+        return found[0].full_seconds() if found else None
+
+    def steady(self, kernel):
+        """Best pass after the first, as STREAM's rules say; the first if
+        there is no other."""
+        found = self.kernel(kernel)
+        later = found[1:] or found
+        return min((p.full_seconds() for p in later), default=None)
+
+    def cut_short(self):
+        """Whether a pass ran out of time."""
+        return any(not p.complete for p in self.passes)
+
+
+def _fields(line):
+    pairs = (word.split("=", 1) for word in line.split()[1:] if "=" in word)
+    return dict(pairs)
+
+
+KERNEL_WORDS = {"copy": 2, "scale": 2, "add": 3, "triad": 3}
+
+
+def parse(job, wall, status, stdout, before=None, after=None, stderr=""):
+    """Turns the output of a program into an Outcome; a result that was not
+    verified is an error, however good its times look."""
+    out = Outcome(job, wall)
+    elements = updates = 0
+    for line in stdout.splitlines():
+        word = line.split(None, 1)[0] if line.strip() else ""
+        f = _fields(line)
+        if word == "MemAvailable:":
+            out.available = int(line.split()[1])
+        elif word == "stream":
+            elements = int(f["elements"])
+        elif word == "gups":
+            updates = int(f["updates_per_pass"])
+        elif word == "init":
+            out.init_seconds = float(f["seconds"])
+        elif word == "pass":
+            gups = f["kernel"] == "update"
+            out.passes.append(Pass(
+                kernel=f["kernel"], number=int(f["pass"]),
+                seconds=float(f["seconds"]),
+                work=float(f["updates" if gups else "bytes"]),
+                total=(updates if gups else
+                       elements * 8 * KERNEL_WORDS[f["kernel"]]),
+                rate=float(f["rate_gups" if gups else "rate_mbs"]),
+                complete=f["complete"] == "1",
+                counters={k: int(v) for k, v in f.items()
+                          if k.startswith("ps") or k.startswith("pg")
+                          or k in ("mapped", "queries")}))
+        elif word == "verify":
+            out.verify = f
+        elif word == "exit":
+            out.exit_seconds = float(f["seconds"])
+    for key, value in (after or {}).items():
+        if isinstance(value, (int, float)):
+            out.host[key] = value - (before or {}).get(key, 0)
+    if out.verify and out.verify["result"] != "ok":
+        out.error = f"WRONG DATA: {out.verify['wrong']} elements"
+    elif status != 0:
+        tail = (stderr.strip().splitlines() or ["no message"])[-1]
+        out.error = f"status {status}: {tail}"
+    elif not out.verify or not out.passes:
+        out.error = "the program printed no verified result"
+    return out

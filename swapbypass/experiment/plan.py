@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Which jobs the default experiment and the full sweep run, in the order of
+their importance: what the bars need comes first, so that a slow machine loses
+only points of the plot."""
+
+from jobs import (BYPASS, NEVER, NO_PRESSURE, PEERS, SYMSWAP, VIRTIO, ZRAM,
+                  KERNELS, Job)
+
+# The paging mode that suited each peer best in the full sweep; `--full` runs
+# both and picks the better one again.
+PEER_PAGING = {VIRTIO: "shadow", ZRAM: "nested", SYMSWAP: "nested"}
+
+# Working sets as multiples of the guest's free memory.
+SIZES = (0.5, 1.0, 1.5, 2.0, 3.0)
+BAR_SIZE = 2.0
+
+GUPS_UPDATES = 1_000_000
+
+
+class Plan:
+    """Makes the jobs for a guest with @free MiB of free memory, when the
+    kernel and user space of such a guest take @overhead MiB."""
+
+    def __init__(self, free, overhead, full=False, peer_paging=None):
+        self.free = free
+        self.overhead = overhead
+        self.full = full
+        self.peer_paging = peer_paging or PEER_PAGING
+
+    def working_set(self, size):
+        """MiB of a working set of @size times the free memory."""
+        return max(3, round(self.free * size))
+
+    def bar_ws(self):
+        """The working set at which the bars are judged."""
+        return self.working_set(BAR_SIZE)
+
+    def gups_table(self, size):
+        """The largest power of two that is not above the working set."""
+        return 1 << (self.working_set(size).bit_length() - 1)
+
+    def memory(self, mode, ws):
+        """Guest memory for a job."""
+        if mode in (NEVER, NO_PRESSURE):
+            # Enough that not even the page cache is under pressure.
+            return self.overhead + ws + 128
+        return self.overhead + self.free
+
+    def job(self, program, mode, paging, ws, **more):
+        """A job with the limits that the mode needs."""
+        slow = mode in PEERS and ws > self.free
+        args = {
+            "program": program, "mode": mode, "paging": paging, "ws": ws,
+            "guest_mem": self.memory(mode, ws),
+            "passes": 8, "expect": 10,
+        }
+        if program == "gups":
+            args.update(updates=GUPS_UPDATES, passes=4, expect=15)
+        if slow:
+            args.update(passes=2, pass_limit=12, check_limit=5, expect=45)
+            if program == "gups":
+                args.update(pass_limit=5, expect=35)
+            if mode == VIRTIO:
+                # Swapping out first would take as long as a pass.
+                args.update(passes=1, page_out=False, expect=60)
+            if self.full:
+                args.update(passes=3, pass_limit=90, check_limit=30,
+                            expect=150)
+        args.update(more)
+        return Job(**args)
+
+    def pagings(self, mode):
+        """The paging modes to run a mode in."""
+        if mode in (BYPASS, NO_PRESSURE):
+            return ("shadow",)      # SwapBypass rests on shadow paging
+        if mode == NEVER:
+            return ("shadow", "nested")
+        if self.full:
+            return ("shadow", "nested")
+        return (self.peer_paging[mode],)
+
+    def bars(self):
+        """The jobs that the bars of the issue need."""
+        ws, table = self.bar_ws(), self.gups_table(BAR_SIZE)
+        jobs = []
+        # The ratio between these is judged at 5%: take turns.
+        for repeat in range(2):
+            for mode in (NEVER, BYPASS, NO_PRESSURE):
+                jobs.append(self.job("stream", mode, "shadow", ws,
+                                     repeat=repeat,
+                                     time_exit=mode == BYPASS))
+            for mode in (NEVER, BYPASS):
+                jobs.append(self.job("gups", mode, "shadow", table,
+                                     repeat=repeat))
+        for mode in (ZRAM, VIRTIO, SYMSWAP):
+            for paging in self.pagings(mode):
+                jobs.append(self.job("stream", mode, paging, ws,
+                                     time_exit=mode == SYMSWAP))
+                if self.full or mode != SYMSWAP:
+                    jobs.append(self.job("gups", mode, paging, table))
+        return jobs
+
+    def sweep(self):
+        """The other points of the plot."""
+        jobs = []
+        for size in SIZES:
+            ws = self.working_set(size)
+            for mode in (NEVER, BYPASS):
+                for paging in self.pagings(mode):
+                    if ws == self.bar_ws() and paging == "shadow":
+                        continue
+                    if (not self.full and paging == "nested" and
+                            ws != self.bar_ws()):
+                        continue
+                    jobs.append(self.job("stream", mode, paging, ws,
+                                         optional=True))
+        # The usual constant arrays, which zram stores for free.
+        for mode in (BYPASS, ZRAM, NEVER):
+            for paging in self.pagings(mode):
+                if mode == NEVER and paging == "nested":
+                    continue
+                jobs.append(self.job("stream", mode, paging, self.bar_ws(),
+                                     contents="constant", optional=True))
+        sizes = [s for s in SIZES if s != BAR_SIZE] if self.full else [0.5]
+        for size in sizes:
+            ws = self.working_set(size)
+            for mode in (ZRAM, SYMSWAP, VIRTIO):
+                for paging in self.pagings(mode):
+                    jobs.append(self.job("stream", mode, paging, ws,
+                                         optional=True))
+        if not self.full:
+            jobs.append(self.job("gups", SYMSWAP, self.peer_paging[SYMSWAP],
+                                 self.gups_table(BAR_SIZE), optional=True))
+            for mode in (ZRAM, SYMSWAP):
+                jobs.append(self.job("stream", mode, self.peer_paging[mode],
+                                     self.working_set(1.5), optional=True))
+        return jobs
+
+    def full_extra(self):
+        """What only the full sweep has: all kernels, all GUPS sizes, and the
+        constant arrays everywhere."""
+        jobs = []
+        ws = self.bar_ws()
+        for mode in (NEVER, BYPASS) + PEERS:
+            for paging in self.pagings(mode):
+                jobs.append(self.job("stream", mode, paging, ws,
+                                     kernels=KERNELS, repeat=9,
+                                     optional=True))
+                if mode in (VIRTIO, SYMSWAP):
+                    jobs.append(self.job("stream", mode, paging, ws,
+                                         contents="constant", optional=True))
+        for size in (0.5, 1.0, 4.0):
+            table = self.gups_table(size)
+            for mode in (NEVER, BYPASS) + PEERS:
+                for paging in self.pagings(mode):
+                    jobs.append(self.job("gups", mode, paging, table,
+                                         optional=True))
+        return jobs
+
+    def jobs(self):
+        """All jobs in order."""
+        jobs = self.bars() + self.sweep()
+        if self.full:
+            jobs += self.full_extra()
+        return jobs

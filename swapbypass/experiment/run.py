@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The swap-pressure experiment: the same programs and working sets in guests
+that never swap, swap to virtio-blk, zram or symswap, or use SwapBypass.
+
+Ends with a table, the bars of SwapBypass, a CSV file and plots in
+results/<date>/. The exit status tells whether all jobs ran and all data was
+right; a missed bar shows in the table alone unless --strict is given.
+"""
+
+import argparse
+import datetime
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(TOP / "vmm-side" / "rig"))
+
+import jobs as jobs_module  # noqa: E402
+import plan as plan_module  # noqa: E402
+import report  # noqa: E402
+
+CALIBRATION_MEM = 144
+
+
+def say(text=""):
+    """Prints a line at once, so that a long run shows its progress."""
+    print(text, flush=True)
+
+
+def run_job(bench, job, files):
+    """Runs one job; whatever goes wrong becomes its error."""
+    start = time.monotonic()
+    # Boot and set-up of the guest, and ten times what the job should take:
+    # the limit is there for hangs alone.
+    limit = 60 + max(60, 4 * job.expect)
+    try:
+        result = bench.run(job.command(), files=files, guest_mem=job.guest_mem,
+                           paging=job.paging, swap=job.swap(), timeout=limit)
+    except Exception as error:      # pylint: disable=broad-except
+        return jobs_module.Outcome(job, time.monotonic() - start,
+                                   error=f"{type(error).__name__}: {error}")
+    return jobs_module.parse(job, time.monotonic() - start, result.status,
+                             result.stdout, result.host_before,
+                             result.host_after, result.stderr)
+
+
+def describe(outcome):
+    """The progress line of a finished job."""
+    if outcome.error:
+        return f"FAILED after {outcome.wall:.0f} s: {outcome.error}"
+    kernel = report.kernel_of(outcome.job.program)
+    first, steady = outcome.first(kernel), outcome.steady(kernel)
+    passes = outcome.kernel(kernel)
+    text = f"first {first:.3f} s"
+    if len(passes) > 1:
+        text += f", steady {steady:.3f} s"
+    if outcome.cut_short():
+        last = passes[-1]
+        text += (f"; pass {last.number} cut short after {last.seconds:.1f} s, "
+                 f"{100 * last.work / last.total:.0f}% done")
+    checked, total = outcome.verify["checked"], outcome.verify["of"]
+    if checked != total:
+        text += (f"; verified {100 * int(checked) / int(total):.0f}% "
+                 "of the data")
+    return text + f"  [{outcome.wall:.0f} s]"
+
+
+def calibrate(bench, files):
+    """MiB that a guest needs for itself, and its kernel's version."""
+    result = bench.run("uname -r; cat /proc/meminfo", files=files,
+                       guest_mem=CALIBRATION_MEM, paging="shadow", swap="none",
+                       timeout=120, host_cmd="uname -r; qemu-system-x86_64 --version || true")
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", result.stdout, re.M)
+    if result.status or not found:
+        raise RuntimeError("the first guest did not tell its free memory: "
+                           f"status {result.status}, {result.stderr.strip()}")
+    host = (result.host_out or "").split("\n")
+    return (CALIBRATION_MEM - int(found.group(1)) // 1024,
+            result.stdout.split("\n", 1)[0].strip(), host[0].strip())
+
+
+def first_line(*command):
+    """The first line that a command prints, or ''."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True,
+                              timeout=20, check=False, cwd=TOP)
+    except OSError:
+        return ""
+    return done.stdout.split("\n", 1)[0].strip()
+
+
+def machine():
+    """What the numbers were measured on."""
+    info = {"cpus": str(os.cpu_count()), "model": "unknown", "flags": ""}
+    for line in pathlib.Path("/proc/cpuinfo").read_text(
+            encoding="ascii", errors="replace").splitlines():
+        if line.startswith("model name"):
+            info["model"] = line.split(":", 1)[1].strip()
+        elif line.startswith("flags"):
+            info["flags"] = line.split(":", 1)[1]
+    words = info["flags"].split()
+    info["hardware"] = "svm" in words or "vmx" in words
+    return info
+
+
+def versions(guest, host):
+    """(short form for the CSV, lines for people)."""
+    project = first_line("git", "describe", "--always", "--dirty") or "unknown"
+    qemu = first_line("qemu-system-x86_64", "--version")
+    qemu = (re.search(r"version (\S+)", qemu) or [None, "unknown"])[1]
+    inner = first_line(str(TOP / "build/qemu/qemu-system-x86_64"), "--version")
+    inner = (re.search(r"version (\S+)", inner) or [None, qemu])[1]
+    about = machine()
+    short = (f"symbiotic {project}; guest {guest}; host {host}; "
+             f"qemu {inner} on {qemu}")
+    lines = [
+        f"date          {datetime.datetime.now().astimezone():%F %T %z}",
+        f"project       {project}",
+        f"guest kernel  {guest}",
+        f"host kernel   {host} (L1)",
+        f"QEMU          {inner} in L1, {qemu} as L0",
+        f"machine       {about['cpus']} x {about['model']}",
+    ]
+    if about["hardware"]:
+        lines.append("emulated      see the rig's note above: this CPU has "
+                     "svm or vmx")
+    else:
+        lines += [
+            "emulated      all of it: L0 is QEMU's software emulation (TCG) "
+            "of an AMD-V machine,",
+            "              and L1 and the guest run on it. Real are the "
+            "kernels, KVM, QEMU and the",
+            "              programs; seconds are those of the emulation. "
+            "Ratios between modes carry",
+            "              over roughly, absolute rates do not; an exit "
+            "costs about 30 us here."]
+    return short, lines
+
+
+def new_directory(base):
+    """results/<date>, or <date>-2 and so on."""
+    date = datetime.date.today().isoformat()
+    for number in range(1, 1000):
+        path = base / (date if number == 1 else f"{date}-{number}")
+        try:
+            path.mkdir(parents=True)
+            return path
+        except FileExistsError:
+            continue
+    raise RuntimeError(f"too many results in {base}")
+
+
+def run_all(bench, plan, files, deadline):
+    """Runs the jobs; returns the outcomes and the jobs that were left out."""
+    outcomes, left_out = [], []
+    todo = plan.jobs()
+    start = time.monotonic()
+    for number, job in enumerate(todo, 1):
+        spent = time.monotonic() - start
+        if deadline and job.optional and spent + job.expect > deadline:
+            left_out.append(job)
+            continue
+        say(f"[{spent:4.0f} s] {number}/{len(todo)} {job.name()} ...")
+        outcome = run_job(bench, job, files)
+        outcomes.append(outcome)
+        say("         " + describe(outcome))
+    return outcomes, left_out
+
+
+def memory_note(outcomes, free):
+    """Whether the guests under pressure had the free memory they should."""
+    seen = [o.available / 1024 for o in outcomes
+            if o.available and o.job.mode in jobs_module.PEERS +
+            (jobs_module.BYPASS,)]
+    if not seen:
+        return []
+    return [f"MemAvailable before the programs ran: {min(seen):.0f} to "
+            f"{max(seen):.0f} MiB (planned {free})"]
+
+
+def make_report(outcomes, left_out, plan, directory, about):
+    """Prints and stores everything; returns the bars."""
+    short, version_lines = about
+    results = report.Results(outcomes)
+    ws, gups_ws = plan.bar_ws(), plan.gups_table(plan_module.BAR_SIZE)
+    lines = [""] + report.table(results, ws, gups_ws, plan.free)
+    bars = report.bars(results, ws, gups_ws)
+    lines += ["Bars, at a working set of twice the guest's free memory "
+              "(seconds per pass):"]
+    lines += report.bars_text(bars) + [""]
+    lines += memory_note(outcomes, plan.free)
+    if not plan.full:
+        lines.append("Peers ran in the paging mode that was best for them in "
+                     "the full sweep: " + ", ".join(
+                         f"{m} {p}" for m, p in plan.peer_paging.items()))
+    for job in left_out:
+        lines.append(f"left out for lack of time: {job.name()}")
+    for outcome in results.failed:
+        lines.append(f"FAILED: {outcome.job.name()}: {outcome.error}")
+    lines += [""] + version_lines
+
+    report.write_csv(directory / "summary.csv", outcomes, short)
+    pictures, reason = report.plot(results, plan.free, directory)
+    (directory / "versions.txt").write_text("\n".join(version_lines) + "\n",
+                                            encoding="utf-8")
+    (directory / "table.txt").write_text("\n".join(lines) + "\n",
+                                         encoding="utf-8")
+    for line in lines:
+        say(line)
+    say()
+    if reason:
+        say(f"no plot: {reason}")
+    for path in [directory / "table.txt", directory / "summary.csv",
+                 *pictures]:
+        say(f"written: {os.path.relpath(path)}")
+    return bars
+
+
+def arguments(argv):
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--full", action="store_true",
+                        help="the full sweep: all sizes, both paging modes")
+    parser.add_argument("--free", type=int, default=64, metavar="MiB",
+                        help="free memory of the guest (default 64)")
+    parser.add_argument("--seconds", type=float, default=420,
+                        help="leave out optional jobs after this time "
+                        "(not with --full)")
+    parser.add_argument("--programs", type=pathlib.Path,
+                        default=TOP / "build" / "bench",
+                        help="directory with the static programs")
+    parser.add_argument("--results", type=pathlib.Path, default=TOP / "results")
+    parser.add_argument("--only", metavar="PATTERN",
+                        help="run only jobs whose name matches")
+    parser.add_argument("--list", action="store_true",
+                        help="print the jobs and end")
+    parser.add_argument("--strict", action="store_true",
+                        help="fail if a bar is missed")
+    return parser.parse_args(argv)
+
+
+def main(argv=None, bench_class=None):
+    """Runs the experiment; returns the exit status."""
+    args = arguments(argv)
+    if args.list:
+        for job in plan_module.Plan(args.free, 50, args.full).jobs():
+            say(job.name() + (" (optional)" if job.optional else ""))
+        return 0
+    if bench_class is None:
+        # Imported late: the report and its tests need no rig.
+        from rig import Bench as bench_class    # pylint: disable=C0415
+        subprocess.run(["make", "-s", "-C", str(HERE.parent / "bench"),
+                        f"O={args.programs.resolve()}"], check=True)
+
+    with bench_class(host="symbiotic") as bench:
+        overhead, guest, host = calibrate(bench, args.programs)
+        plan = plan_module.Plan(args.free, overhead, args.full)
+        if args.only:
+            chosen = [j for j in plan.jobs() if re.search(args.only, j.name())]
+            plan.jobs = lambda: chosen
+        say(f"a guest needs {overhead} MiB for itself: {overhead + args.free} "
+            f"MiB of memory leave {args.free} MiB free")
+        outcomes, left_out = run_all(bench, plan, args.programs,
+                                     0 if args.full else args.seconds)
+
+    directory = new_directory(args.results)
+    bars = make_report(outcomes, left_out, plan, directory,
+                       versions(guest, host))
+    if any(o.error for o in outcomes):
+        return 1
+    if args.strict and any(b.verdict() != "PASS" for b in bars):
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

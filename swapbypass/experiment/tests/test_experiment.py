@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of the experiment driver with a made-up rig: the parser, the bars, the
+table, the CSV and the plot. No guest is started.
+
+Runs by itself; ends with a line of counts. --keep DIR leaves the report of the
+made-up experiment there, to look at."""
+
+import contextlib
+import csv
+import io
+import os
+import pathlib
+import re
+import sys
+import tempfile
+import types
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import jobs  # noqa: E402
+import plan  # noqa: E402
+import report  # noqa: E402
+import run  # noqa: E402
+
+KEEP = None
+
+# Seconds that a pass over one MiB takes in each mode under pressure.
+PER_MIB = {"none": 0.0006, "bypass": 0.00062, "symswap": 0.08,
+           "zram": 0.045, "virtio-blk": 0.25}
+
+
+class FakeBench:
+    """Answers as the rig would, from a simple model of the times."""
+    damage = ""                 # mode whose data comes back wrong
+    crash = ""                  # mode whose guest hangs
+    slow = 1.0                  # factor on SwapBypass
+
+    def __init__(self, host="symbiotic", **_):
+        assert host == "symbiotic"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return False
+
+    def run(self, cmd, files=None, guest_mem=512, paging="shadow",
+            swap="none", timeout=120, host_cmd=None, **_):
+        """Pretends to run a guest."""
+        free = guest_mem - 48
+        text = f"MemTotal: {guest_mem * 1024} kB\n" \
+               f"MemAvailable: {free * 1024} kB\n"
+        before = {"exits": 1000, "bypass_mapped": 5, "symcalls": 1}
+        if "uname -r" in cmd:
+            return self.result(0, "6.12.0-test\n" + text, before, before)
+        if swap == self.crash:
+            raise TimeoutError("the guest did not answer")
+        assert swap != "bypass" or paging == "shadow"
+        if "./stream" in cmd:
+            text += self.stream(cmd, swap, free)
+        else:
+            text += self.gups(cmd, swap, free)
+        status = 0
+        if self.damage == swap:
+            text = text.replace("result=ok checked=9 of=9 wrong=0",
+                                "result=WRONG checked=9 of=9 wrong=2")
+            status = 1
+        after = {"exits": 91000, "bypass_mapped": 40005, "symcalls": 2501}
+        return self.result(status, text, before, after)
+
+    @staticmethod
+    def result(status, stdout, before, after):
+        """The rig's Result."""
+        return types.SimpleNamespace(
+            status=status, stdout=stdout, stderr="", console="",
+            host_before=before, host_after=after, host_out="6.12.0-host\n")
+
+    def pace(self, swap, ws, free):
+        """Seconds of a pass."""
+        pace = PER_MIB["none"]
+        if ws > free * 0.9:
+            pace = PER_MIB[swap] * (self.slow if swap == "bypass" else 1)
+        return pace * ws
+
+    def passes(self, swap, count, seconds, limit, line):
+        """The pass lines, cut short at the limit."""
+        text = ""
+        for number in range(1, count + 1):
+            now = seconds * (6 if number == 1 and swap == "bypass" else 1)
+            done = min(1.0, limit / now) if limit else 1.0
+            text += (line(number, now * done, done) +
+                     f" complete={int(done == 1.0)} pswpin=100 pswpout=90"
+                     " pgmajfault=7 mapped=11 queries=3\n")
+            if done < 1.0:
+                break
+        return text
+
+    def stream(self, cmd, swap, free):
+        """Output of the stream program."""
+        ws = int(re.search(r"-m (\d+)", cmd)[1])
+        count = int(re.search(r"-n (\d+)", cmd)[1])
+        limit = float((re.search(r"-t (\S+)", cmd) or [0, 0])[1])
+        elements = (ws << 20) // 24
+        kernels = re.search(r"-k (\S+)", cmd)[1].split(",")
+
+        def line(number, seconds, done):
+            size = int(elements * 24 * done)
+            return (f"pass kernel={kernels[-1]} pass={number} "
+                    f"seconds={seconds:.6f} bytes={size} "
+                    f"rate_mbs={size / seconds / 1e6:.3f}")
+        return (f"stream bytes={elements * 24} elements={elements} "
+                f"passes={count} contents=random\ninit seconds=1.5\n" +
+                self.passes(swap, count, self.pace(swap, ws, free), limit,
+                            line) +
+                "verify result=ok checked=9 of=9 wrong=0 seconds=0.1\n" +
+                ("exit seconds=0.15\n" if " -x" in cmd else ""))
+
+    def gups(self, cmd, swap, free):
+        """Output of the gups program."""
+        ws = int(re.search(r"-m (\d+)", cmd)[1])
+        count = int(re.search(r"-n (\d+)", cmd)[1])
+        updates = int(re.search(r"-u (\d+)", cmd)[1])
+        limit = float((re.search(r"-t (\S+)", cmd) or [0, 0])[1])
+
+        def line(number, seconds, done):
+            return (f"pass kernel=update pass={number} seconds={seconds:.6f} "
+                    f"updates={int(updates * done)} "
+                    f"rate_gups={updates * done / seconds * 1e-9:.9f}")
+        return (f"gups bytes=1 words=1 passes={count} "
+                f"updates_per_pass={updates}\n" +
+                self.passes(swap, count, self.pace(swap, ws, free) * 30,
+                            limit, line) +
+                "verify result=ok checked=9 of=9 wrong=0 seconds=0.1\n")
+
+
+def experiment(bench, *argv):
+    """Runs the driver; returns (status, output, results directory)."""
+    base = pathlib.Path(KEEP or tempfile.mkdtemp())
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        status = run.main(["--results", str(base), *argv], bench)
+    made = sorted(base.iterdir(), key=os.path.getmtime)[-1]
+    return status, text.getvalue(), made
+
+
+class Experiment(unittest.TestCase):
+    """The driver as a whole."""
+
+    def test_good_run(self):
+        """All bars pass and every file is written."""
+        status, text, made = experiment(FakeBench, "--strict")
+        self.assertEqual(status, 0, text)
+        self.assertNotIn("MISS", text)
+        self.assertNotIn("----", text)
+        self.assertEqual(text.count("  PASS  "), 9)
+        for name in ("summary.csv", "table.txt", "versions.txt"):
+            self.assertTrue((made / name).stat().st_size)
+        if "no plot: gnuplot is not installed" not in text:
+            for name in ("stream.png", "stream.svg"):
+                self.assertTrue((made / name).stat().st_size)
+
+    def test_csv(self):
+        """The columns of the issue, and each kind of row."""
+        _, _, made = experiment(FakeBench, "--only", "stream random 128")
+        with open(made / "summary.csv", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(",".join(rows[0]),
+                         "benchmark,mode,paging,guest memory,working set,pass,"
+                         "seconds,rate,swap-ins,swap-outs,bypass maps,"
+                         "symcalls,exits,versions")
+        bypass = [r for r in rows if r["mode"] == "bypass"]
+        self.assertEqual(bypass[0]["pass"], "1")
+        self.assertEqual(bypass[0]["swap-ins"], "100")
+        self.assertEqual(bypass[0]["bypass maps"], "11")
+        self.assertEqual(bypass[0]["exits"], "")
+        job = [r for r in bypass if r["pass"] == "job"][0]
+        self.assertEqual((job["exits"], job["bypass maps"], job["symcalls"]),
+                         ("90000", "40000", "2500"))
+        self.assertTrue([r for r in bypass if r["pass"] == "exit"])
+        cut = [r for r in rows if r["pass"] == "1 partial"]
+        self.assertEqual({r["mode"] for r in cut}, {"virtio-blk"})
+
+    def test_miss(self):
+        """A bar that is missed says so, and only --strict makes it fail."""
+        class Slow(FakeBench):
+            """SwapBypass at half its speed."""
+            slow = 2.0
+        status, text, _ = experiment(Slow)
+        self.assertEqual(status, 0)
+        self.assertIn("MISS  STREAM steady: SwapBypass / never", text)
+        status, _, _ = experiment(Slow, "--strict")
+        self.assertEqual(status, 1)
+
+    def test_wrong_data(self):
+        """Wrong data fails the run and gives no number."""
+        class Wrong(FakeBench):
+            """SwapBypass loses data."""
+            damage = "bypass"
+        status, text, _ = experiment(Wrong)
+        self.assertEqual(status, 1)
+        self.assertIn("WRONG DATA: 2 elements", text)
+        self.assertIn("----  STREAM steady: SwapBypass", text)
+
+    def test_hang(self):
+        """A guest that hangs fails its jobs and leaves the others."""
+        class Hang(FakeBench):
+            """zram never answers."""
+            crash = "zram"
+        status, text, _ = experiment(Hang)
+        self.assertEqual(status, 1)
+        self.assertIn("FAILED", text)
+        self.assertIn("PASS  STREAM: virtio-blk / SwapBypass", text)
+        self.assertIn("----  STREAM: zram / SwapBypass", text)
+
+    def test_no_time(self):
+        """Without time the optional jobs are left out by name."""
+        status, text, _ = experiment(FakeBench, "--seconds", "1")
+        self.assertEqual(status, 0)
+        self.assertIn("left out for lack of time: stream random 32", text)
+        self.assertIn("PASS  STREAM: zram", text)
+
+    def test_full(self):
+        """The full sweep runs both paging modes and judges the better."""
+        status, text, made = experiment(FakeBench, "--full")
+        self.assertEqual(status, 0)
+        self.assertRegex(text, r"zram +nested")
+        self.assertRegex(text, r"zram +shadow")
+        if "no plot" not in text:
+            self.assertTrue((made / "gups.png").stat().st_size)
+
+
+class Parts(unittest.TestCase):
+    """Single functions."""
+
+    def parse(self, text, status=0):
+        """An outcome from the given output."""
+        job = plan.Plan(64, 48).job("stream", jobs.ZRAM, "shadow", 128)
+        return jobs.parse(job, 1.0, status, text, {}, {}, "boom\n")
+
+    def test_unverified(self):
+        """A good time without a verified result is an error."""
+        text = ("stream bytes=24 elements=1000 passes=1 contents=random\n"
+                "pass kernel=triad pass=1 seconds=2.0 bytes=12000 "
+                "rate_mbs=6 complete=0\n")
+        self.assertIn("no verified", self.parse(text).error)
+        good = self.parse(text + "verify result=ok checked=1 of=1 wrong=0\n")
+        self.assertIsNone(good.error)
+        # Half of the 24000 bytes took 2 s.
+        self.assertEqual(good.steady("triad"), 4.0)
+        self.assertTrue(good.cut_short())
+
+    def test_status(self):
+        """The program's status and message are kept."""
+        self.assertEqual(self.parse("", 3).error, "status 3: boom")
+
+    def test_commands(self):
+        """The programs get what the job asks for."""
+        made = plan.Plan(64, 48)
+        cmd = made.job("stream", jobs.VIRTIO, "shadow", 128).command()
+        self.assertIn("-t 12 -V 5", cmd)
+        self.assertNotIn(" -o", cmd)
+        cmd = made.job("stream", jobs.BYPASS, "shadow", 128).command()
+        self.assertIn(" -o", cmd)
+        self.assertNotIn(" -t ", cmd)
+
+    def test_sizes(self):
+        """Tables of GUPS are powers of two that fit the working set."""
+        self.assertEqual(plan.Plan(64, 48).gups_table(2), 128)
+        self.assertEqual(plan.Plan(96, 48).gups_table(2), 128)
+        self.assertEqual(plan.Plan(64, 48).memory(jobs.ZRAM, 128), 112)
+
+    def test_bars_at_limit(self):
+        """A bar is met at its limit."""
+        self.assertEqual(report.Bar("", 8.0, 8, True).verdict(), "PASS")
+        self.assertEqual(report.Bar("", 1.0501, 1.05, False).verdict(), "MISS")
+        self.assertEqual(report.Bar("", None, 1, True).verdict(), "----")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2 and sys.argv[1] == "--keep":
+        KEEP = sys.argv[2]
+        del sys.argv[1:3]
+    outcome = unittest.main(exit=False, verbosity=2).result
+    bad = len(outcome.failures) + len(outcome.errors)
+    print(f"{outcome.testsRun - bad} passed, {bad} failed, 0 skipped")
+    sys.exit(bad > 0)
