@@ -66,6 +66,8 @@ typedef struct Symcall {
     struct kvm_symcall kvm;
     SymcallState state;
     bool abandoned;             /* BQL */
+    bool user_mode;             /* what it has interrupted */
+    bool irqs_off;
     const char *error;          /* why it did not run to its end */
 } Symcall;
 
@@ -553,9 +555,22 @@ int symbiotic_vcpu_run(CPUState *cs)
 void symbiotic_handle_symcall(CPUState *cs)
 {
     SymbioticVCPU *vcpu = symbiotic_vcpu(cs);
+    struct kvm_sregs sregs = { };
+    struct kvm_regs regs = { };
+
+    /*
+     * What the call has interrupted is restored by now. The guest cannot
+     * tell: it is entered at one place, whatever it was doing.
+     */
+    kvm_vcpu_ioctl(cs, KVM_GET_SREGS, &sregs);
+    kvm_vcpu_ioctl(cs, KVM_GET_REGS, &regs);
 
     qemu_mutex_lock_iothread();
     /* No call: its requester is gone since a reset. */
+    if (vcpu->call) {
+        vcpu->call->user_mode = sregs.ss.dpl == 3;
+        vcpu->call->irqs_off = !(regs.rflags & IF_MASK);
+    }
     symcall_finish(vcpu, NULL);
     qemu_mutex_unlock_iothread();
 }
@@ -657,6 +672,8 @@ SymcallResult *qmp_x_symcall(int64_t cpu_index, uint64_t number, bool has_args,
 
     result = g_new0(SymcallResult, 1);
     result->status = call->kvm.status;
+    result->user_mode = call->user_mode;
+    result->irqs_off = call->irqs_off;
     tail = &result->ret;
     for (i = 0; i < SYMCALL_NR_ARGS; i++) {
         QAPI_LIST_APPEND(tail, call->kvm.ret[i]);
