@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of the cost benchmark with a made-up rig. Runs by itself."""
+
+import contextlib
+import io
+import pathlib
+import sys
+import types
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import cost  # noqa: E402
+
+
+class FakeBench:
+    """Counts as the rig would."""
+    guest = 1.001               # cost of the extended guest kernel
+    kvm = 1.002                 # instructions of the extended KVM
+    exits = 1.0                 # exits of the extended KVM
+    runs = 0
+
+    def __init__(self, host, icount):
+        assert icount
+        self.host = host
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return False
+
+    def run(self, cmd, kernel="guest", symbiotic=True, **_):
+        """Pretends to run the loop."""
+        assert cmd.startswith("exec ./procloop ")
+        assert self.host == "bare-metal" or not symbiotic
+        type(self).runs += 1
+        factor = 1.0
+        if self.host == "bare-metal" and kernel == "guest":
+            factor = self.guest
+        if self.host == "symbiotic":
+            factor = self.kvm
+        extra = self.exits if self.host == "symbiotic" else 1
+        return types.SimpleNamespace(
+            status=0, stderr="", host_before={"exits": 50},
+            host_after={"exits": 50 + int(10000 * extra)},
+            stdout=f"boot tsc={int(1e9 * factor) + self.runs}\n"
+                   f"loop rounds=100 tsc={int(2e8 * factor)}\n")
+
+
+def run(bench, *argv):
+    """Runs the benchmark; returns (status, output)."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        status = cost.main(["--strict", *argv], bench)
+    return status, text.getvalue()
+
+
+class Cost(unittest.TestCase):
+    """The benchmark as a whole."""
+
+    def test_cheap(self):
+        """Below the bars."""
+        status, text = run(FakeBench)
+        self.assertEqual(status, 0, text)
+        self.assertEqual(text.count("PASS"), 7)
+        self.assertIn("+0.100%", text)
+
+    def test_dear_kernel(self):
+        """0.6% more instructions is too much."""
+        class Dear(FakeBench):
+            """A guest kernel that costs."""
+            guest = 1.006
+        status, text = run(Dear)
+        self.assertEqual(status, 1)
+        self.assertIn("MISS  boot and loop", text)
+
+    def test_dear_exits(self):
+        """2% more exits is too much."""
+        class Dear(FakeBench):
+            """A KVM that exits more."""
+            exits = 1.02
+        status, text = run(Dear, "--part", "kvm")
+        self.assertEqual(status, 1)
+        self.assertIn("MISS  exits, nested", text)
+
+
+if __name__ == "__main__":
+    outcome = unittest.main(exit=False, verbosity=2).result
+    bad = len(outcome.failures) + len(outcome.errors)
+    print(f"{outcome.testsRun - bad} passed, {bad} failed, 0 skipped")
+    sys.exit(bad > 0)
