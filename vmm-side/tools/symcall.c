@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * symcall: call into a symbiotic guest from the host's command line.
+ *
+ * Speaks QMP to the QEMU that runs the guest; see --help.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <json.h>
+#include <symbiotic/abi.h>
+
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+
+#define DEFAULT_TIMEOUT		10
+#define MAX_TIMEOUT		3600
+/* What QEMU itself may need on a loaded machine, on top of the call's time. */
+#define QMP_TIMEOUT_MS		15000
+
+enum {
+	EXIT_CALL	= 1,	/* the guest or KVM said no, or a wrong answer */
+	EXIT_USAGE	= 2,
+	EXIT_VMM	= 3,	/* QEMU is not there, says no, or says nothing */
+};
+
+struct qmp {
+	int fd;
+	long timeout_ms;	/* of one symcall */
+	struct json_tokener *tok;
+	char buf[4096];
+	size_t pos, len;
+};
+
+struct symcall {
+	int64_t status;
+	uint64_t ret[SYMCALL_NR_ARGS];
+	bool user_mode;
+	bool irqs_off;
+};
+
+static const char help[] =
+"NAME\n"
+"    symcall - call into a symbiotic guest\n"
+"\n"
+"SYNOPSIS\n"
+"    symcall -q SOCKET [-t SECONDS] ping [CPU]\n"
+"    symcall -q SOCKET [-t SECONDS] who\n"
+"    symcall -q SOCKET [-t SECONDS] call CPU NUMBER [ARGUMENT...]\n"
+"    symcall -q SOCKET info\n"
+"    symcall -q SOCKET word VALUE\n"
+"\n"
+"DESCRIPTION\n"
+"    A symcall interrupts a vCPU of a running guest, whatever it does, makes\n"
+"    one function call in the guest's kernel, and lets the vCPU go on.\n"
+"\n"
+"    ping  call the guest's test function on the vCPU CPU, or on every vCPU,\n"
+"          and check the answer\n"
+"    who   show which process runs on each vCPU, and in which mode\n"
+"    call  make the call NUMBER with up to five arguments; show its status\n"
+"          and the five result registers\n"
+"    info  show what guest and VMM share, without interrupting the guest\n"
+"    word  write VALUE to the host's word of the global SymSpy page\n"
+"\n"
+"    Numbers are decimal, octal (0...) or hexadecimal (0x...).\n"
+"\n"
+"OPTIONS\n"
+"    -q, --qmp SOCKET       QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off);\n"
+"                           the default is the environment variable QMP\n"
+"    -t, --timeout SECONDS  give up a call after this time (default: 10)\n"
+"    -h, --help             show this text\n"
+"\n"
+"EXIT STATUS\n"
+"    0  success\n"
+"    1  the guest, or KVM, has refused or aborted the call, or the answer\n"
+"       to a ping was wrong\n"
+"    2  wrong usage\n"
+"    3  no connection to QEMU, an error message from it, or no answer in time\n";
+
+__attribute__((format(printf, 2, 3), noreturn))
+static void die(int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("symcall: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(status);
+}
+
+static uint64_t parse_number(const char *s, const char *what)
+{
+	char *end;
+	uint64_t n;
+
+	errno = 0;
+	n = strtoull(s, &end, 0);
+	if (errno || end == s || *end || strchr(s, '-'))
+		die(EXIT_USAGE, "%s is not a valid %s", s, what);
+	return n;
+}
+
+static int parse_cpu(const char *s)
+{
+	uint64_t n = parse_number(s, "vCPU");
+
+	if (n > INT32_MAX)
+		die(EXIT_USAGE, "%s is not a valid vCPU", s);
+	return n;
+}
+
+static long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Waits until the socket is ready for @events. */
+static void qmp_wait(struct qmp *qmp, short events, long deadline)
+{
+	struct pollfd pfd = { .fd = qmp->fd, .events = events };
+	long left;
+	int ret;
+
+	do {
+		left = deadline - now_ms();
+		if (left <= 0)
+			die(EXIT_VMM, "no answer from QEMU in time");
+		ret = poll(&pfd, 1, left);
+	} while (ret == 0 || (ret < 0 && errno == EINTR));
+	if (ret < 0)
+		die(EXIT_VMM, "poll: %s", strerror(errno));
+}
+
+/* The next object that QEMU sends. */
+static struct json_object *qmp_read(struct qmp *qmp, long deadline)
+{
+	struct json_object *obj;
+	enum json_tokener_error err;
+	ssize_t n;
+
+	for (;;) {
+		if (qmp->pos == qmp->len) {
+			qmp_wait(qmp, POLLIN, deadline);
+			n = recv(qmp->fd, qmp->buf, sizeof(qmp->buf), 0);
+			if (n < 0 && (errno == EINTR || errno == EAGAIN))
+				continue;
+			if (n < 0)
+				die(EXIT_VMM, "receive: %s", strerror(errno));
+			if (n == 0)
+				die(EXIT_VMM, "QEMU has closed the connection");
+			qmp->pos = 0;
+			qmp->len = n;
+		}
+		obj = json_tokener_parse_ex(qmp->tok, qmp->buf + qmp->pos,
+					    qmp->len - qmp->pos);
+		err = json_tokener_get_error(qmp->tok);
+		qmp->pos += json_tokener_get_parse_end(qmp->tok);
+		if (err == json_tokener_success && obj)
+			return obj;
+		if (err != json_tokener_continue)
+			die(EXIT_VMM, "not QMP: %s", json_tokener_error_desc(err));
+	}
+}
+
+static void qmp_write(struct qmp *qmp, const char *s, long deadline)
+{
+	size_t left = strlen(s);
+	ssize_t n;
+
+	while (left) {
+		qmp_wait(qmp, POLLOUT, deadline);
+		n = send(qmp->fd, s, left, MSG_NOSIGNAL);
+		if (n < 0) {
+			if (errno == EINTR || errno == EAGAIN)
+				continue;
+			die(EXIT_VMM, "send: %s", strerror(errno));
+		}
+		s += n;
+		left -= n;
+	}
+}
+
+/*
+ * Returns what the command returns; the caller puts it. NULL after an error,
+ * with *@error set to its text for the caller to free, or with a message and
+ * exit if @error is NULL.
+ */
+static struct json_object *qmp_command(struct qmp *qmp, const char *name,
+				       struct json_object *args, char **error)
+{
+	long deadline = now_ms() + qmp->timeout_ms + QMP_TIMEOUT_MS;
+	struct json_object *msg, *result, *desc;
+
+	msg = json_object_new_object();
+	json_object_object_add(msg, "execute", json_object_new_string(name));
+	if (args)
+		json_object_object_add(msg, "arguments", args);
+	qmp_write(qmp, json_object_to_json_string(msg), deadline);
+	qmp_write(qmp, "\n", deadline);
+	json_object_put(msg);
+
+	/* Events come in between. */
+	for (;; json_object_put(msg)) {
+		msg = qmp_read(qmp, deadline);
+		if (json_object_object_get_ex(msg, "return", &result)) {
+			json_object_get(result);
+			json_object_put(msg);
+			return result;
+		}
+		if (json_object_object_get_ex(msg, "error", &result)) {
+			if (!json_object_object_get_ex(result, "desc", &desc))
+				desc = result;
+			if (!error)
+				die(EXIT_VMM, "%s", json_object_get_string(desc));
+			*error = strdup(json_object_get_string(desc));
+			json_object_put(msg);
+			return NULL;
+		}
+	}
+}
+
+static void qmp_open(struct qmp *qmp, const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct json_object *greeting;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		die(EXIT_USAGE, "the name of the socket is too long");
+	memcpy(addr.sun_path, path, strlen(path));
+	qmp->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (qmp->fd < 0 ||
+	    connect(qmp->fd, (struct sockaddr *)&addr, sizeof(addr)))
+		die(EXIT_VMM, "%s: %s", path, strerror(errno));
+	qmp->tok = json_tokener_new();
+
+	/* QEMU serves one client at a time; another may be busy there. */
+	greeting = qmp_read(qmp, now_ms() + QMP_TIMEOUT_MS);
+	if (!json_object_object_get_ex(greeting, "QMP", NULL))
+		die(EXIT_VMM, "%s: this is no QMP socket", path);
+	json_object_put(greeting);
+	json_object_put(qmp_command(qmp, "qmp_capabilities", NULL, NULL));
+}
+
+static struct json_object *member(struct json_object *obj, const char *name)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(obj, name, &value))
+		die(EXIT_VMM, "QEMU's answer lacks \"%s\"", name);
+	return value;
+}
+
+/* Returns false after an error, with its text in *@error. */
+static bool symcall(struct qmp *qmp, int cpu, uint64_t nr, const uint64_t *args,
+		    int nr_args, struct symcall *call, char **error)
+{
+	struct json_object *obj, *list;
+	int i;
+
+	list = json_object_new_array();
+	for (i = 0; i < nr_args; i++)
+		json_object_array_add(list, json_object_new_uint64(args[i]));
+	obj = json_object_new_object();
+	json_object_object_add(obj, "cpu-index", json_object_new_int(cpu));
+	json_object_object_add(obj, "number", json_object_new_uint64(nr));
+	json_object_object_add(obj, "args", list);
+	json_object_object_add(obj, "timeout",
+			       json_object_new_int64(qmp->timeout_ms));
+	obj = qmp_command(qmp, "x-symcall", obj, error);
+	if (!obj)
+		return false;
+
+	call->status = json_object_get_int64(member(obj, "status"));
+	call->user_mode = json_object_get_boolean(member(obj, "user-mode"));
+	call->irqs_off = json_object_get_boolean(member(obj, "irqs-off"));
+	list = member(obj, "ret");
+	for (i = 0; i < SYMCALL_NR_ARGS; i++)
+		call->ret[i] = json_object_get_uint64(json_object_array_get_idx(list, i));
+	json_object_put(obj);
+	return true;
+}
+
+/* Positive codes are the guest's, negative ones KVM's. */
+static const char *status_text(int64_t status)
+{
+	switch (status) {
+	case 0:
+		return "ok";
+	case SYMCALL_ERR_NOSYS:
+		return "the guest does not know this call";
+	case SYMCALL_ERR_INVAL:
+		return "the guest says: bad argument";
+	case SYMCALL_ERR_BUSY:
+		return "the guest cannot answer now";
+	case -ENXIO:
+		return "the guest takes no symcalls on this vCPU";
+	case -EBUSY:
+		return "the vCPU cannot be interrupted now";
+	case -ETIMEDOUT:
+		return "the call took too long and was aborted";
+	default:
+		return status > 0 ? "the guest has returned an error" :
+				    strerror(-status);
+	}
+}
+
+static int compare_int(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* All vCPUs in ascending order, in an array that the caller frees. */
+static int *all_cpus(struct qmp *qmp, size_t *nr)
+{
+	struct json_object *list;
+	int *cpus;
+	size_t i;
+
+	list = qmp_command(qmp, "query-cpus-fast", NULL, NULL);
+	*nr = json_object_array_length(list);
+	cpus = calloc(*nr + 1, sizeof(*cpus));
+	if (!cpus)
+		die(EXIT_VMM, "out of memory");
+	for (i = 0; i < *nr; i++)
+		cpus[i] = json_object_get_int(member(json_object_array_get_idx(list, i),
+						     "cpu-index"));
+	json_object_put(list);
+	qsort(cpus, *nr, sizeof(*cpus), compare_int);
+	return cpus;
+}
+
+static int ping_one(struct qmp *qmp, int cpu)
+{
+	static const uint64_t args[SYMCALL_NR_ARGS] = {
+		0x1122334455667788, UINT64_MAX, 0, INT64_MIN, 42,
+	};
+	struct symcall call;
+	char *error;
+	long start;
+	int i;
+
+	start = now_ms();
+	if (!symcall(qmp, cpu, SYMCALL_TEST, args, SYMCALL_NR_ARGS, &call, &error)) {
+		printf("vcpu %d: %s\n", cpu, error);
+		free(error);
+		return EXIT_VMM;
+	}
+	if (call.status) {
+		printf("vcpu %d: %s (%" PRId64 ")\n", cpu, status_text(call.status),
+		       call.status);
+		return EXIT_CALL;
+	}
+	for (i = 0; i < SYMCALL_NR_ARGS; i++) {
+		if (call.ret[i] != args[i] + !i) {
+			printf("vcpu %d: wrong answer: result %d is 0x%" PRIx64 "\n",
+			       cpu, i, call.ret[i]);
+			return EXIT_CALL;
+		}
+	}
+	printf("vcpu %d: ok, %ld ms\n", cpu, now_ms() - start);
+	return EXIT_SUCCESS;
+}
+
+static int cmd_ping(struct qmp *qmp, int argc, char **argv)
+{
+	int status = EXIT_SUCCESS, ret;
+	size_t nr, i;
+	int *cpus;
+
+	if (argc)
+		return ping_one(qmp, parse_cpu(argv[0]));
+	cpus = all_cpus(qmp, &nr);
+	for (i = 0; i < nr; i++) {
+		ret = ping_one(qmp, cpus[i]);
+		if (ret > status)
+			status = ret;
+	}
+	free(cpus);
+	return status;
+}
+
+static int cmd_who(struct qmp *qmp, int argc, char **argv)
+{
+	int status = EXIT_SUCCESS;
+	struct symcall call;
+	const char *mode;
+	char comm[17], *c, *error;
+	size_t nr, i;
+	int *cpus;
+
+	(void)argc;
+	(void)argv;
+	cpus = all_cpus(qmp, &nr);
+	printf("%4s %7s %-16s %s\n", "VCPU", "PID", "COMM", "MODE");
+	for (i = 0; i < nr; i++) {
+		if (!symcall(qmp, cpus[i], SYMCALL_WHO, NULL, 0, &call, &error)) {
+			printf("%4d %7s %-16s %s\n", cpus[i], "-", "-", error);
+			free(error);
+			status = EXIT_VMM;
+			continue;
+		}
+		if (call.status) {
+			printf("%4d %7s %-16s %s (%" PRId64 ")\n", cpus[i], "-", "-",
+			       status_text(call.status), call.status);
+			if (status == EXIT_SUCCESS)
+				status = EXIT_CALL;
+			continue;
+		}
+
+		memcpy(comm, &call.ret[1], 8);
+		memcpy(comm + 8, &call.ret[2], 8);
+		comm[16] = '\0';
+		/* A process picks its own name; keep the terminal out of it. */
+		for (c = comm; *c; c++)
+			if (*c < ' ' || *c > '~')
+				*c = '?';
+
+		if (call.user_mode || call.ret[3] & SYMCALL_WHO_USER)
+			mode = "user";
+		else if (call.ret[3] & SYMCALL_WHO_IDLE)
+			mode = "idle";
+		else
+			mode = "kernel";
+		printf("%4d %7" PRIu64 " %-16s %s%s\n", cpus[i], call.ret[0], comm,
+		       mode, call.irqs_off || call.ret[3] & SYMCALL_WHO_IRQS_OFF ?
+		       ", interrupts off" : "");
+	}
+	free(cpus);
+	return status;
+}
+
+static int cmd_call(struct qmp *qmp, int argc, char **argv)
+{
+	static const char * const regs[SYMCALL_NR_ARGS] = {
+		"rbx", "rcx", "rdx", "rsi", "rdi",
+	};
+	uint64_t args[SYMCALL_NR_ARGS], nr;
+	struct symcall call;
+	char *error;
+	int cpu, i;
+
+	cpu = parse_cpu(argv[0]);
+	nr = parse_number(argv[1], "call number");
+	for (i = 2; i < argc; i++)
+		args[i - 2] = parse_number(argv[i], "argument");
+	if (!symcall(qmp, cpu, nr, args, argc - 2, &call, &error))
+		die(EXIT_VMM, "%s", error);
+
+	printf("status %" PRId64 " %s\n", call.status, status_text(call.status));
+	if (call.status)
+		return EXIT_CALL;
+	for (i = 0; i < SYMCALL_NR_ARGS; i++)
+		printf("%s 0x%" PRIx64 "\n", regs[i], call.ret[i]);
+	return EXIT_SUCCESS;
+}
+
+static int cmd_info(struct qmp *qmp, int argc, char **argv)
+{
+	static const char * const words[] = {
+		"features", "global-page", "guest-word", "host-word",
+	};
+	struct json_object *info, *list, *cpu;
+	uint32_t flags;
+	size_t i;
+
+	(void)argc;
+	(void)argv;
+	info = qmp_command(qmp, "x-query-symbiotic", NULL, NULL);
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		printf("%s 0x%" PRIx64 "\n", words[i],
+		       json_object_get_uint64(member(info, words[i])));
+	list = member(info, "vcpus");
+	for (i = 0; i < json_object_array_length(list); i++) {
+		cpu = json_object_array_get_idx(list, i);
+		flags = json_object_get_int64(member(cpu, "flags"));
+		printf("vcpu %d local-page 0x%" PRIx64 " symcall-enabled %d symcall-active %d\n",
+		       json_object_get_int(member(cpu, "cpu-index")),
+		       json_object_get_uint64(member(cpu, "local-page")),
+		       !!(flags & SYMSPY_LOCAL_SYMCALL_ENABLED),
+		       !!(flags & SYMSPY_LOCAL_SYMCALL_ACTIVE));
+	}
+	json_object_put(info);
+	return EXIT_SUCCESS;
+}
+
+static int cmd_word(struct qmp *qmp, int argc, char **argv)
+{
+	struct json_object *args = json_object_new_object();
+
+	(void)argc;
+	json_object_object_add(args, "value",
+			       json_object_new_uint64(parse_number(argv[0], "value")));
+	json_object_put(qmp_command(qmp, "x-symbiotic-set-host-word", args, NULL));
+	return EXIT_SUCCESS;
+}
+
+static const struct command {
+	const char *name;
+	int min_args;
+	int max_args;
+	int (*run)(struct qmp *qmp, int argc, char **argv);
+} commands[] = {
+	{ "ping", 0, 1, cmd_ping },
+	{ "who", 0, 0, cmd_who },
+	{ "call", 2, 2 + SYMCALL_NR_ARGS, cmd_call },
+	{ "info", 0, 0, cmd_info },
+	{ "word", 1, 1, cmd_word },
+};
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "qmp", required_argument, NULL, 'q' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	const char *path = getenv("QMP");
+	struct qmp qmp = { .timeout_ms = DEFAULT_TIMEOUT * 1000 };
+	const struct command *cmd = NULL;
+	uint64_t seconds;
+	int opt, status;
+	size_t i;
+
+	/* "+": an argument such as -1 is not an option of ours. */
+	while ((opt = getopt_long(argc, argv, "+q:t:h", options, NULL)) != -1) {
+		switch (opt) {
+		case 'q':
+			path = optarg;
+			break;
+		case 't':
+			seconds = parse_number(optarg, "timeout");
+			if (!seconds || seconds > MAX_TIMEOUT)
+				die(EXIT_USAGE, "the timeout must be 1 to %d seconds",
+				    MAX_TIMEOUT);
+			qmp.timeout_ms = seconds * 1000;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return fflush(stdout) ? EXIT_VMM : EXIT_SUCCESS;
+		default:
+			die(EXIT_USAGE, "try --help");
+		}
+	}
+	argc -= optind;
+	argv += optind;
+
+	for (i = 0; argc && i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[0], commands[i].name))
+			cmd = &commands[i];
+	if (!cmd || argc - 1 < cmd->min_args || argc - 1 > cmd->max_args)
+		die(EXIT_USAGE, "wrong command or number of arguments; try --help");
+	if (!path)
+		die(EXIT_USAGE, "which QEMU? Say -q SOCKET, or set QMP");
+
+	qmp_open(&qmp, path);
+	status = cmd->run(&qmp, argc - 1, argv + 1);
+	json_tokener_free(qmp.tok);
+	close(qmp.fd);
+	if (fflush(stdout) || ferror(stdout))
+		die(EXIT_VMM, "cannot write the output");
+	return status;
+}
