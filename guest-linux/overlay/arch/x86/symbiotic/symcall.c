@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Symcalls: the part between the entry code and the dispatcher, and what the
+ * VMM needs to know about each CPU.
+ */
+#define pr_fmt(fmt) "symbiotic: " fmt
+
+#include <linux/entry-common.h>
+#include <linux/gfp.h>
+#include <linux/vmalloc.h>
+
+#include <asm/processor.h>
+#include <asm/segment.h>
+#include <asm/special_insns.h>
+
+#include "entry_abi.h"
+#include "symbiotic.h"
+
+static_assert(ENTRY_HC_RET == SYMB_HC_SYMCALL_RET);
+static_assert(ENTRY_HC_ERR == SYMB_HC_SYMCALL_ERR);
+static_assert(ENTRY_REGS_RBX == offsetof(struct symcall_regs, rbx));
+static_assert(ENTRY_REGS_RCX == offsetof(struct symcall_regs, rcx));
+static_assert(ENTRY_REGS_RDX == offsetof(struct symcall_regs, rdx));
+static_assert(ENTRY_REGS_RSI == offsetof(struct symcall_regs, rsi));
+static_assert(ENTRY_REGS_RDI == offsetof(struct symcall_regs, rdi));
+
+DEFINE_PER_CPU(struct symb_cpu, symb_cpu);
+
+/*
+ * The interrupted code may be anything, even the first instructions of an
+ * exception, so this is an NMI as far as RCU, lockdep and preemption go.
+ */
+noinstr int symb_symcall(struct symcall_regs *regs)
+{
+	unsigned long cr2 = read_cr2();
+	irqentry_state_t state;
+	int ret;
+
+	/* There are no pt_regs: the VMM keeps them. Only KMSAN would look. */
+	state = irqentry_nmi_enter(NULL);
+	instrumentation_begin();
+
+	__this_cpu_write(symb_cpu.active, true);
+	ret = symcall_dispatch(regs);
+	__this_cpu_inc(symb_cpu.calls);
+	if (unlikely(ret))
+		__this_cpu_inc(symb_cpu.errors);
+	__this_cpu_write(symb_cpu.active, false);
+
+	instrumentation_end();
+	irqentry_nmi_exit(NULL, state);
+
+	/* A page fault in a handler must not hide one under way outside. */
+	if (unlikely(cr2 != read_cr2()))
+		write_cr2(cr2);
+	return ret;
+}
+
+/*
+ * With guard pages where the kernel's own stacks have them. The entry code
+ * switches to the kernel's page tables before it touches the stack.
+ */
+static void *alloc_stack(int cpu)
+{
+	struct page *page;
+
+	if (IS_ENABLED(CONFIG_VMAP_STACK))
+		return __vmalloc_node(SYMCALL_STACK_SIZE, SYMCALL_STACK_SIZE,
+				      GFP_KERNEL, cpu_to_node(cpu),
+				      __builtin_return_address(0));
+
+	page = alloc_pages_node(cpu_to_node(cpu), GFP_KERNEL,
+				SYMCALL_STACK_ORDER);
+	return page ? page_address(page) : NULL;
+}
+
+/**
+ * symb_symcall_cpu_on() - let the VMM make symcalls on this CPU
+ * @sc: this CPU's state
+ *
+ * Context: on the CPU. Sleeps the first time, when the stack is allocated.
+ * Return: 0 or -errno.
+ */
+int symb_symcall_cpu_on(struct symb_cpu *sc)
+{
+	int cpu = raw_smp_processor_id();
+	struct symcall_setup setup = {
+		.rip = (unsigned long)symb_symcall_entry,
+		.cs = __KERNEL_CS,
+		.gs = cpu_kernelmode_gs_base(cpu),
+	};
+	int ret;
+
+	BUILD_BUG_ON(__KERNEL_DS != __KERNEL_CS + 8);
+
+	if (!sc->stack)
+		sc->stack = alloc_stack(cpu);
+	if (!sc->stack)
+		return -ENOMEM;
+	setup.rsp = (unsigned long)sc->stack + SYMCALL_STACK_SIZE;
+
+	ret = symcall_enable(&setup);
+	sc->enabled = !ret;
+	if (ret)
+		pr_warn("CPU %d: VMM refuses the symcall entry\n", cpu);
+	return ret;
+}
+
+/**
+ * symb_symcall_cpu_off() - no more symcalls on this CPU
+ * @sc: this CPU's state
+ *
+ * Context: any, on the CPU.
+ */
+void symb_symcall_cpu_off(struct symb_cpu *sc)
+{
+	if (!sc->enabled)
+		return;
+	symcall_disable();
+	sc->enabled = false;
+}
