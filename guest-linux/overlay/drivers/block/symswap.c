@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * symswap: a block device whose store is a window of host memory, shared into
+ * the VM as BAR 2 of a PCI device. Meant for swap: I/O is a copy, and under a
+ * symbiotic VMM the copy is mostly not needed (mm/symbiotic_bypass.c).
+ *
+ * The VMM's `symswap` device is QEMU's ivshmem-plain with a subsystem ID of its
+ * own, so that this driver leaves other shared memory alone. Under an
+ * unmodified QEMU, symswap.any_ivshmem=1 takes plain ivshmem devices too.
+ */
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/highmem.h>
+#include <linux/idr.h>
+#include <linux/io.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/symbiotic_bypass.h>
+
+#define SYMSWAP_PCI_DEVICE	0x1110	/* ivshmem, below PCI_VENDOR_ID_REDHAT_QUMRANET */
+#define SYMSWAP_PCI_SUBDEVICE	0x5359
+#define SYMSWAP_BAR		2
+#define SYMSWAP_BLOCK_SHIFT	12
+
+static bool any_ivshmem;
+module_param(any_ivshmem, bool, 0444);
+MODULE_PARM_DESC(any_ivshmem, "Also use shared-memory devices not meant for swap");
+
+static DEFINE_IDA(symswap_ida);
+
+/**
+ * struct symswap - one device
+ * @disk: its disk; holds the reference that keeps this structure
+ * @window: the store, mapped cached
+ * @size: its size in bytes
+ * @index: number in the disk's name
+ */
+struct symswap {
+	struct gendisk *disk;
+	void *window;
+	u64 size;
+	int index;
+};
+
+static void symswap_copy(struct symswap *dev, struct bio_vec *bvec, u64 pos,
+			 bool write)
+{
+	void *buf = bvec_kmap_local(bvec);
+
+	if (write) {
+		memcpy(dev->window + pos, buf, bvec->bv_len);
+	} else {
+		memcpy(buf, dev->window + pos, bvec->bv_len);
+		flush_dcache_page(bvec->bv_page);
+	}
+	kunmap_local(buf);
+}
+
+/*
+ * Any number of requests run at the same time, each in its submitter: there is
+ * no shared state but the window, and no two requests of the swap code are for
+ * one slot at a time.
+ */
+static void symswap_submit_bio(struct bio *bio)
+{
+	struct symswap *dev = bio->bi_bdev->bd_disk->private_data;
+	u64 pos = bio->bi_iter.bi_sector << SECTOR_SHIFT;
+	enum symbiotic_bypass_hook hook;
+	struct bvec_iter iter;
+	struct bio_vec bvec;
+	unsigned long start;
+	u64 first, end;
+	bool write;
+
+	switch (bio_op(bio)) {
+	case REQ_OP_READ:
+		write = false;
+		hook = BYPASS_HOOK_READ;
+		break;
+	case REQ_OP_WRITE:
+		write = true;
+		hook = BYPASS_HOOK_WRITE;
+		break;
+	default:
+		bio->bi_status = BLK_STS_NOTSUPP;
+		bio_endio(bio);
+		return;
+	}
+
+	/* The block layer checks this too, but not against a changed window. */
+	if (pos > dev->size || bio->bi_iter.bi_size > dev->size - pos) {
+		bio_io_error(bio);
+		return;
+	}
+
+	/*
+	 * Rule "drop the mapping before the guest reads the slot back, and
+	 * before the slot is reused": the swap code has set SWAP_HAS_CACHE, so
+	 * no new mapping is made, and this is the last moment before the copy.
+	 */
+	first = pos >> SYMSWAP_BLOCK_SHIFT;
+	end = DIV_ROUND_UP_ULL(pos + bio->bi_iter.bi_size,
+			       1 << SYMSWAP_BLOCK_SHIFT);
+	symbiotic_bypass_drop_slots(bio->bi_bdev->bd_disk, first, end - first,
+				    hook);
+
+	start = bio_start_io_acct(bio);
+	bio_for_each_segment(bvec, bio, iter) {
+		symswap_copy(dev, &bvec, pos, write);
+		pos += bvec.bv_len;
+	}
+	symbiotic_bypass_stall(hook);
+	bio_end_io_acct(bio, start);
+	bio_endio(bio);
+}
+
+static void symswap_free_disk(struct gendisk *disk)
+{
+	struct symswap *dev = disk->private_data;
+
+	memunmap(dev->window);
+	ida_free(&symswap_ida, dev->index);
+	kfree(dev);
+}
+
+static const struct block_device_operations symswap_fops = {
+	.owner = THIS_MODULE,
+	.submit_bio = symswap_submit_bio,
+	.free_disk = symswap_free_disk,
+};
+
+static bool symswap_is_ours(struct pci_dev *pdev)
+{
+	return any_ivshmem ||
+	       (pdev->subsystem_vendor == PCI_VENDOR_ID_REDHAT_QUMRANET &&
+		pdev->subsystem_device == SYMSWAP_PCI_SUBDEVICE);
+}
+
+static int symswap_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct queue_limits lim = {
+		.logical_block_size	= 1 << SYMSWAP_BLOCK_SHIFT,
+		.physical_block_size	= 1 << SYMSWAP_BLOCK_SHIFT,
+		/*
+		 * Synchronous: the swap code then reads without read-ahead and
+		 * without leaving a page in the swap cache, which would keep
+		 * the slot from being mapped.
+		 */
+		.features		= BLK_FEAT_SYNCHRONOUS,
+	};
+	struct gendisk *disk;
+	struct symswap *dev;
+	int ret;
+
+	if (!symswap_is_ours(pdev))
+		return -ENODEV;
+
+	ret = pci_enable_device_mem(pdev);
+	if (ret)
+		return ret;
+	ret = pci_request_region(pdev, SYMSWAP_BAR, "symswap");
+	if (ret)
+		goto disable;
+
+	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+	if (!dev) {
+		ret = -ENOMEM;
+		goto release;
+	}
+	dev->size = round_down(pci_resource_len(pdev, SYMSWAP_BAR),
+			       1 << SYMSWAP_BLOCK_SHIFT);
+	if (!(pci_resource_flags(pdev, SYMSWAP_BAR) & IORESOURCE_MEM) || !dev->size) {
+		ret = dev_err_probe(&pdev->dev, -ENODEV, "no swap window\n");
+		goto free;
+	}
+
+	dev->index = ida_alloc(&symswap_ida, GFP_KERNEL);
+	if (dev->index < 0) {
+		ret = dev->index;
+		goto free;
+	}
+
+	/* Ordinary memory of the host, so cached like ours. */
+	dev->window = memremap(pci_resource_start(pdev, SYMSWAP_BAR), dev->size,
+			       MEMREMAP_WB);
+	if (!dev->window) {
+		ret = -ENOMEM;
+		goto free_index;
+	}
+
+	disk = blk_alloc_disk(&lim, dev_to_node(&pdev->dev));
+	if (IS_ERR(disk)) {
+		ret = PTR_ERR(disk);
+		goto unmap;
+	}
+	dev->disk = disk;
+	snprintf(disk->disk_name, sizeof(disk->disk_name), "symswap%d", dev->index);
+	disk->fops = &symswap_fops;
+	disk->private_data = dev;
+	/* A swap offset must be a page number in the window. */
+	disk->flags |= GENHD_FL_NO_PART;
+	set_capacity(disk, dev->size >> SECTOR_SHIFT);
+
+	ret = symbiotic_bypass_register(disk, pci_resource_start(pdev, SYMSWAP_BAR),
+					dev->size >> PAGE_SHIFT);
+	if (ret)
+		dev_info(&pdev->dev, "not bypassed, another window is\n");
+
+	pci_set_drvdata(pdev, dev);
+	ret = device_add_disk(&pdev->dev, disk, NULL);
+	if (ret) {
+		symbiotic_bypass_unregister(disk);
+		/* The last reference; symswap_free_disk() undoes the rest. */
+		put_disk(disk);
+		goto release;
+	}
+	dev_info(&pdev->dev, "%s: %llu MiB\n", disk->disk_name, dev->size >> 20);
+	return 0;
+
+unmap:
+	memunmap(dev->window);
+free_index:
+	ida_free(&symswap_ida, dev->index);
+free:
+	kfree(dev);
+release:
+	pci_release_region(pdev, SYMSWAP_BAR);
+disable:
+	pci_disable_device(pdev);
+	return ret;
+}
+
+/*
+ * Only when the PCI device itself goes away: unbinding is not offered. A user
+ * that still has the disk open gets I/O errors; the window stays mapped until
+ * the last one is gone.
+ */
+static void symswap_remove(struct pci_dev *pdev)
+{
+	struct symswap *dev = pci_get_drvdata(pdev);
+	struct gendisk *disk = dev->disk;
+
+	symbiotic_bypass_unregister(disk);
+	blk_mark_disk_dead(disk);
+	del_gendisk(disk);
+	put_disk(disk);
+	pci_release_region(pdev, SYMSWAP_BAR);
+	pci_disable_device(pdev);
+}
+
+static const struct pci_device_id symswap_ids[] = {
+	{ PCI_DEVICE(PCI_VENDOR_ID_REDHAT_QUMRANET, SYMSWAP_PCI_DEVICE) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, symswap_ids);
+
+/*
+ * Suspend needs nothing from the driver: the window is host memory, and the PCI
+ * core restores the BAR. The attachment is mm/symbiotic_bypass.c's business.
+ */
+static struct pci_driver symswap_driver = {
+	.name = "symswap",
+	.id_table = symswap_ids,
+	.probe = symswap_probe,
+	.remove = symswap_remove,
+	/*
+	 * remove() can not refuse, and a swap device in use must not be pulled
+	 * away by a write to sysfs: there is no unbind (and no bind) file.
+	 */
+	.driver = {
+		.suppress_bind_attrs = true,
+	},
+};
+module_pci_driver(symswap_driver);
+
+MODULE_DESCRIPTION("Swap on a window of host memory");
+MODULE_LICENSE("GPL");

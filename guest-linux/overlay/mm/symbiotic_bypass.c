@@ -1,0 +1,1026 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SwapBypass, guest side: answers the VMM's query_vaddr() and takes the answers
+ * back in time.
+ *
+ * The guest swaps to a window of host memory (drivers/block/symswap.c). When a
+ * swapped-out page is touched, the VMM sees the fault first, asks here, and on
+ * a yes maps the page of the window. The guest never takes the fault; its PTE
+ * stays a swap entry. Nothing in the guest knows that the page is in use, so
+ * everything that would change what the swap entry means must drop the mapping
+ * first.
+ *
+ * Why the mappings are never wrong
+ * ================================
+ *
+ * A yes rests on the facts that bypass_facts() gathers (the rules are in
+ * swapbypass/query.c): PTE, VMA, slot. For each of them, whoever changes the
+ * fact runs into one of four hooks:
+ *
+ *  a) The VMA, or PTEs under mmap_lock held for writing: mprotect, munmap, fork
+ *     (dup_mmap() write-locks each VMA before it copies PTEs), mremap, mlock,
+ *     userfaultfd (un)registration, split and merge, khugepaged, KSM, clear_refs.
+ *     All mark the VMA by vma_start_write() first; the hook there drops.
+ *  b) Swap PTEs zapped or moved under a read lock or none: unmap_page_range()
+ *     (MADV_DONTNEED, exit, OOM reaper, process_mrelease), MADV_FREE and
+ *     UFFDIO_MOVE. zap_pte_range() frees the slot before it clears the PTE, so
+ *     the drop comes before either; see symbiotic_bypass_zap_begin().
+ *  c) The slot is read back: page fault by any path, GUP (ptrace,
+ *     process_vm_readv, direct I/O, futex), MADV_WILLNEED, read-ahead, swapoff.
+ *     All set SWAP_HAS_CACHE, then ask the device for the content; the device
+ *     drops. Until then, writes through the mapping are part of the content.
+ *  d) The slot is written, for a new owner: it was freed before, by b), or by c)
+ *     with its PTE made present. No mapping should be left; the device drops
+ *     what the bitmap still shows, as a second line of defence.
+ *
+ * swapoff, and the device going away, detach altogether.
+ *
+ * Facts and flags. A hypercall for each mprotect() would be expensive, so the
+ * query leaves a mark where the hook will look: vma->bypass_mapped for a) and
+ * b), a bit per slot for c) and d). Each pair is ordered like this:
+ *
+ *	query				hook
+ *	-----				----
+ *	set mark			change the fact (VMA write-locked, mm being
+ *	smp_mb()			  zapped, SWAP_HAS_CACHE)
+ *	check fact			smp_mb()
+ *					check mark, drop if set
+ *
+ * Either the query sees the change and says no, or the hook sees the mark. In
+ * the second case the answer may still be under way to the VMM, or may not have
+ * been given yet; the VMM counts drops, and ignores answers to questions that
+ * it asked before the last drop.
+ *
+ * Two facts return to their old value: a VMA is unlocked and the zap is over.
+ * For the VMA, the query compares mm_lock_seq with the value it had at the
+ * start, so it can not miss a whole write-locked period in which its mark was
+ * cleared. A zap never clears a mark.
+ *
+ * The page-table page itself: entries are freed (munmap, exit, collapse) after
+ * the range has been dropped, and by the time mm->pgd is reused by another
+ * process unmap_vmas() has been over every VMA. The walk here is safe as
+ * gup_fast is: a symcall runs with interrupts off, so neither the IPI nor the
+ * RCU grace period that precedes the freeing of a page-table page completes.
+ */
+
+#define pr_fmt(fmt) "symbiotic: swapbypass: " fmt
+
+#include <linux/atomic.h>
+#include <linux/blkdev.h>
+#include <linux/debugfs.h>
+#include <linux/delay.h>
+#include <linux/init.h>
+#include <linux/kobject.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/pgtable.h>
+#include <linux/pkeys.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#include <linux/symbiotic.h>
+#include <linux/symbiotic_bypass.h>
+#include <linux/syscore_ops.h>
+#include <linux/sysfs.h>
+#include <linux/userfaultfd_k.h>
+#include <linux/zswap.h>
+
+#include <asm/kvm_para.h>
+#include <asm/tlbflush.h>
+
+#include <symbiotic/query.h>
+#include <symbiotic/symcall.h>
+
+#include "internal.h"
+#include "swap.h"
+#include "symbiotic_bypass.h"
+
+/*
+ * On from the registration of the first device, so long before a swapon: a zap
+ * that began before the key was switched is not counted in bypass_zapping.
+ */
+struct static_key_false symbiotic_bypass_key = STATIC_KEY_FALSE_INIT;
+EXPORT_SYMBOL_GPL(symbiotic_bypass_key);
+
+/* What the driver registered. Protected by bypass_mutex. */
+static struct gendisk *bypass_disk;
+static phys_addr_t bypass_base;
+static unsigned long bypass_nr_pages;
+
+/*
+ * The attached device; NULL = say no to everything, and nothing is mapped.
+ * Written under bypass_mutex, read under RCU, also in symcalls.
+ */
+static struct bypass_dev __rcu *bypass_dev;
+static DEFINE_MUTEX(bypass_mutex);
+
+/* ---- Counters --------------------------------------------------------- */
+
+struct bypass_stats {
+	unsigned long queries;
+	unsigned long answered;
+	unsigned long declined[SYMB_DECLINE_NR];
+	unsigned long drops[BYPASS_HOOK_NR];
+};
+
+/* One writer instruction each (this_cpu_inc), so right in symcalls too. */
+static DEFINE_PER_CPU(struct bypass_stats, bypass_stats);
+
+static unsigned long bypass_stat_sum(size_t offset)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += *(unsigned long *)((char *)per_cpu_ptr(&bypass_stats, cpu) +
+					  offset);
+	return sum;
+}
+
+/* ---- Test options ----------------------------------------------------- */
+
+#ifdef CONFIG_SYMBIOTIC_TEST
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "symbiotic."
+
+static unsigned int skip_hooks;
+module_param(skip_hooks, uint, 0);
+MODULE_PARM_DESC(skip_hooks, "Test only, corrupts data: leave out BYPASS_SKIP_* hooks");
+
+static bool bypass_skip(unsigned int bit)
+{
+	return READ_ONCE(skip_hooks) & bit;
+}
+
+/* Holds up one process in one hook, to make a race window wide. */
+static u32 stall_hooks;
+static u32 stall_ms;
+static u32 stall_pid;
+
+/**
+ * symbiotic_bypass_stall() - wait here if a test wants so
+ * @hook: which hook this is
+ *
+ * Context: may sleep.
+ */
+void symbiotic_bypass_stall(enum symbiotic_bypass_hook hook)
+{
+	if (likely(!(READ_ONCE(stall_hooks) & BIT(hook))))
+		return;
+	if (READ_ONCE(stall_pid) == task_tgid_nr(current))
+		msleep(READ_ONCE(stall_ms));
+}
+EXPORT_SYMBOL_GPL(symbiotic_bypass_stall);
+
+static void __init bypass_debugfs_init(void)
+{
+	struct dentry *dir = debugfs_create_dir("symbiotic_bypass", NULL);
+
+	debugfs_create_u32("skip_hooks", 0600, dir, &skip_hooks);
+	debugfs_create_u32("stall_hooks", 0600, dir, &stall_hooks);
+	debugfs_create_u32("stall_ms", 0600, dir, &stall_ms);
+	debugfs_create_u32("stall_pid", 0600, dir, &stall_pid);
+}
+#else
+static bool bypass_skip(unsigned int bit)
+{
+	return false;
+}
+
+static void __init bypass_debugfs_init(void) { }
+#endif /* CONFIG_SYMBIOTIC_TEST */
+
+/* ---- Dropping --------------------------------------------------------- */
+
+static void bypass_drop_range(struct mm_struct *mm, unsigned long start,
+			      unsigned long end,
+			      enum symbiotic_bypass_hook hook)
+{
+	long ret;
+
+	if (bypass_skip(BYPASS_SKIP_HOOK(hook)))
+		return;
+	/* Detached: the VMM has nothing mapped and may not know the call. */
+	if (!rcu_access_pointer(bypass_dev))
+		return;
+
+	this_cpu_inc(bypass_stats.drops[hook]);
+	ret = kvm_hypercall3(SYMB_HC_DROP_RANGE, __pa(mm->pgd), start, end);
+	if (ret && symbiotic_has(SYMB_FEAT_SWAPBYPASS))
+		pr_err_once("drop of a range failed: %ld\n", ret);
+}
+
+/* Hook a). */
+void __symbiotic_bypass_vma_locked(struct vm_area_struct *vma)
+{
+	/*
+	 * Rule 2, "re-checked": vm_lock_seq is written, now look for the mark.
+	 * Pairs with the barrier in bypass_query().
+	 */
+	smp_mb();
+	if (!READ_ONCE(vma->bypass_mapped))
+		return;
+
+	/*
+	 * No query can say yes for this VMA before it is unlocked, so the mark
+	 * can be cleared; a query that sets it again meanwhile says no.
+	 */
+	WRITE_ONCE(vma->bypass_mapped, false);
+	bypass_drop_range(vma->vm_mm, vma->vm_start, vma->vm_end,
+			  BYPASS_HOOK_VMA);
+	symbiotic_bypass_stall(BYPASS_HOOK_VMA);
+}
+EXPORT_SYMBOL_GPL(__symbiotic_bypass_vma_locked);
+
+/* Hook b). */
+bool __symbiotic_bypass_zap_begin(struct vm_area_struct *vma,
+				  unsigned long start, unsigned long end,
+				  enum symbiotic_bypass_hook hook)
+{
+	/* Rule 2: nothing else is ever mapped. */
+	if (!vma_is_anonymous(vma))
+		return false;
+
+	atomic_inc(&vma->vm_mm->bypass_zapping);
+	/* Pairs with the barrier in bypass_query(). */
+	smp_mb__after_atomic();
+
+	/*
+	 * The mark stays: the range may be a part of the VMA, and another
+	 * thread may be here for the same VMA, and must not go ahead before
+	 * this drop is done.
+	 */
+	if (READ_ONCE(vma->bypass_mapped)) {
+		bypass_drop_range(vma->vm_mm, start, end, hook);
+		symbiotic_bypass_stall(hook);
+	}
+	return true;
+}
+
+void __symbiotic_bypass_zap_end(struct mm_struct *mm)
+{
+	int left;
+
+	/*
+	 * Fully ordered: a query that reads the lower count also reads the new
+	 * PTEs.
+	 */
+	left = atomic_dec_return(&mm->bypass_zapping);
+	VM_WARN_ON_ONCE(left < 0);
+}
+
+static void bypass_drop_run(unsigned long first, unsigned long nr,
+			    enum symbiotic_bypass_hook hook)
+{
+	long ret;
+
+	if (bypass_skip(BYPASS_SKIP_HOOK(hook)))
+		return;
+
+	this_cpu_inc(bypass_stats.drops[hook]);
+	ret = kvm_hypercall2(SYMB_HC_DROP_SLOTS, first, nr);
+	if (ret && symbiotic_has(SYMB_FEAT_SWAPBYPASS))
+		pr_err_once("drop of slots failed: %ld\n", ret);
+}
+
+/**
+ * symbiotic_bypass_drop_slots() - the device is going to read or write slots
+ * @disk: the device
+ * @first: first slot
+ * @nr: number of slots
+ * @hook: BYPASS_HOOK_READ or BYPASS_HOOK_WRITE
+ *
+ * Hooks c) and d). Swap slots that are read have SWAP_HAS_CACHE set by now,
+ * those that are written too.
+ *
+ * Context: any, except for symcalls.
+ */
+void symbiotic_bypass_drop_slots(struct gendisk *disk, unsigned long first,
+				 unsigned long nr,
+				 enum symbiotic_bypass_hook hook)
+{
+	unsigned long slot, end, run = 0, run_nr = 0;
+	struct bypass_dev *dev;
+
+	if (!static_branch_unlikely(&symbiotic_bypass_key))
+		return;
+
+	rcu_read_lock();
+	dev = rcu_dereference(bypass_dev);
+	if (!dev || dev->disk != disk || first >= dev->nr_pages)
+		goto out;
+
+	/* Pairs with the barrier in bypass_query(): SWAP_HAS_CACHE is set. */
+	smp_mb();
+	end = min(first + nr, dev->nr_pages);
+	for (slot = first; slot < end; slot++) {
+		if (!test_bit(slot, dev->marks) ||
+		    !test_and_clear_bit(slot, dev->marks))
+			continue;
+		if (run_nr && run + run_nr == slot) {
+			run_nr++;
+			continue;
+		}
+		if (run_nr)
+			bypass_drop_run(run, run_nr, hook);
+		run = slot;
+		run_nr = 1;
+	}
+	if (run_nr)
+		bypass_drop_run(run, run_nr, hook);
+out:
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(symbiotic_bypass_drop_slots);
+
+/* ---- Answering -------------------------------------------------------- */
+
+/* Rule 1: the kind of swap entry. */
+static u32 bypass_facts_pte(const struct bypass_dev *dev, pte_t pte,
+			    unsigned long *slot)
+{
+	swp_entry_t entry;
+	u32 facts = 0;
+
+	*slot = 0;
+	if (!is_swap_pte(pte))
+		return 0;
+
+	/* Migration, hwpoison, device and marker entries have other types. */
+	entry = pte_to_swp_entry(pte);
+	if (non_swap_entry(entry) || swp_type(entry) != dev->type)
+		return 0;
+
+	/* Slot 0 is the swap header. */
+	if (swp_offset(entry) == 0 || swp_offset(entry) >= dev->nr_pages)
+		return 0;
+
+	*slot = swp_offset(entry);
+	facts |= SYMB_FACT_PTE_OURS;
+	if (pte_swp_exclusive(pte))
+		facts |= SYMB_FACT_PTE_EXCLUSIVE;
+	if (pte_swp_uffd_wp(pte))
+		facts |= SYMB_FACT_PTE_WATCHED;
+	return facts;
+}
+
+/* Rules 3 and 4: the state of the slot. */
+static u32 bypass_facts_slot(const struct bypass_dev *dev, unsigned long slot)
+{
+	unsigned char map = READ_ONCE(dev->swap_map[slot]);
+	u32 facts = 0;
+
+	/*
+	 * SWAP_HAS_CACHE: somebody reads the slot back, or has not finished
+	 * writing it, or the newest content is in the swap-cache page.
+	 */
+	if ((map & SWAP_HAS_CACHE) && !bypass_skip(BYPASS_SKIP_SWAPCACHE))
+		facts |= SYMB_FACT_SLOT_CACHE;
+	map &= ~SWAP_HAS_CACHE;
+
+	/* Not free, bad, shmem, or a count that is continued elsewhere. */
+	if (map >= 1 && map <= SWAP_MAP_MAX)
+		facts |= SYMB_FACT_SLOT_USED;
+	if (map == 1)
+		facts |= SYMB_FACT_SLOT_SINGLE;
+
+	/*
+	 * The zero-map bit is written under SWAP_HAS_CACHE; x86 reads in order,
+	 * so it is at least as new as the state above.
+	 */
+	smp_rmb();
+	if ((test_bit(slot, dev->zeromap) && !bypass_skip(BYPASS_SKIP_ZEROMAP)) ||
+	    !zswap_never_enabled())
+		facts |= SYMB_FACT_SLOT_ELSEWHERE;
+	return facts;
+}
+
+/*
+ * Rule 2: what kind of VMA. VMAs that want to see their page faults
+ * (userfaultfd), that promise resident pages (mlock), or whose pages need more
+ * than a mapping (protection keys, shadow stacks) are left to the guest.
+ */
+#define BYPASS_VM_SPECIAL	(VM_SHARED | VM_MAYSHARE | VM_HUGETLB | VM_PFNMAP | \
+				 VM_MIXEDMAP | VM_IO | VM_LOCKED | VM_LOCKONFAULT | \
+				 VM_SHADOW_STACK)
+
+static u32 bypass_facts_vma(struct vm_area_struct *vma)
+{
+	unsigned long flags = READ_ONCE(vma->vm_flags);
+	u32 facts = SYMB_FACT_VMA;
+
+	if (vma_is_anonymous(vma))
+		facts |= SYMB_FACT_VMA_ANON;
+	if ((flags & BYPASS_VM_SPECIAL || userfaultfd_armed(vma) || vma_pkey(vma)) &&
+	    !bypass_skip(BYPASS_SKIP_VMA_KIND))
+		facts |= SYMB_FACT_VMA_SPECIAL;
+	if (flags & VM_ACCESS_FLAGS)
+		facts |= SYMB_FACT_VMA_READ;
+	if (flags & VM_WRITE)
+		facts |= SYMB_FACT_VMA_WRITE;
+	if (bypass_skip(BYPASS_SKIP_ACCESS))
+		facts |= SYMB_FACT_VMA_READ | SYMB_FACT_VMA_WRITE;
+	return facts;
+}
+
+/*
+ * Page-table entry of @addr, or NULL. Interrupts are off, so page-table pages
+ * stay; see the top of this file.
+ */
+static pte_t *bypass_walk(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgdp, pgd;
+	p4d_t *p4dp, p4d;
+	pud_t *pudp, pud;
+	pmd_t pmd;
+
+	pgdp = pgd_offset(mm, addr);
+	pgd = READ_ONCE(*pgdp);
+	if (pgd_none(pgd) || unlikely(pgd_bad(pgd)))
+		return NULL;
+	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
+	p4d = READ_ONCE(*p4dp);
+	if (p4d_none(p4d) || unlikely(p4d_bad(p4d)))
+		return NULL;
+	pudp = pud_offset_lockless(p4dp, p4d, addr);
+	pud = READ_ONCE(*pudp);
+	if (!pud_present(pud) || pud_leaf(pud) || unlikely(pud_bad(pud)))
+		return NULL;
+	pmd = pmdp_get_lockless(pmd_offset_lockless(pudp, pud, addr));
+	if (!pmd_present(pmd) || pmd_leaf(pmd) || unlikely(pmd_bad(pmd)))
+		return NULL;
+	return (pte_t *)pmd_page_vaddr(pmd) + pte_index(addr);
+}
+
+static enum symb_decline bypass_query(unsigned long addr, u64 asked, u32 access,
+				      u64 max, unsigned long *base,
+				      unsigned int *nr,
+				      struct symb_lookup_entry *out)
+{
+	u32 common = SYMB_FACT_ON | SYMB_FACT_MM;
+	enum symb_decline ret = SYMB_DECLINE_OFF;
+	struct mm_struct *mm = current->mm;
+	unsigned long start, end, slot;
+	struct vm_area_struct *vma;
+	const struct bypass_dev *dev;
+	unsigned int i, seq, n;
+	pte_t *ptep;
+	u32 facts, flags;
+
+	MA_STATE(mas, NULL, addr, addr);
+
+	*nr = 0;
+	addr &= PAGE_MASK;
+	rcu_read_lock();
+	dev = rcu_dereference(bypass_dev);
+	if (!dev)
+		goto out;
+
+	/*
+	 * Rule 2, "the current mm": not a kernel thread, and not in the middle
+	 * of a switch, when CR3 and current do not belong together.
+	 */
+	ret = SYMB_DECLINE_NO_MM;
+	if (!mm || !nmi_uaccess_okay() || __pa(mm->pgd) != read_cr3_pa())
+		goto out;
+
+	ret = SYMB_DECLINE_VMA;
+	if (addr >= TASK_SIZE_MAX)
+		goto out;
+
+	/* Rule 2, "its sequence re-checked": this is the first reading. */
+	seq = READ_ONCE(mm->mm_lock_seq.sequence);
+	/* Before anything that it protects is read. */
+	smp_rmb();
+
+	/* Rule 2, "without any lock": an RCU walk; the VMA is freed by RCU. */
+	mas.tree = &mm->mm_mt;
+	vma = mas_walk(&mas);
+	if (!vma)
+		goto out;
+	start = READ_ONCE(vma->vm_start);
+	end = READ_ONCE(vma->vm_end);
+	if (addr < start || addr >= end)
+		goto out;
+
+	ret = SYMB_DECLINE_NOT_SWAP;
+	ptep = bypass_walk(mm, addr);
+	if (!ptep)
+		goto out;
+
+	/*
+	 * The group, clipped to the VMA. Its size is a power of two, and it is
+	 * aligned, so it is within one page-table page.
+	 */
+	*base = symb_query_group(addr, max, &n);
+	end = min(end, *base + n * PAGE_SIZE);
+	start = max(start, *base);
+	ptep -= (addr - start) >> PAGE_SHIFT;
+	n = (end - start) >> PAGE_SHIFT;
+	*base = start;
+
+	/* A first look, so as to mark no slot without need. */
+	if (pte_val(ptep_get_lockless(ptep + ((addr - start) >> PAGE_SHIFT))) != asked) {
+		ret = SYMB_DECLINE_PTE_CHANGED;
+		goto out;
+	}
+	for (i = 0; i < n; i++) {
+		pte_t pte = ptep_get_lockless(ptep + i);
+
+		out[i].pte = 0;
+		facts = bypass_facts_pte(dev, pte, &slot);
+		if (!(facts & SYMB_FACT_PTE_OURS))
+			continue;
+		facts = bypass_facts_slot(dev, slot);
+		if ((facts & (SYMB_FACT_SLOT_CACHE | SYMB_FACT_SLOT_ELSEWHERE |
+			      SYMB_FACT_SLOT_USED)) != SYMB_FACT_SLOT_USED)
+			continue;
+		if (!test_bit(slot, dev->marks))
+			set_bit(slot, dev->marks);
+		out[i].pte = pte_val(pte);
+	}
+	if (!READ_ONCE(vma->bypass_mapped))
+		WRITE_ONCE(vma->bypass_mapped, true);
+
+	/*
+	 * The marks are set; only what is read from here on counts. Pairs with
+	 * the barriers in the hooks a) to d).
+	 */
+	smp_mb();
+
+	common |= bypass_facts_vma(vma);
+	/* The VMA may have been unmapped, moved or resized ... */
+	if (READ_ONCE(vma->detached) || READ_ONCE(vma->vm_mm) != mm ||
+	    start < READ_ONCE(vma->vm_start) || end > READ_ONCE(vma->vm_end))
+		common &= ~SYMB_FACT_VMA;
+	/* ... or be in somebody's hands, or have been since the first reading. */
+	if ((READ_ONCE(mm->mm_lock_seq.sequence) != seq ||
+	     READ_ONCE(vma->vm_lock_seq) == seq) &&
+	    !bypass_skip(BYPASS_SKIP_VMA_LOCKED))
+		common |= SYMB_FACT_VMA_LOCKED;
+	if (atomic_read(&mm->bypass_zapping) &&
+	    !bypass_skip(BYPASS_SKIP_ZAPPING))
+		common |= SYMB_FACT_VMA_LOCKED;
+	/* The PTEs are at least as new as the end of the last zap. */
+	smp_rmb();
+
+	ret = SYMB_DECLINE_NOT_SWAP;
+	for (i = 0; i < n; i++) {
+		unsigned long page = start + i * PAGE_SIZE;
+		enum symb_decline decline;
+		bool same;
+		pte_t pte;
+
+		/* The page that faulted always gets its own reason. */
+		if (!out[i].pte && page != addr)
+			continue;
+
+		pte = ptep_get_lockless(ptep + i);
+		facts = common | bypass_facts_pte(dev, pte, &slot);
+		same = pte_val(pte) == (page == addr ? asked : out[i].pte);
+		if (same)
+			facts |= SYMB_FACT_PTE_SAME;
+		if (facts & SYMB_FACT_PTE_OURS)
+			facts |= bypass_facts_slot(dev, slot);
+		/* Rule 4 has a switch of its own. */
+		if (bypass_skip(BYPASS_SKIP_SHARED))
+			facts |= SYMB_FACT_PTE_EXCLUSIVE | SYMB_FACT_SLOT_SINGLE;
+		/* The first write to a page must be seen: soft-dirty. */
+		if (IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) &&
+		    vma_soft_dirty_enabled(vma) && !pte_swp_soft_dirty(pte))
+			facts |= SYMB_FACT_WRITE_WATCHED;
+
+		decline = symb_query_decide(facts, page == addr ? access : 0,
+					    &flags);
+		/* A page that has no mark must not be mapped. */
+		if (!decline && !out[i].pte)
+			decline = SYMB_DECLINE_SWAPCACHE;
+		if (page == addr)
+			ret = decline;
+		if (decline) {
+			out[i].pte = 0;
+			continue;
+		}
+		out[i].slot = slot;
+		out[i].flags = flags;
+	}
+	if (!ret)
+		*nr = n;
+out:
+	rcu_read_unlock();
+	return ret;
+}
+
+static void bypass_count(enum symb_decline decline,
+			 const struct symb_lookup_entry *out, unsigned int nr)
+{
+	unsigned int i, answered = 0;
+
+	this_cpu_inc(bypass_stats.queries);
+	if (decline) {
+		this_cpu_inc(bypass_stats.declined[decline]);
+		return;
+	}
+	for (i = 0; i < nr; i++)
+		answered += !!out[i].pte;
+	this_cpu_add(bypass_stats.answered, answered);
+}
+
+/*
+ * RBX = address, RCX = raw PTE, RDX = SYMB_ACCESS_*, RSI = pages wanted.
+ * Results: RBX = entries in this CPU's local page, RCX = why none.
+ */
+static int bypass_symcall_batch(struct symcall_regs *regs)
+{
+	struct symspy_local *local = symspy_this_cpu();
+	enum symb_decline decline;
+	unsigned long base = 0;
+	unsigned int nr;
+
+	if (!local)
+		return SYMCALL_ERR_BUSY;
+
+	decline = bypass_query(regs->rbx, regs->rcx, regs->rdx, regs->rsi, &base,
+			       &nr, local->lookup);
+	local->lookup_base = base;
+	local->lookup_nr = nr;
+	bypass_count(decline, local->lookup, nr);
+	regs->rbx = nr;
+	regs->rcx = decline;
+	return 0;
+}
+
+/* The published form: RBX = address, RCX = raw PTE; result: SYMB_PERM_*. */
+static int bypass_symcall_lookup(struct symcall_regs *regs)
+{
+	struct symb_lookup_entry one;
+	enum symb_decline decline;
+	unsigned long base;
+	unsigned int nr;
+
+	decline = bypass_query(regs->rbx, regs->rcx, 0, 1, &base, &nr, &one);
+	bypass_count(decline, &one, nr);
+	regs->rbx = 0;
+	if (!decline) {
+		regs->rbx = SYMB_PERM_READ;
+		if (one.flags & SYMB_LOOKUP_WRITABLE)
+			regs->rbx |= SYMB_PERM_WRITE;
+	}
+	return 0;
+}
+
+/* ---- Attaching -------------------------------------------------------- */
+
+/*
+ * Tell the VMM what a swap PTE of ours looks like, so that it asks only about
+ * those: not present, type, no flag but exclusive and soft-dirty, and the
+ * (inverted) offset bits above the size of the window.
+ */
+static void bypass_describe(struct bypass_dev *dev)
+{
+	u64 mask, flags = _PAGE_SWP_EXCLUSIVE | _PAGE_SWP_SOFT_DIRTY;
+	unsigned int shift = fls64(dev->nr_pages - 1);
+	pte_t last;
+
+	mask = pte_val(swp_entry_to_pte(swp_entry(0, 0))) ^
+	       pte_val(swp_entry_to_pte(swp_entry(0, BIT(shift) - 1)));
+	mask = ~(mask | flags);
+	last = swp_entry_to_pte(swp_entry(dev->type, dev->nr_pages - 1));
+
+	dev->desc.window_gpa = dev->base;
+	dev->desc.nr_pages = dev->nr_pages;
+	dev->desc.pte_mask = mask;
+	dev->desc.pte_match = pte_val(last) & mask;
+	dev->desc.pte_exclusive = _PAGE_SWP_EXCLUSIVE;
+}
+
+static long bypass_hc_attach(struct bypass_dev *dev)
+{
+	return kvm_hypercall1(SYMB_HC_SWAP_ATTACH, __pa(&dev->desc));
+}
+
+static void bypass_hc_detach(void)
+{
+	if (bypass_skip(BYPASS_SKIP_HOOK(BYPASS_HOOK_SWAPOFF)))
+		return;
+	this_cpu_inc(bypass_stats.drops[BYPASS_HOOK_SWAPOFF]);
+	kvm_hypercall0(SYMB_HC_SWAP_DETACH);
+}
+
+static bool bypass_identity_extents(struct swap_info_struct *si)
+{
+	struct rb_node *node = rb_first(&si->swap_extent_root);
+	struct swap_extent *se;
+
+	if (!node)
+		return false;
+	se = rb_entry(node, struct swap_extent, rb_node);
+	return se->start_page == 0 && se->start_block == 0 &&
+	       se->nr_pages >= si->max;
+}
+
+/**
+ * symbiotic_bypass_swapon() - a swap device is in use (again)
+ * @si: the device
+ *
+ * Attaches if @si is the swap window: the whole disk, so that a swap offset is
+ * a page number in the window. A failure means no bypass, and is no failure of
+ * the swapon.
+ *
+ * Context: may sleep.
+ */
+void symbiotic_bypass_swapon(struct swap_info_struct *si)
+{
+	struct bypass_dev *dev;
+	long ret;
+
+	if (!static_branch_unlikely(&symbiotic_bypass_key))
+		return;
+
+	mutex_lock(&bypass_mutex);
+	/* A swapoff that is faster than this swapon has cleared SWP_WRITEOK. */
+	if (!bypass_disk || !si->bdev || si->bdev->bd_disk != bypass_disk ||
+	    !(READ_ONCE(si->flags) & SWP_WRITEOK) ||
+	    rcu_access_pointer(bypass_dev) ||
+	    !symbiotic_has(SYMB_FEAT_SYMCALL | SYMB_FEAT_SWAPBYPASS))
+		goto out;
+	if (bdev_is_partition(si->bdev) || !(si->flags & SWP_BLKDEV) ||
+	    !bypass_identity_extents(si)) {
+		pr_info("%pg: swap on a part of the window, not bypassed\n", si->bdev);
+		goto out;
+	}
+
+	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+	if (!dev)
+		goto out;
+	dev->disk = bypass_disk;
+	dev->base = bypass_base;
+	dev->nr_pages = min_t(unsigned long, bypass_nr_pages, si->max);
+	dev->type = si->type;
+	dev->swap_map = si->swap_map;
+	dev->zeromap = si->zeromap;
+	dev->marks = kvcalloc(BITS_TO_LONGS(dev->nr_pages), sizeof(long), GFP_KERNEL);
+	if (!dev->marks)
+		goto free;
+	bypass_describe(dev);
+
+	/* The hooks see the device before the VMM asks the first question. */
+	rcu_assign_pointer(bypass_dev, dev);
+	ret = bypass_hc_attach(dev);
+	if (!ret) {
+		pr_info("%pg: attached, %lu pages\n", si->bdev, dev->nr_pages);
+		goto out;
+	}
+
+	pr_warn("%pg: the VMM refuses the device: %ld\n", si->bdev, ret);
+	RCU_INIT_POINTER(bypass_dev, NULL);
+	synchronize_rcu();
+free:
+	kvfree(dev->marks);
+	kfree(dev);
+out:
+	mutex_unlock(&bypass_mutex);
+}
+
+/* The VMM drops everything and asks no more; then forget the device. */
+static void bypass_detach(void)
+{
+	struct bypass_dev *dev;
+
+	lockdep_assert_held(&bypass_mutex);
+	dev = rcu_dereference_protected(bypass_dev,
+					lockdep_is_held(&bypass_mutex));
+	if (!dev)
+		return;
+
+	bypass_hc_detach();
+	RCU_INIT_POINTER(bypass_dev, NULL);
+	/* Queries and drops under way use swap_map and the marks. */
+	synchronize_rcu();
+	kvfree(dev->marks);
+	kfree(dev);
+}
+
+/**
+ * symbiotic_bypass_swapoff() - a swap device is about to be emptied
+ * @si: the device
+ *
+ * After this nothing is mapped, and try_to_unuse() reads the final content.
+ * Also the end of all use of @si->swap_map here.
+ *
+ * Context: may sleep.
+ */
+void symbiotic_bypass_swapoff(struct swap_info_struct *si)
+{
+	struct bypass_dev *dev;
+
+	if (!static_branch_unlikely(&symbiotic_bypass_key))
+		return;
+
+	mutex_lock(&bypass_mutex);
+	dev = rcu_dereference_protected(bypass_dev,
+					lockdep_is_held(&bypass_mutex));
+	if (dev && dev->type == si->type)
+		bypass_detach();
+	mutex_unlock(&bypass_mutex);
+}
+
+/**
+ * symbiotic_bypass_register() - there is a swap window
+ * @disk: its disk
+ * @base: guest-physical address of the window
+ * @nr_pages: its size
+ *
+ * Without the feature this does nothing, and costs nothing later.
+ *
+ * Context: may sleep.
+ * Return: 0, or -EBUSY if another window is registered.
+ */
+int symbiotic_bypass_register(struct gendisk *disk, phys_addr_t base,
+			      unsigned long nr_pages)
+{
+	int ret = 0;
+
+	if (!symbiotic_has(SYMB_FEAT_SYMCALL | SYMB_FEAT_SWAPBYPASS))
+		return 0;
+
+	mutex_lock(&bypass_mutex);
+	if (bypass_disk) {
+		ret = -EBUSY;
+	} else {
+		bypass_disk = disk;
+		bypass_base = base;
+		bypass_nr_pages = min_t(unsigned long, nr_pages, U32_MAX);
+		/* Stays on: zaps under way count on it; see the key. */
+		static_branch_enable(&symbiotic_bypass_key);
+	}
+	mutex_unlock(&bypass_mutex);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(symbiotic_bypass_register);
+
+/**
+ * symbiotic_bypass_unregister() - the swap window goes away
+ * @disk: its disk
+ *
+ * Context: may sleep.
+ */
+void symbiotic_bypass_unregister(struct gendisk *disk)
+{
+	mutex_lock(&bypass_mutex);
+	if (bypass_disk == disk) {
+		bypass_detach();
+		bypass_disk = NULL;
+	}
+	mutex_unlock(&bypass_mutex);
+}
+EXPORT_SYMBOL_GPL(symbiotic_bypass_unregister);
+
+/*
+ * Suspend: the VMM may forget us (it does when the boot CPU is reset), so
+ * detach, and attach again when the features are back. Interrupts are off and
+ * this is the only CPU: no lock needed.
+ */
+static int bypass_suspend(void *unused)
+{
+	if (rcu_access_pointer(bypass_dev))
+		bypass_hc_detach();
+	return 0;
+}
+
+static void bypass_resume(void *unused)
+{
+	struct bypass_dev *dev = rcu_dereference_protected(bypass_dev, true);
+
+	if (dev && bypass_hc_attach(dev))
+		pr_warn("the VMM refuses the device after resume\n");
+}
+
+static void bypass_shutdown(void *unused)
+{
+	bypass_suspend(unused);
+}
+
+static const struct syscore_ops bypass_syscore_ops = {
+	.suspend = bypass_suspend,
+	.resume = bypass_resume,
+	.shutdown = bypass_shutdown,
+};
+
+/* ---- sysfs: /sys/kernel/symbiotic/bypass ------------------------------- */
+
+struct bypass_attr {
+	struct kobj_attribute attr;
+	size_t offset;
+};
+
+static ssize_t stat_show(struct kobject *kobj, struct kobj_attribute *attr,
+			 char *buf)
+{
+	size_t offset = container_of(attr, struct bypass_attr, attr)->offset;
+
+	return sysfs_emit(buf, "%lu\n", bypass_stat_sum(offset));
+}
+
+#define BYPASS_STAT(_name, _field)					\
+	static struct bypass_attr attr_##_name = {			\
+		.attr = __ATTR(_name, 0444, stat_show, NULL),		\
+		.offset = offsetof(struct bypass_stats, _field),	\
+	}
+
+BYPASS_STAT(queries, queries);
+BYPASS_STAT(answered_pages, answered);
+BYPASS_STAT(declined_no_mm, declined[SYMB_DECLINE_NO_MM]);
+BYPASS_STAT(declined_not_swap, declined[SYMB_DECLINE_NOT_SWAP]);
+BYPASS_STAT(declined_pte_changed, declined[SYMB_DECLINE_PTE_CHANGED]);
+BYPASS_STAT(declined_vma, declined[SYMB_DECLINE_VMA]);
+BYPASS_STAT(declined_vma_locked, declined[SYMB_DECLINE_VMA_LOCKED]);
+BYPASS_STAT(declined_access, declined[SYMB_DECLINE_ACCESS]);
+BYPASS_STAT(declined_swapcache, declined[SYMB_DECLINE_SWAPCACHE]);
+BYPASS_STAT(declined_zeromap, declined[SYMB_DECLINE_ZEROMAP]);
+BYPASS_STAT(declined_shared, declined[SYMB_DECLINE_SHARED]);
+BYPASS_STAT(declined_off, declined[SYMB_DECLINE_OFF]);
+BYPASS_STAT(drops_vma, drops[BYPASS_HOOK_VMA]);
+BYPASS_STAT(drops_zap, drops[BYPASS_HOOK_ZAP]);
+BYPASS_STAT(drops_free, drops[BYPASS_HOOK_FREE]);
+BYPASS_STAT(drops_move, drops[BYPASS_HOOK_MOVE]);
+BYPASS_STAT(drops_read, drops[BYPASS_HOOK_READ]);
+BYPASS_STAT(drops_write, drops[BYPASS_HOOK_WRITE]);
+BYPASS_STAT(drops_detach, drops[BYPASS_HOOK_SWAPOFF]);
+
+static ssize_t attached_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "%d\n", !!rcu_access_pointer(bypass_dev));
+}
+
+static struct kobj_attribute attr_attached = __ATTR_RO(attached);
+
+static struct attribute *bypass_attrs[] = {
+	&attr_attached.attr,
+	&attr_queries.attr.attr,
+	&attr_answered_pages.attr.attr,
+	&attr_declined_no_mm.attr.attr,
+	&attr_declined_not_swap.attr.attr,
+	&attr_declined_pte_changed.attr.attr,
+	&attr_declined_vma.attr.attr,
+	&attr_declined_vma_locked.attr.attr,
+	&attr_declined_access.attr.attr,
+	&attr_declined_swapcache.attr.attr,
+	&attr_declined_zeromap.attr.attr,
+	&attr_declined_shared.attr.attr,
+	&attr_declined_off.attr.attr,
+	&attr_drops_vma.attr.attr,
+	&attr_drops_zap.attr.attr,
+	&attr_drops_free.attr.attr,
+	&attr_drops_move.attr.attr,
+	&attr_drops_read.attr.attr,
+	&attr_drops_write.attr.attr,
+	&attr_drops_detach.attr.attr,
+	NULL
+};
+
+static const struct attribute_group bypass_group = {
+	.name = "bypass",
+	.attrs = bypass_attrs,
+};
+
+static struct syscore bypass_syscore = {
+	.ops = &bypass_syscore_ops,
+};
+
+static int __init bypass_init(void)
+{
+	int ret;
+
+	if (!symbiotic_has(SYMB_FEAT_SYMCALL | SYMB_FEAT_SWAPBYPASS))
+		return 0;
+
+	ret = symcall_register(SYMCALL_QUERY_BATCH, bypass_symcall_batch);
+	if (ret)
+		goto fail;
+	ret = symcall_register(SYMCALL_MEM_LOOKUP, bypass_symcall_lookup);
+	if (ret)
+		goto fail_batch;
+
+	/* After the core's: suspended before it, resumed after it. */
+	register_syscore(&bypass_syscore);
+	if (symbiotic_kobj && sysfs_create_group(symbiotic_kobj, &bypass_group))
+		pr_warn("no counters in sysfs\n");
+	bypass_debugfs_init();
+	return 0;
+
+fail_batch:
+	symcall_unregister(SYMCALL_QUERY_BATCH);
+fail:
+	pr_warn("not available: %d\n", ret);
+	return ret;
+}
+
+/* After the core made its directory, before drivers probe. */
+rootfs_initcall(bypass_init);

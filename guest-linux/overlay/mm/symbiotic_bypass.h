@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * SwapBypass, guest side: what symbiotic_bypass.c and its KUnit suite share.
+ */
+#ifndef _MM_SYMBIOTIC_BYPASS_H
+#define _MM_SYMBIOTIC_BYPASS_H
+
+#include <linux/types.h>
+#include <symbiotic/abi.h>
+
+struct gendisk;
+
+/**
+ * struct bypass_dev - the attached swap window
+ * @disk: its disk
+ * @base: guest-physical address of the window
+ * @nr_pages: its size; all slots are below it
+ * @type: swap type of its swap entries
+ * @swap_map: use counts, of the swap_info_struct
+ * @zeromap: slots whose pages are all zero and not stored, likewise
+ * @marks: bit per slot: it may be mapped
+ * @desc: what the VMM was told
+ */
+struct bypass_dev {
+	struct gendisk *disk;
+	phys_addr_t base;
+	unsigned long nr_pages;
+	unsigned int type;
+	unsigned char *swap_map;
+	unsigned long *zeromap;
+	unsigned long *marks;
+	struct symb_swap_desc desc;
+};
+
+#endif /* _MM_SYMBIOTIC_BYPASS_H */
