@@ -16,11 +16,15 @@
 struct kvm_swapbypass;
 struct kvm_vcpu_swapbypass;
 
+#ifdef CONFIG_KVM_SYMBIOTIC
+
 /**
  * typedef kvm_symcall_done_fn - what to do when a symcall is over
  * @vcpu: the vCPU, with the context that the call has interrupted restored
  * @status: 0, a SYMCALL_ERR_* code (> 0), or -ETIMEDOUT or -EIO after an abort
  * @ret: RBX, RCX, RDX, RSI, RDI as the guest left them; zeros after an abort
+ *
+ * May start the next symcall. Not called if the vCPU is reset during the call.
  *
  * Context: the vCPU's thread, vCPU loaded, kvm->srcu held for reading.
  * Return: what an exit handler returns: 1 to resume the guest, 0 to go to user
@@ -31,12 +35,14 @@ typedef int (*kvm_symcall_done_fn)(struct kvm_vcpu *vcpu, int status,
 
 /**
  * struct kvm_symbiotic - per VM
+ * @lock: protects @accepted and @global_gpa against writes at the same time
  * @offered: SYMB_FEAT_* that user space offers to the guest
  * @accepted: SYMB_FEAT_* that the guest has accepted (SYMB_MSR_FEATURES)
  * @global_gpa: the global page's address in the guest; 0 = unmapped
  * @swap: owned by swapbypass.c
  */
 struct kvm_symbiotic {
+	struct mutex lock;	/* see above */
 	u32 offered;
 	u32 accepted;
 	gpa_t global_gpa;
@@ -50,10 +56,12 @@ struct kvm_symbiotic {
  * @cr3: CR3, as the guest sees it
  * @dr7: DR7
  * @int_shadow: KVM_X86_SHADOW_INT_*
- * @cs: code segment; CPL is SS.DPL
- * @ss: stack segment
+ * @cs: code segment
+ * @ss: stack segment; its DPL is the CPL
  * @fs: FS with its base
  * @gs: GS with its base
+ * @flat: CS and SS were the symcall's own already
+ * @nmi_masked: NMIs were blocked
  * @halted: the vCPU was halted and will be again
  */
 struct kvm_symcall_context {
@@ -66,38 +74,138 @@ struct kvm_symcall_context {
 	struct kvm_segment ss;
 	struct kvm_segment fs;
 	struct kvm_segment gs;
+	bool flat;
+	bool nmi_masked;
 	bool halted;
+};
+
+/* Why the run loop has to look at a vCPU: bits of kvm_vcpu_symbiotic.work. */
+#define KVM_SYMB_WORK_CALL		BIT(0)	/* a symcall is running */
+#define KVM_SYMB_WORK_START		BIT(1)	/* user space waits for one */
+#define KVM_SYMB_WORK_UNMAP_LOCAL	BIT(2)	/* tell user space after INIT */
+#define KVM_SYMB_WORK_UNMAP_GLOBAL	BIT(3)
+
+enum kvm_symcall_user_state {
+	KVM_SYMCALL_USER_IDLE,
+	KVM_SYMCALL_USER_BUSY,		/* to be started, or running */
+	KVM_SYMCALL_USER_DONE,		/* result not fetched yet */
 };
 
 /**
  * struct kvm_vcpu_symbiotic - per vCPU
+ * @work: KVM_SYMB_WORK_*
  * @local_gpa: the local page's address in the guest; 0 = unmapped
+ * @local_cache: where its flags are
  * @rip: where symcalls enter the guest; 0 = not registered
  * @rsp: their stack
  * @cs: their code segment selector; SS = CS + 8
  * @gs: their GS base
  * @fs: their FS base
- * @active: a symcall is running
  * @dead: a symcall was aborted; refuse all until the guest writes RIP again
- * @swap: owned by swapbypass.c, allocated there when first needed
+ * @warned: the abort was reported
+ * @events_held: events were held back during the call
+ * @nr: number of the running call
+ * @done: its completion
+ * @runner: thread that @runtime is of
+ * @runtime: its CPU time when the call started, in ns
+ * @ctx: what the call has interrupted
+ * @msr: page MSR that user space is asked about
+ * @msr_data: the value to be written to it
+ * @loop: SYMB_HC_SYMCALL_LOOP under way
+ * @user: KVM_SYMCALL under way
+ * @swap: owned by swapbypass.c
+ *
+ * Used by the vCPU's own thread only (or with vcpu->mutex held).
  */
 struct kvm_vcpu_symbiotic {
+	unsigned long work;
 	gpa_t local_gpa;
+	struct gfn_to_hva_cache local_cache;
 	u64 rip;
 	u64 rsp;
 	u64 cs;
 	u64 gs;
 	u64 fs;
-	bool active;
 	bool dead;
+	bool warned;
+	bool events_held;
+	u64 nr;
 	kvm_symcall_done_fn done;
+	struct task_struct *runner;
+	u64 runtime;
 	struct kvm_symcall_context ctx;
+	u32 msr;
+	u64 msr_data;
+	struct {
+		unsigned long rip;
+		u64 nr;
+		u64 args[SYMCALL_NR_ARGS];
+		u32 left;
+	} loop;
+	struct {
+		enum kvm_symcall_user_state state;
+		unsigned int tries;
+		struct kvm_symcall call;
+	} user;
 	struct kvm_vcpu_swapbypass *swap;
 };
 
 static inline bool kvm_symb_accepted(const struct kvm *kvm, u32 feature)
 {
-	return kvm->arch.symbiotic && (kvm->arch.symbiotic->accepted & feature);
+	return kvm->arch.symbiotic &&
+	       (READ_ONCE(kvm->arch.symbiotic->accepted) & feature);
+}
+
+/* symbiotic.c */
+
+u32 kvm_symbiotic_supported(void);
+int kvm_symbiotic_enable(struct kvm *kvm, const struct kvm_enable_cap *cap);
+void kvm_symbiotic_destroy_vm(struct kvm *kvm);
+int kvm_symbiotic_create_vcpu(struct kvm_vcpu *vcpu);
+void kvm_symbiotic_destroy_vcpu(struct kvm_vcpu *vcpu);
+void __kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu, bool init_event);
+int kvm_symbiotic_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
+int kvm_symbiotic_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
+int kvm_symbiotic_ask_user(struct kvm_vcpu *vcpu);
+int __kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu);
+int __kvm_symbiotic_work(struct kvm_vcpu *vcpu);
+void kvm_symbiotic_write_flags(struct kvm_vcpu *vcpu);
+
+static inline void kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu,
+					    bool init_event)
+{
+	if (vcpu->arch.symbiotic)
+		__kvm_symbiotic_reset_vcpu(vcpu, init_event);
+}
+
+/**
+ * kvm_symbiotic_hypercall - whether a hypercall is one of ours
+ * @vcpu: the vCPU
+ */
+static inline bool kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
+{
+	u32 nr;
+
+	if (likely(!vcpu->arch.symbiotic))
+		return false;
+
+	/* The upper half of RAX belongs to SYMB_HC_SYMCALL_LOOP. */
+	nr = vcpu->arch.regs[VCPU_REGS_RAX];
+	return nr == SYMB_HC_SYMCALL_RET || nr == SYMB_HC_SYMCALL_ERR ||
+	       (nr >= SYMB_HC_NULL && nr <= SYMB_HC_DROP_RANGE);
+}
+
+/**
+ * kvm_symbiotic_work - called each time round the vCPU's run loop
+ * @vcpu: the vCPU
+ *
+ * Return: like an exit handler: 1 to go on, 0 to go to user space, or -errno.
+ */
+static inline int kvm_symbiotic_work(struct kvm_vcpu *vcpu)
+{
+	if (likely(!vcpu->arch.symbiotic || !vcpu->arch.symbiotic->work))
+		return 1;
+	return __kvm_symbiotic_work(vcpu);
 }
 
 /* symcall.c */
@@ -108,10 +216,107 @@ static inline bool kvm_symb_accepted(const struct kvm *kvm, u32 feature)
  */
 static inline bool kvm_symcall_active(const struct kvm_vcpu *vcpu)
 {
-	return vcpu->arch.symbiotic && vcpu->arch.symbiotic->active;
+	return vcpu->arch.symbiotic &&
+	       (vcpu->arch.symbiotic->work & KVM_SYMB_WORK_CALL);
+}
+
+/**
+ * kvm_symcall_hold_events - whether event injection has to wait
+ * @vcpu: the vCPU, about to enter the guest
+ *
+ * No interrupt, NMI or SMI may interrupt a symcall. Remembers that there may
+ * have been one, so that it is looked for again after the call.
+ */
+static inline bool kvm_symcall_hold_events(struct kvm_vcpu *vcpu)
+{
+	if (likely(!kvm_symcall_active(vcpu)))
+		return false;
+
+	vcpu->arch.symbiotic->events_held = true;
+	return true;
 }
 
 int kvm_symcall_start(struct kvm_vcpu *vcpu, u64 nr,
 		      const u64 args[SYMCALL_NR_ARGS], kvm_symcall_done_fn done);
+int kvm_symcall_return(struct kvm_vcpu *vcpu, bool error);
+int kvm_symcall_check(struct kvm_vcpu *vcpu);
+void kvm_symcall_forget(struct kvm_vcpu *vcpu);
+int kvm_symcall_loop(struct kvm_vcpu *vcpu);
+int kvm_symcall_user_start(struct kvm_vcpu *vcpu);
+long kvm_symcall_ioctl(struct kvm_vcpu *vcpu, struct kvm_symcall __user *arg);
+
+#else /* CONFIG_KVM_SYMBIOTIC */
+
+static inline u32 kvm_symbiotic_supported(void)
+{
+	return 0;
+}
+
+static inline int kvm_symbiotic_enable(struct kvm *kvm,
+				       const struct kvm_enable_cap *cap)
+{
+	return -EINVAL;
+}
+
+static inline void kvm_symbiotic_destroy_vm(struct kvm *kvm) { }
+
+static inline int kvm_symbiotic_create_vcpu(struct kvm_vcpu *vcpu)
+{
+	return 0;
+}
+
+static inline void kvm_symbiotic_destroy_vcpu(struct kvm_vcpu *vcpu) { }
+static inline void kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu,
+					    bool init_event) { }
+
+static inline int kvm_symbiotic_get_msr(struct kvm_vcpu *vcpu,
+					struct msr_data *msr_info)
+{
+	return KVM_MSR_RET_UNSUPPORTED;
+}
+
+static inline int kvm_symbiotic_set_msr(struct kvm_vcpu *vcpu,
+					struct msr_data *msr_info)
+{
+	return KVM_MSR_RET_UNSUPPORTED;
+}
+
+static inline int kvm_symbiotic_ask_user(struct kvm_vcpu *vcpu)
+{
+	return 1;
+}
+
+static inline bool kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
+{
+	return false;
+}
+
+static inline int __kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
+{
+	return 1;
+}
+
+static inline int kvm_symbiotic_work(struct kvm_vcpu *vcpu)
+{
+	return 1;
+}
+
+static inline bool kvm_symcall_active(const struct kvm_vcpu *vcpu)
+{
+	return false;
+}
+
+static inline bool kvm_symcall_hold_events(struct kvm_vcpu *vcpu)
+{
+	return false;
+}
+
+static inline long kvm_symcall_ioctl(struct kvm_vcpu *vcpu,
+				     struct kvm_symcall __user *arg)
+{
+	return -EINVAL;
+}
+
+#endif /* CONFIG_KVM_SYMBIOTIC */
 
 #endif /* __KVM_X86_SYMBIOTIC_H */

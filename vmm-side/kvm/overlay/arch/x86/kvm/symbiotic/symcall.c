@@ -1,0 +1,546 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SymCall: calls from KVM into the guest, on a vCPU that is doing something
+ * else.
+ *
+ * A symcall is a continuation. Starting one saves the vCPU's context, loads
+ * the entry state that the guest has registered, and resumes the guest. The
+ * guest's return hypercall restores the context and runs the completion.
+ * In between nothing of KVM is on any stack, so that exits to user space,
+ * signals and preemption need no care.
+ *
+ * While a call is active, nothing is injected into the guest, and a call that
+ * cannot come to a good end is aborted: when it raises an exception that KVM
+ * has to deliver, halts, shuts down, or has used up its budget of CPU time.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/kvm_host.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+
+#include "../kvm_cache_regs.h"
+#include "../lapic.h"
+#include "../smm.h"
+#include "../x86.h"
+#include "symbiotic.h"
+
+#define CREATE_TRACE_POINTS
+#include "symbiotic_trace.h"
+
+/*
+ * Budget of one call in CPU time of the vCPU's thread. The time is read where
+ * the run loop comes round, that is, at least at each tick of the host.
+ */
+static unsigned int symcall_budget_ms = 1000;
+module_param(symcall_budget_ms, uint, 0644);
+
+#define SYMCALL_LOOP_MAX	0x100000
+
+/*
+ * SYMB_HC_SYMCALL_LOOP goes back to the guest's hypercall instruction after so
+ * many calls, which lets events in. Rare enough not to distort measurements.
+ */
+#define SYMCALL_LOOP_BATCH	64
+
+/* Entries into the guest that KVM_SYMCALL waits for a vCPU that is busy. */
+#define SYMCALL_USER_TRIES	64
+
+static bool symcall_possible(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+
+	/* One at a time. */
+	if (symb->work & KVM_SYMB_WORK_CALL)
+		return false;
+
+	/*
+	 * An event half delivered would be delivered inside the call, or lost.
+	 * A virtual NMI that hardware holds would be delivered inside it.
+	 */
+	if (kvm_event_needs_reinjection(vcpu) ||
+	    kvm_is_exception_pending(vcpu) ||
+	    kvm_test_request(KVM_REQ_TRIPLE_FAULT, vcpu) ||
+	    kvm_x86_call(is_vnmi_pending)(vcpu))
+		return false;
+
+	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE &&
+	    vcpu->arch.mp_state != KVM_MP_STATE_HALTED)
+		return false;
+
+	/* KVM's single-stepping owns TF, which the call clears. */
+	return !is_smm(vcpu) && !is_guest_mode(vcpu) && is_long_mode(vcpu) &&
+	       !vcpu->arch.guest_state_protected && !vcpu->arch.apf.halted &&
+	       !(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP);
+}
+
+static void symcall_set_segments(struct kvm_vcpu *vcpu, u16 selector)
+{
+	struct kvm_segment cs = {
+		.selector = selector,
+		.limit = 0xffffffff,
+		.type = 11,	/* execute, read, accessed */
+		.present = 1,
+		.s = 1,
+		.l = 1,
+		.g = 1,
+	};
+	struct kvm_segment ss = {
+		.selector = selector + 8,
+		.limit = 0xffffffff,
+		.type = 3,	/* read, write, accessed */
+		.present = 1,
+		.s = 1,
+		.db = 1,
+		.g = 1,
+	};
+
+	kvm_set_segment(vcpu, &cs, VCPU_SREG_CS);
+	kvm_set_segment(vcpu, &ss, VCPU_SREG_SS);
+}
+
+/* FS and GS keep selector and attributes; only the base matters to the call. */
+static void symcall_set_base(struct kvm_vcpu *vcpu,
+			     const struct kvm_segment *saved, u64 base, int seg)
+{
+	struct kvm_segment var;
+
+	if (saved->base == base)
+		return;
+
+	var = *saved;
+	var.base = base;
+	kvm_set_segment(vcpu, &var, seg);
+}
+
+static void symcall_save(struct kvm_vcpu *vcpu, struct kvm_symcall_context *ctx,
+			 u16 selector)
+{
+	/* These two may not have been read from hardware yet (VMX). */
+	kvm_rip_read(vcpu);
+	kvm_rsp_read(vcpu);
+	memcpy(ctx->regs, vcpu->arch.regs, sizeof(ctx->regs));
+
+	ctx->rflags = kvm_x86_call(get_rflags)(vcpu);
+	ctx->cr3 = kvm_read_cr3(vcpu);
+	ctx->dr7 = vcpu->arch.dr7;
+	ctx->int_shadow = kvm_x86_call(get_interrupt_shadow)(vcpu);
+	ctx->nmi_masked = kvm_x86_call(get_nmi_mask)(vcpu);
+	kvm_get_segment(vcpu, &ctx->cs, VCPU_SREG_CS);
+	kvm_get_segment(vcpu, &ctx->ss, VCPU_SREG_SS);
+	kvm_get_segment(vcpu, &ctx->fs, VCPU_SREG_FS);
+	kvm_get_segment(vcpu, &ctx->gs, VCPU_SREG_GS);
+	ctx->flat = ctx->cs.selector == selector && ctx->cs.l &&
+		    !ctx->ss.dpl && ctx->ss.selector == selector + 8 &&
+		    ctx->ss.present;
+	ctx->halted = vcpu->arch.mp_state == KVM_MP_STATE_HALTED;
+}
+
+static void symcall_restore(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	struct kvm_symcall_context *ctx = &symb->ctx;
+
+	memcpy(vcpu->arch.regs, ctx->regs, sizeof(ctx->regs));
+	kvm_register_mark_dirty(vcpu, VCPU_REGS_RIP);
+	kvm_register_mark_dirty(vcpu, VCPU_REGS_RSP);
+
+	/* The call may have loaded any of them, so do not trust ctx->flat. */
+	kvm_set_segment(vcpu, &ctx->cs, VCPU_SREG_CS);
+	kvm_set_segment(vcpu, &ctx->ss, VCPU_SREG_SS);
+	kvm_set_segment(vcpu, &ctx->fs, VCPU_SREG_FS);
+	kvm_set_segment(vcpu, &ctx->gs, VCPU_SREG_GS);
+
+	/*
+	 * With PCIDs, what the TLB holds of the old address space is as good
+	 * as it was when the call began; without, kvm_set_cr3() flushes.
+	 */
+	if (ctx->cr3 != kvm_read_cr3(vcpu)) {
+		unsigned long cr3 = ctx->cr3;
+
+		if (kvm_is_cr4_bit_set(vcpu, X86_CR4_PCIDE))
+			cr3 |= X86_CR3_PCID_NOFLUSH;
+		kvm_set_cr3(vcpu, cr3);
+	}
+
+	if (ctx->dr7 != vcpu->arch.dr7)
+		kvm_set_dr(vcpu, 7, ctx->dr7);
+
+	kvm_x86_call(set_rflags)(vcpu, ctx->rflags);
+
+	if (ctx->int_shadow != kvm_x86_call(get_interrupt_shadow)(vcpu))
+		kvm_x86_call(set_interrupt_shadow)(vcpu, ctx->int_shadow);
+
+	/* An IRET inside the call unmasks NMIs. */
+	if (ctx->nmi_masked != kvm_x86_call(get_nmi_mask)(vcpu))
+		kvm_x86_call(set_nmi_mask)(vcpu, ctx->nmi_masked);
+
+	if (ctx->halted)
+		vcpu->arch.mp_state = KVM_MP_STATE_HALTED;
+}
+
+/**
+ * kvm_symcall_start - make a symcall on a vCPU
+ * @vcpu: the vCPU, between two guest instructions
+ * @nr: call number
+ * @args: arguments
+ * @done: called when the call is over, unless it is refused here
+ *
+ * On success, the vCPU enters the guest at the address that the guest has
+ * registered as soon as the caller resumes the guest (returns 1, as exit
+ * handlers do), and after the call goes on where it is now.
+ *
+ * Context: the vCPU's thread, vCPU loaded, kvm->srcu held for reading; no
+ * spinlock held, since the guest's memory is written.
+ * Return: 0; -ENXIO if the guest has no symcalls enabled; -EBUSY if the vCPU
+ * is in no state for one. In case of an error nothing has changed.
+ */
+int kvm_symcall_start(struct kvm_vcpu *vcpu, u64 nr,
+		      const u64 args[SYMCALL_NR_ARGS], kvm_symcall_done_fn done)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	struct kvm_symcall_context *ctx;
+
+	if (!kvm_symb_accepted(vcpu->kvm, SYMB_FEAT_SYMCALL) || !symb->rip ||
+	    !symb->cs || symb->dead) {
+		++vcpu->stat.symcall_refused;
+		return -ENXIO;
+	}
+
+	if (!symcall_possible(vcpu)) {
+		++vcpu->stat.symcall_refused;
+		return -EBUSY;
+	}
+
+	ctx = &symb->ctx;
+	symcall_save(vcpu, ctx, symb->cs);
+	trace_kvm_symcall_enter(vcpu->vcpu_id, nr, args,
+				ctx->regs[VCPU_REGS_RIP], ctx->ss.dpl);
+
+	if (!ctx->flat)
+		symcall_set_segments(vcpu, symb->cs);
+	symcall_set_base(vcpu, &ctx->fs, symb->fs, VCPU_SREG_FS);
+	symcall_set_base(vcpu, &ctx->gs, symb->gs, VCPU_SREG_GS);
+
+	/* The guest's own breakpoints must not fire inside the call. */
+	if (ctx->dr7 != DR7_FIXED_1)
+		kvm_set_dr(vcpu, 7, DR7_FIXED_1);
+	if (ctx->int_shadow)
+		kvm_x86_call(set_interrupt_shadow)(vcpu, 0);
+	/* Not kvm_set_rflags(), which looks for events to inject. */
+	kvm_x86_call(set_rflags)(vcpu, X86_EFLAGS_FIXED);
+
+	kvm_rax_write(vcpu, nr);
+	kvm_rbx_write(vcpu, args[0]);
+	kvm_rcx_write(vcpu, args[1]);
+	kvm_rdx_write(vcpu, args[2]);
+	kvm_rsi_write(vcpu, args[3]);
+	kvm_rdi_write(vcpu, args[4]);
+	kvm_rsp_write(vcpu, symb->rsp);
+	kvm_rip_write(vcpu, symb->rip);
+	vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
+
+	symb->nr = nr;
+	symb->done = done;
+	symb->runner = current;
+	symb->runtime = current->se.sum_exec_runtime;
+	symb->events_held = false;
+	symb->work |= KVM_SYMB_WORK_CALL;
+	kvm_symbiotic_write_flags(vcpu);
+	++vcpu->stat.symcalls;
+	return 0;
+}
+
+/* Call state and context; the completion is the caller's. */
+static void symcall_end(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+
+	symcall_restore(vcpu);
+	symb->work &= ~KVM_SYMB_WORK_CALL;
+	kvm_symbiotic_write_flags(vcpu);
+
+	/* What was held back, and what could not be seen while IF was 0. */
+	if (symb->events_held || symb->ctx.halted)
+		kvm_make_request(KVM_REQ_EVENT, vcpu);
+}
+
+/**
+ * kvm_symcall_return - the guest's return or error hypercall
+ * @vcpu: the vCPU, with a symcall active
+ * @error: error hypercall; the code is in RBX
+ *
+ * Return: as an exit handler.
+ */
+int kvm_symcall_return(struct kvm_vcpu *vcpu, bool error)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	u64 ret[SYMCALL_NR_ARGS] = {
+		kvm_rbx_read(vcpu), kvm_rcx_read(vcpu), kvm_rdx_read(vcpu),
+		kvm_rsi_read(vcpu), kvm_rdi_read(vcpu),
+	};
+	int status = 0;
+
+	/* Foreign codes become positive numbers; 0 would look like success. */
+	if (error)
+		status = ret[0] && ret[0] <= INT_MAX ? ret[0] : SYMCALL_ERR_INVAL;
+
+	trace_kvm_symcall_exit(vcpu->vcpu_id, symb->nr, status, ret);
+	symcall_end(vcpu);
+	return symb->done(vcpu, status, ret);
+}
+
+static int symcall_abort(struct kvm_vcpu *vcpu, int status, const char *why)
+{
+	static const u64 none[SYMCALL_NR_ARGS];
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	unsigned long rip = kvm_rip_read(vcpu);
+
+	trace_kvm_symcall_abort(vcpu->vcpu_id, symb->nr, rip, why);
+	if (!symb->warned) {
+		symb->warned = true;
+		pr_warn_ratelimited("vcpu %d: symcall 0x%llx aborted at 0x%lx: %s; symcalls are off on this vCPU\n",
+				    vcpu->vcpu_id, symb->nr, rip, why);
+	}
+
+	/* They belong to the call, not to what it has interrupted. */
+	kvm_clear_exception_queue(vcpu);
+	kvm_clear_request(KVM_REQ_TRIPLE_FAULT, vcpu);
+	vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
+	symb->dead = true;
+	++vcpu->stat.symcall_aborts;
+
+	symcall_end(vcpu);
+	return symb->done(vcpu, status, none);
+}
+
+/**
+ * kvm_symcall_check - abort the active symcall if it went wrong
+ * @vcpu: the vCPU, in its run loop
+ *
+ * Return: as an exit handler.
+ */
+int kvm_symcall_check(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	u64 runtime = current->se.sum_exec_runtime;
+
+	if (kvm_is_exception_pending(vcpu) || vcpu->arch.exception.injected)
+		return symcall_abort(vcpu, -EIO, "exception");
+	if (kvm_test_request(KVM_REQ_TRIPLE_FAULT, vcpu))
+		return symcall_abort(vcpu, -EIO, "triple fault");
+	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE)
+		return symcall_abort(vcpu, -EIO, "halted");
+
+	/* User space may have moved the vCPU to another thread. */
+	if (symb->runner != current) {
+		symb->runner = current;
+		symb->runtime = runtime;
+	}
+	if (runtime - symb->runtime > (u64)symcall_budget_ms * NSEC_PER_MSEC)
+		return symcall_abort(vcpu, -ETIMEDOUT, "out of time");
+
+	return 1;
+}
+
+/**
+ * kvm_symcall_forget - drop the active symcall without restoring anything
+ * @vcpu: the vCPU; its state has just been replaced by reset or by user space
+ */
+void kvm_symcall_forget(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+
+	symb->work &= ~(KVM_SYMB_WORK_CALL | KVM_SYMB_WORK_START);
+	symb->loop.left = 0;
+	if (symb->user.state == KVM_SYMCALL_USER_BUSY) {
+		symb->user.call.status = -EIO;
+		symb->user.state = KVM_SYMCALL_USER_DONE;
+	}
+}
+
+/* ---- SYMB_HC_SYMCALL_LOOP ------------------------------------------------ */
+
+static int symcall_loop_start(struct kvm_vcpu *vcpu);
+
+static int symcall_loop_done(struct kvm_vcpu *vcpu, int status,
+			     const u64 ret[SYMCALL_NR_ARGS])
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+
+	symb->loop.left--;
+	if (status < 0) {
+		kvm_rax_write(vcpu, -SYMB_HC_EIO);
+		return 1;
+	}
+	if (!symb->loop.left) {
+		kvm_rax_write(vcpu, status);
+		return 1;
+	}
+
+	/*
+	 * Like a repeated string instruction: what is left to do goes into a
+	 * register, and the instruction is executed again.
+	 */
+	if (!(symb->loop.left % SYMCALL_LOOP_BATCH)) {
+		kvm_rax_write(vcpu, (u64)symb->loop.left << 32 |
+				    SYMB_HC_SYMCALL_LOOP);
+		kvm_rip_write(vcpu, symb->loop.rip);
+		return 1;
+	}
+	return symcall_loop_start(vcpu);
+}
+
+static int symcall_loop_start(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	int r;
+
+	r = kvm_symcall_start(vcpu, symb->loop.nr, symb->loop.args,
+			      symcall_loop_done);
+	if (r)
+		kvm_rax_write(vcpu, r == -EBUSY ? -SYMB_HC_EBUSY : -SYMB_HC_EIO);
+	return 1;
+}
+
+/**
+ * kvm_symcall_loop - hypercall SYMB_HC_SYMCALL_LOOP
+ * @vcpu: the vCPU
+ *
+ * Return: as an exit handler.
+ */
+int kvm_symcall_loop(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	u64 n = kvm_rbx_read(vcpu);
+	u32 left = kvm_rax_read(vcpu) >> 32;
+	int r;
+
+	symb->loop.rip = kvm_rip_read(vcpu);
+	symb->loop.nr = kvm_rcx_read(vcpu);
+	symb->loop.args[0] = kvm_rdx_read(vcpu);
+	symb->loop.args[1] = kvm_rsi_read(vcpu);
+
+	/* Now, while the exit information is about this instruction. */
+	r = kvm_skip_emulated_instruction(vcpu);
+
+	/* @left comes back from the guest, which may have changed it. */
+	if (n > SYMCALL_LOOP_MAX || left > n) {
+		kvm_rax_write(vcpu, -SYMB_HC_EINVAL);
+		return r;
+	}
+	if (!n) {
+		kvm_rax_write(vcpu, 0);
+		return r;
+	}
+
+	symb->loop.left = left ?: n;
+	return symcall_loop_start(vcpu) && r;
+}
+
+/* ---- KVM_SYMCALL -------------------------------------------------------- */
+
+static int symcall_user_done(struct kvm_vcpu *vcpu, int status,
+			     const u64 ret[SYMCALL_NR_ARGS])
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+
+	BUILD_BUG_ON(sizeof(symb->user.call.ret) != SYMCALL_NR_ARGS * sizeof(*ret));
+	memcpy(symb->user.call.ret, ret, sizeof(symb->user.call.ret));
+	symb->user.call.status = status;
+	symb->user.state = KVM_SYMCALL_USER_DONE;
+
+	vcpu->run->exit_reason = KVM_EXIT_SYMCALL;
+	return 0;
+}
+
+/**
+ * kvm_symcall_user_start - try to start the symcall that user space asked for
+ * @vcpu: the vCPU, in its run loop
+ *
+ * Return: as an exit handler.
+ */
+int kvm_symcall_user_start(struct kvm_vcpu *vcpu)
+{
+	static const u64 none[SYMCALL_NR_ARGS];
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	int r = -EBUSY;
+
+	/*
+	 * A call that KVM makes on its own account, or an event on its way
+	 * into the guest: soon over.
+	 */
+	if (symcall_possible(vcpu) || !symb->user.tries)
+		r = kvm_symcall_start(vcpu, symb->user.call.nr,
+				      symb->user.call.args, symcall_user_done);
+	if (r == -EBUSY && symb->user.tries--)
+		return 1;
+
+	symb->work &= ~KVM_SYMB_WORK_START;
+	return r ? symcall_user_done(vcpu, r, none) : 1;
+}
+
+/**
+ * kvm_symcall_ioctl - vCPU ioctl KVM_SYMCALL
+ * @vcpu: the vCPU, not loaded, with vcpu->mutex held
+ * @arg: user space's struct
+ *
+ * Runs the vCPU like KVM_RUN, with a symcall first. Any exit may come before
+ * the call is over; then user space handles it and comes back, here or to
+ * KVM_RUN. The call is over when the exit reason is KVM_EXIT_SYMCALL; if that
+ * was reported by KVM_RUN, the result is fetched here.
+ *
+ * Return: what KVM_RUN returns.
+ */
+long kvm_symcall_ioctl(struct kvm_vcpu *vcpu, struct kvm_symcall __user *arg)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	struct kvm_symcall call;
+	long r = 0;
+
+	if (!symb || !(vcpu->kvm->arch.symbiotic->offered & SYMB_FEAT_SYMCALL))
+		return -EINVAL;
+	if (copy_from_user(&call, arg, sizeof(call)))
+		return -EFAULT;
+
+	/* Another call than the last: its result is not wanted any more. */
+	if (call.nr != symb->user.call.nr ||
+	    memcmp(call.args, symb->user.call.args, sizeof(call.args))) {
+		if (symb->user.state == KVM_SYMCALL_USER_BUSY)
+			return -EBUSY;
+		symb->user.state = KVM_SYMCALL_USER_IDLE;
+	}
+
+	if (symb->user.state == KVM_SYMCALL_USER_IDLE) {
+		memset(call.ret, 0, sizeof(call.ret));
+		call.pad = 0;
+		symb->user.call = call;
+		symb->user.tries = SYMCALL_USER_TRIES;
+		symb->user.state = KVM_SYMCALL_USER_BUSY;
+
+		/* A processor that has not been started would never answer. */
+		if (vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE ||
+		    vcpu->arch.mp_state == KVM_MP_STATE_HALTED) {
+			symb->work |= KVM_SYMB_WORK_START;
+		} else {
+			symb->user.call.status = -ENXIO;
+			symb->user.state = KVM_SYMCALL_USER_DONE;
+		}
+	}
+
+	if (symb->user.state == KVM_SYMCALL_USER_BUSY) {
+		vcpu->wants_to_run = !READ_ONCE(vcpu->run->immediate_exit__unsafe);
+		r = kvm_arch_vcpu_ioctl_run(vcpu);
+		vcpu->wants_to_run = false;
+
+		/* Another exit comes first, even if the call is over (reset). */
+		if (r || vcpu->run->exit_reason != KVM_EXIT_SYMCALL)
+			return r;
+	}
+
+	if (copy_to_user(arg, &symb->user.call, sizeof(*arg)))
+		return -EFAULT;
+	symb->user.state = KVM_SYMCALL_USER_IDLE;
+	vcpu->run->exit_reason = KVM_EXIT_SYMCALL;
+	return 0;
+}
