@@ -4,7 +4,7 @@
  */
 #include <symbiotic/symspy.h>
 
-#define CPUID1_ECX_HYPERVISOR	(1U << 31)
+#define CPUID1_ECX_HYPERVISOR	0x80000000U
 
 /*
  * Hypervisors stack their leaves from 0x40000000 upwards without gaps. Where

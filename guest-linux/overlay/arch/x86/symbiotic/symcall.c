@@ -18,11 +18,11 @@
 
 static_assert(ENTRY_HC_RET == SYMB_HC_SYMCALL_RET);
 static_assert(ENTRY_HC_ERR == SYMB_HC_SYMCALL_ERR);
-static_assert(ENTRY_REGS_RBX == offsetof(struct symcall_regs, rbx));
-static_assert(ENTRY_REGS_RCX == offsetof(struct symcall_regs, rcx));
-static_assert(ENTRY_REGS_RDX == offsetof(struct symcall_regs, rdx));
-static_assert(ENTRY_REGS_RSI == offsetof(struct symcall_regs, rsi));
-static_assert(ENTRY_REGS_RDI == offsetof(struct symcall_regs, rdi));
+static_assert(offsetof(struct symcall_regs, rbx) == ENTRY_REGS_RBX);
+static_assert(offsetof(struct symcall_regs, rcx) == ENTRY_REGS_RCX);
+static_assert(offsetof(struct symcall_regs, rdx) == ENTRY_REGS_RDX);
+static_assert(offsetof(struct symcall_regs, rsi) == ENTRY_REGS_RSI);
+static_assert(offsetof(struct symcall_regs, rdi) == ENTRY_REGS_RDI);
 
 DEFINE_PER_CPU(struct symb_cpu, symb_cpu);
 
@@ -91,7 +91,8 @@ int symb_symcall_cpu_on(struct symb_cpu *sc)
 	};
 	int ret;
 
-	BUILD_BUG_ON(__KERNEL_DS != __KERNEL_CS + 8);
+	/* The VMM takes SS from behind CS. */
+	BUILD_BUG_ON(__KERNEL_DS - __KERNEL_CS != 8);
 
 	if (!sc->stack)
 		sc->stack = alloc_stack(cpu);
