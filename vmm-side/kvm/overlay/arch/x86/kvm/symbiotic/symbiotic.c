@@ -360,8 +360,12 @@ static int symbiotic_set_msr_host(struct kvm_vcpu *vcpu, u32 msr, u64 data)
 		symbiotic_set_page(vcpu, msr, 0);
 		break;
 	case SYMB_MSR_SYMCALL_RIP:
-		/* The registers are user space's now: nothing to restore. */
+		/*
+		 * The registers are user space's now: nothing to restore, and
+		 * its own call needs no answer.
+		 */
 		kvm_symcall_forget(vcpu);
+		symb->user.state = KVM_SYMCALL_USER_IDLE;
 		kvm_swapbypass_vcpu_reset(vcpu);
 		symb->rip = 0;
 		symb->dead = false;

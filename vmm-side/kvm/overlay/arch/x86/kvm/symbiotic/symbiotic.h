@@ -53,6 +53,7 @@ struct kvm_symbiotic {
  * struct kvm_symcall_context - all that a symcall saves and restores
  * @regs: GPRs and RIP, in the order of enum kvm_reg
  * @rflags: RFLAGS
+ * @cr2: CR2
  * @cr3: CR3, as the guest sees it
  * @dr7: DR7
  * @int_shadow: KVM_X86_SHADOW_INT_*
@@ -67,6 +68,7 @@ struct kvm_symbiotic {
 struct kvm_symcall_context {
 	unsigned long regs[NR_VCPU_REGS];
 	unsigned long rflags;
+	unsigned long cr2;
 	unsigned long cr3;
 	unsigned long dr7;
 	u32 int_shadow;

@@ -122,6 +122,7 @@ static void symcall_save(struct kvm_vcpu *vcpu, struct kvm_symcall_context *ctx,
 	memcpy(ctx->regs, vcpu->arch.regs, sizeof(ctx->regs));
 
 	ctx->rflags = kvm_x86_call(get_rflags)(vcpu);
+	ctx->cr2 = vcpu->arch.cr2;
 	ctx->cr3 = kvm_read_cr3(vcpu);
 	ctx->dr7 = vcpu->arch.dr7;
 	ctx->int_shadow = kvm_x86_call(get_interrupt_shadow)(vcpu);
@@ -144,6 +145,7 @@ static void symcall_restore(struct kvm_vcpu *vcpu)
 	memcpy(vcpu->arch.regs, ctx->regs, sizeof(ctx->regs));
 	kvm_register_mark_dirty(vcpu, VCPU_REGS_RIP);
 	kvm_register_mark_dirty(vcpu, VCPU_REGS_RSP);
+	vcpu->arch.cr2 = ctx->cr2;
 
 	/* The call may have loaded any of them, so do not trust ctx->flat. */
 	kvm_set_segment(vcpu, &ctx->cs, VCPU_SREG_CS);
