@@ -90,6 +90,8 @@
 #include <linux/userfaultfd_k.h>
 #include <linux/zswap.h>
 
+#include <kunit/visibility.h>
+
 #include <asm/kvm_para.h>
 #include <asm/tlbflush.h>
 
@@ -341,8 +343,8 @@ EXPORT_SYMBOL_GPL(symbiotic_bypass_drop_slots);
 /* ---- Answering -------------------------------------------------------- */
 
 /* Rule 1: the kind of swap entry. */
-static u32 bypass_facts_pte(const struct bypass_dev *dev, pte_t pte,
-			    unsigned long *slot)
+VISIBLE_IF_KUNIT u32 bypass_facts_pte(const struct bypass_dev *dev, pte_t pte,
+				      unsigned long *slot)
 {
 	swp_entry_t entry;
 	u32 facts = 0;
@@ -370,7 +372,8 @@ static u32 bypass_facts_pte(const struct bypass_dev *dev, pte_t pte,
 }
 
 /* Rules 3 and 4: the state of the slot. */
-static u32 bypass_facts_slot(const struct bypass_dev *dev, unsigned long slot)
+VISIBLE_IF_KUNIT u32 bypass_facts_slot(const struct bypass_dev *dev,
+				       unsigned long slot)
 {
 	unsigned char map = READ_ONCE(dev->swap_map[slot]);
 	u32 facts = 0;
@@ -681,7 +684,7 @@ static int bypass_symcall_lookup(struct symcall_regs *regs)
  * those: not present, type, no flag but exclusive and soft-dirty, and the
  * (inverted) offset bits above the size of the window.
  */
-static void bypass_describe(struct bypass_dev *dev)
+VISIBLE_IF_KUNIT void bypass_describe(struct bypass_dev *dev)
 {
 	u64 mask, flags = _PAGE_SWP_EXCLUSIVE | _PAGE_SWP_SOFT_DIRTY;
 	unsigned int shift = fls64(dev->nr_pages - 1);

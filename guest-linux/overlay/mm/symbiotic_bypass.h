@@ -5,6 +5,7 @@
 #ifndef _MM_SYMBIOTIC_BYPASS_H
 #define _MM_SYMBIOTIC_BYPASS_H
 
+#include <linux/pgtable.h>
 #include <linux/types.h>
 #include <symbiotic/abi.h>
 
@@ -31,5 +32,12 @@ struct bypass_dev {
 	unsigned long *marks;
 	struct symb_swap_desc desc;
 };
+
+#if IS_ENABLED(CONFIG_KUNIT)
+u32 bypass_facts_pte(const struct bypass_dev *dev, pte_t pte,
+		     unsigned long *slot);
+u32 bypass_facts_slot(const struct bypass_dev *dev, unsigned long slot);
+void bypass_describe(struct bypass_dev *dev);
+#endif
 
 #endif /* _MM_SYMBIOTIC_BYPASS_H */
