@@ -15,7 +15,7 @@ CSV_COLUMNS = ("benchmark", "mode", "paging", "guest memory", "working set",
                "bypass maps", "symcalls", "exits", "versions")
 
 # KVM's statistics of a whole job, by our column.
-HOST_COUNTERS = {"bypass maps": "bypass_mapped", "symcalls": "symcalls",
+HOST_COUNTERS = {"bypass maps": "bypass_maps", "symcalls": "symcalls",
                  "exits": "exits"}
 
 
@@ -204,7 +204,7 @@ def table_text(results, program, ws, contents, free):
                 f"{_number(best.rate, form):>10} "
                 f"{_number(_ratio(value, never), '{:.2f}'):>8} "
                 f"{_count(passes[0].counters.get('pswpin')):>9} "
-                f"{_count(out.host.get('bypass_mapped')):>7} "
+                f"{_count(out.host.get('bypass_maps')):>7} "
                 f"{_count(out.host.get('symcalls')):>8} "
                 f"{_count(out.host.get('exits')):>10}")
     if not lines:

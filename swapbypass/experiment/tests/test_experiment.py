@@ -53,7 +53,7 @@ class FakeBench:
         free = guest_mem - 48
         text = f"MemTotal: {guest_mem * 1024} kB\n" \
                f"MemAvailable: {free * 1024} kB\n"
-        before = {"exits": 1000, "bypass_mapped": 5, "symcalls": 1}
+        before = {"exits": 1000, "bypass_maps": 5, "symcalls": 1}
         if "uname -r" in cmd:
             return self.result(0, "6.12.0-test\n" + text, before, before)
         if swap == self.crash:
@@ -68,7 +68,7 @@ class FakeBench:
             text = text.replace("result=ok checked=9 of=9 wrong=0",
                                 "result=WRONG checked=9 of=9 wrong=2")
             status = 1
-        after = {"exits": 91000, "bypass_mapped": 40005, "symcalls": 2501}
+        after = {"exits": 91000, "bypass_maps": 40005, "symcalls": 2501}
         return self.result(status, text, before, after)
 
     @staticmethod
@@ -93,7 +93,7 @@ class FakeBench:
             done = min(1.0, limit / now) if limit else 1.0
             text += (line(number, now * done, done) +
                      f" complete={int(done == 1.0)} pswpin=100 pswpout=90"
-                     " pgmajfault=7 mapped=11 queries=3\n")
+                     " pgmajfault=7 answered_pages=11 queries=3\n")
             if done < 1.0:
                 break
         return text
