@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2034 # variables for the scripts that use it
+#
+# For the test scripts that run in the guest: `. ./lib.sh`, any number of
+# checks, `finish` last. A script that ends without it has failed.
+
+SYSFS=/sys/kernel/symbiotic
+DEBUG=/sys/kernel/debug/symbiotic
+CPUS=/sys/devices/system/cpu
+failures=0
+
+# check NAME COMMAND...: the command succeeds
+check()
+{
+	name=$1
+	shift
+	if "$@"; then
+		echo "ok     $name"
+	else
+		echo "FAILED $name: $*"
+		failures=$((failures + 1))
+	fi
+}
+
+# equal NAME GOT EXPECTED
+equal()
+{
+	if [ "$2" = "$3" ]; then
+		echo "ok     $1"
+	else
+		echo "FAILED $1: got '$2', expected '$3'"
+		failures=$((failures + 1))
+	fi
+}
+
+# attr NAME: an attribute below $SYSFS
+attr()
+{
+	cat "$SYSFS/$1"
+}
+
+# symcall CPU N NR [ARG0 [ARG1 [irqsoff]]]: print the status of the last call
+symcall()
+{
+	cpu=$1
+	shift
+	taskset -c "$cpu" sh -c "echo $* >$DEBUG/symcall" || {
+		echo "no symcall"
+		return
+	}
+	# shellcheck disable=SC2046 # words wanted
+	set -- $(cat "$DEBUG/symcall")
+	echo "$8"
+}
+
+# all_cpus_work: every online CPU has its page and answers symcalls
+all_cpus_work()
+{
+	for dir in "$CPUS"/cpu[0-9]*; do
+		n=${dir##*cpu}
+		[ "$(cat "$dir/online" 2>/dev/null || echo 1)" = 1 ] || continue
+		equal "CPU $n: symcall enabled" "$(attr "cpu$n/symcall")" 1
+		check "CPU $n: local page" [ "$(attr "cpu$n/local_page")" != 0 ]
+		equal "CPU $n: call" "$(symcall "$n" 10 0x100)" 0
+	done
+}
+
+finish()
+{
+	# What the kernel complained about is a failure too.
+	if dmesg | grep -E 'BUG|WARNING|Oops|suspicious RCU|rcu.*stall|lockup'; then
+		echo "FAILED kernel log"
+		failures=$((failures + 1))
+	fi
+	echo "$failures failures"
+	[ "$failures" = 0 ]
+	exit
+}
