@@ -59,6 +59,7 @@ static const char help[] =
 "    symcall -q SOCKET [-t SECONDS] call CPU NUMBER [ARGUMENT...]\n"
 "    symcall -q SOCKET info\n"
 "    symcall -q SOCKET word VALUE\n"
+"    symcall -q SOCKET qmp COMMAND [JSON]\n"
 "\n"
 "DESCRIPTION\n"
 "    A symcall interrupts a vCPU of a running guest, whatever it does, makes\n"
@@ -71,6 +72,8 @@ static const char help[] =
 "          and the five result registers\n"
 "    info  show what guest and VMM share, without interrupting the guest\n"
 "    word  write VALUE to the host's word of the global SymSpy page\n"
+"    qmp   run any other QMP command (stop, cont, system_reset, ...) with the\n"
+"          arguments JSON; print what it returns\n"
 "\n"
 "    Numbers are decimal, octal (0...) or hexadecimal (0x...).\n"
 "\n"
@@ -510,6 +513,21 @@ static int cmd_word(struct qmp *qmp, int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+static int cmd_qmp(struct qmp *qmp, int argc, char **argv)
+{
+	struct json_object *args = NULL, *result;
+
+	if (argc > 1) {
+		args = json_tokener_parse(argv[1]);
+		if (!json_object_is_type(args, json_type_object))
+			die(EXIT_USAGE, "%s is not a JSON object", argv[1]);
+	}
+	result = qmp_command(qmp, argv[0], args, NULL);
+	puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN));
+	json_object_put(result);
+	return EXIT_SUCCESS;
+}
+
 static const struct command {
 	const char *name;
 	int min_args;
@@ -521,6 +539,7 @@ static const struct command {
 	{ "call", 2, 2 + SYMCALL_NR_ARGS, cmd_call },
 	{ "info", 0, 0, cmd_info },
 	{ "word", 1, 1, cmd_word },
+	{ "qmp", 1, 2, cmd_qmp },
 };
 
 int main(int argc, char **argv)
