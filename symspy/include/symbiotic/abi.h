@@ -199,6 +199,10 @@ struct symspy_local {
 #define SYMCALL_SELFTEST_NESTED		5	/* asks for a symcall inside this one */
 #define SYMCALL_SELFTEST_DELAY		6	/* spins argument loops, then returns */
 
+/*
+ * How the interrupted code ran, only the VMM knows: it keeps the context. The
+ * guest's answer has WHO_IDLE alone, the VMM side adds the others.
+ */
 #define SYMCALL_WHO_USER		(1U << 0)	/* interrupted in user mode */
 #define SYMCALL_WHO_IDLE		(1U << 1)	/* the idle task */
 #define SYMCALL_WHO_IRQS_OFF		(1U << 2)	/* interrupted with IF = 0 */
