@@ -11,8 +11,9 @@ the same guest and loop. Bars: no more exits and no more instructions, 1%.
 
 All run under an emulator that counts instructions (-icount): the time-stamp
 counter that the programs print advances with the instructions of the whole
-machine, KVM's included. Timer ticks and waits still vary from boot to boot, so
-each side runs several times, in turns, and the medians are compared.
+machine, KVM's included. Randomized addresses are off. Timer ticks and waits
+still vary from boot to boot, so each side runs several times, in turns, and the
+medians are compared.
 """
 
 import argparse
@@ -38,7 +39,8 @@ def say(text=""):
 def measure(bench, programs, rounds, **options):
     """Boots a guest, runs the loop; returns {boot, loop, total, exits}."""
     result = bench.run(f"exec ./procloop {rounds}", files=programs,
-                       guest_mem=256, swap="none", timeout=600, **options)
+                       guest_mem=256, swap="none", timeout=600,
+                       append="nokaslr norandmaps", **options)
     boot = re.search(r"^boot tsc=(\d+)", result.stdout, re.M)
     loop = re.search(r"^loop rounds=\d+ tsc=(\d+)", result.stdout, re.M)
     if result.status or not boot or not loop:
@@ -123,7 +125,7 @@ def kvm_cost(bench_class, args):
 def main(argv=None, bench_class=None):
     """Runs the benchmark; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--rounds", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--part", choices=("kernel", "kvm", "all"),
                         default="all")

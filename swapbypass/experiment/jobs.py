@@ -25,6 +25,13 @@ MODE_TEXT = {
     NO_PRESSURE: "SwapBypass enabled, enough memory",
 }
 
+
+def curve_contents(mode):
+    """STREAM's contents that stand for a mode where one picture or ratio
+    must do: incompressible data, as long as the mode can hold it at all."""
+    return "constant" if mode == ZRAM else "random"
+
+
 # The rig's name of the swap set-up of each mode.
 RIG_SWAP = {NEVER: "none", NO_PRESSURE: "bypass"}
 
@@ -66,6 +73,13 @@ class Job:
         contents = f" {self.contents}" if self.program == "stream" else ""
         return (f"{self.program}{contents} {self.ws} MiB, {self.mode}, "
                 f"{self.paging}")
+
+    def hopeless(self):
+        """Whether running out of memory is the expected result: zram keeps
+        the pages in the guest's own memory, where incompressible ones need
+        as much as before."""
+        return (self.mode == ZRAM and self.program == "stream" and
+                self.contents == "random")
 
     def swap(self):
         """The rig's name of the swap set-up."""
@@ -123,6 +137,7 @@ class Outcome:
     verify: dict = None
     host: dict = dataclasses.field(default_factory=dict)
     error: str = None
+    out_of_memory: bool = False
 
     def kernel(self, name):
         """The passes of one kernel in order."""
@@ -189,7 +204,11 @@ def parse(job, wall, status, stdout, before=None, after=None, stderr=""):
     for key, value in (after or {}).items():
         if isinstance(value, (int, float)):
             out.host[key] = value - (before or {}).get(key, 0)
-    if out.verify and out.verify["result"] != "ok":
+    # The kernel has killed the program, or the child that it runs in.
+    if status == 137 or "died of signal 9" in stderr:
+        out.out_of_memory = True
+        out.error = "out of memory"
+    elif out.verify and out.verify["result"] != "ok":
         out.error = f"WRONG DATA: {out.verify['wrong']} elements"
     elif status != 0:
         tail = (stderr.strip().splitlines() or ["no message"])[-1]

@@ -3,8 +3,8 @@
 their importance: what the bars need comes first, so that a slow machine loses
 only points of the plot."""
 
-from jobs import (BYPASS, NEVER, NO_PRESSURE, PEERS, SYMSWAP, VIRTIO, ZRAM,
-                  KERNELS, Job)
+from jobs import (BYPASS, KERNELS, NEVER, NO_PRESSURE, PEERS, SYMSWAP, VIRTIO,
+                  ZRAM, Job, curve_contents)
 
 # The paging mode that suited each peer best in the full sweep; `--full` runs
 # both and picks the better one again.
@@ -92,9 +92,14 @@ class Plan:
             for mode in (NEVER, BYPASS):
                 jobs.append(self.job("gups", mode, "shadow", table,
                                      repeat=repeat))
+        # Incompressible data does not fit into zram, so the constant arrays
+        # that it stores for free stand for it: its best case.
+        jobs.append(self.job("stream", BYPASS, "shadow", ws,
+                             contents="constant"))
         for mode in (ZRAM, VIRTIO, SYMSWAP):
             for paging in self.pagings(mode):
                 jobs.append(self.job("stream", mode, paging, ws,
+                                     contents=curve_contents(mode),
                                      time_exit=mode == SYMSWAP))
                 if self.full or mode != SYMSWAP:
                     jobs.append(self.job("gups", mode, paging, table))
@@ -114,26 +119,26 @@ class Plan:
                         continue
                     jobs.append(self.job("stream", mode, paging, ws,
                                          optional=True))
-        # The usual constant arrays, which zram stores for free.
-        for mode in (BYPASS, ZRAM, NEVER):
-            for paging in self.pagings(mode):
-                if mode == NEVER and paging == "nested":
-                    continue
-                jobs.append(self.job("stream", mode, paging, self.bar_ws(),
-                                     contents="constant", optional=True))
+        jobs.append(self.job("stream", NEVER, "shadow", self.bar_ws(),
+                             contents="constant", optional=True))
+        jobs.append(self.job("stream", ZRAM, self.pagings(ZRAM)[0],
+                             self.bar_ws(), optional=True))
         sizes = [s for s in SIZES if s != BAR_SIZE] if self.full else [0.5]
         for size in sizes:
             ws = self.working_set(size)
             for mode in (ZRAM, SYMSWAP, VIRTIO):
                 for paging in self.pagings(mode):
                     jobs.append(self.job("stream", mode, paging, ws,
+                                         contents=curve_contents(mode),
                                          optional=True))
         if not self.full:
             jobs.append(self.job("gups", SYMSWAP, self.peer_paging[SYMSWAP],
                                  self.gups_table(BAR_SIZE), optional=True))
             for mode in (ZRAM, SYMSWAP):
                 jobs.append(self.job("stream", mode, self.peer_paging[mode],
-                                     self.working_set(1.5), optional=True))
+                                     self.working_set(1.5),
+                                     contents=curve_contents(mode),
+                                     optional=True))
         return jobs
 
     def full_extra(self):
@@ -144,8 +149,8 @@ class Plan:
         for mode in (NEVER, BYPASS) + PEERS:
             for paging in self.pagings(mode):
                 jobs.append(self.job("stream", mode, paging, ws,
-                                     kernels=KERNELS, repeat=9,
-                                     optional=True))
+                                     contents=curve_contents(mode),
+                                     kernels=KERNELS, optional=True))
                 if mode in (VIRTIO, SYMSWAP):
                     jobs.append(self.job("stream", mode, paging, ws,
                                          contents="constant", optional=True))

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 from jobs import (BYPASS, GUEST_COUNTERS, MODES, MODE_TEXT, NEVER, NO_PRESSURE,
-                  SYMSWAP, VIRTIO, ZRAM)
+                  SYMSWAP, VIRTIO, ZRAM, curve_contents)
 
 CSV_COLUMNS = ("benchmark", "mode", "paging", "guest memory", "working set",
                "pass", "seconds", "rate", "swap-ins", "swap-outs",
@@ -24,7 +24,10 @@ class Results:
 
     def __init__(self, outcomes):
         self.outcomes = [o for o in outcomes if not o.error]
-        self.failed = [o for o in outcomes if o.error]
+        self.no_room = [o for o in outcomes if o.out_of_memory and
+                        o.job.hopeless()]
+        self.failed = [o for o in outcomes if o.error and
+                       o not in self.no_room]
 
     def find(self, program, mode, ws, paging=None, contents="random",
              kernels=("triad",)):
@@ -129,16 +132,18 @@ def bars(results, ws, table):
                  False, bypass, never),
         _compare("GUPS steady: SwapBypass / never swaps", results, 1.05, False,
                  gups(BYPASS), gups(NEVER, "shadow")),
-        _compare("STREAM: zram / SwapBypass", results, 8, True,
-                 stream(ZRAM), bypass),
+        _compare("STREAM, constant contents: zram / SwapBypass", results, 8,
+                 True, stream(ZRAM, contents="constant"),
+                 stream(BYPASS, contents="constant")),
         _compare("GUPS: zram / SwapBypass", results, 12, True,
                  gups(ZRAM), gups(BYPASS)),
         _compare("STREAM: virtio-blk / SwapBypass", results, 100, True,
                  stream(VIRTIO), bypass),
         _compare("GUPS: virtio-blk / SwapBypass", results, 100, True,
                  gups(VIRTIO), gups(BYPASS)),
-        _compare("STREAM first pass: zram pass / SwapBypass", results, 3, True,
-                 stream(ZRAM), stream(BYPASS, value=first("stream"))),
+        _compare("STREAM first pass: zram, constant / SwapBypass", results, 3,
+                 True, stream(ZRAM, contents="constant"),
+                 stream(BYPASS, value=first("stream"))),
         _compare("process exit: SwapBypass / symswap", results, 1.2, False,
                  stream(BYPASS, value=exit_seconds),
                  stream(SYMSWAP, value=exit_seconds)),
@@ -207,6 +212,12 @@ def table_text(results, program, ws, contents, free):
                 f"{_count(out.host.get('bypass_maps')):>7} "
                 f"{_count(out.host.get('symcalls')):>8} "
                 f"{_count(out.host.get('exits')):>10}")
+    for out in results.no_room:
+        if (program, ws, contents) == ("stream", out.job.ws,
+                                       out.job.contents):
+            lines.append(f"  {MODE_TEXT[out.job.mode]:<30} "
+                         f"{out.job.paging:<7} out of memory: zram keeps the "
+                         "pages in the guest's memory")
     if not lines:
         return []
     title = ("GUPS" if program == "gups" else
@@ -236,14 +247,16 @@ def curve_text(results, free):
     """STREAM triad, seconds per steady pass over the working set."""
     sizes = sorted({o.job.ws for o in results.outcomes
                     if o.job.program == "stream"})
-    lines = ["STREAM triad, incompressible: seconds of a steady pass by "
-             "working set (best paging mode)",
+    lines = ["STREAM triad, seconds of a steady pass by working set (best "
+             "paging mode; incompressible,",
+             "but constant contents for zram, because others do not fit)",
              "  " + f"{'mode':<30}" +
              "".join(f"{s:>6} MiB" for s in sizes)]
     for mode in MODES:
         cells = []
         for ws in sizes:
-            value, out = results.best(steady("stream"), "stream", mode, ws)
+            value, out = results.best(steady("stream"), "stream", mode, ws,
+                                      contents=curve_contents(mode))
             mark = "~" if out and out.cut_short() and not out.kernel(
                 "triad")[1:] else ""
             cells.append(f"{mark + _number(value):>10}")
@@ -289,7 +302,7 @@ def write_csv(path, outcomes, versions):
                                   seconds=f"{outcome.exit_seconds:.6f}"))
             out.writerow(_row(
                 job, kernel, versions,
-                "job" if not outcome.error else "job failed",
+                "job" + (": " + outcome.error if outcome.error else ""),
                 seconds=f"{outcome.wall:.1f}",
                 **{ours: _blank(outcome.host.get(name))
                    for ours, name in HOST_COUNTERS.items()}))
@@ -325,7 +338,8 @@ def _curve(results, program, mode):
     sizes = sorted({o.job.ws for o in results.outcomes
                     if o.job.program == program and o.job.mode == mode})
     for ws in sizes:
-        value, out = results.best(steady(program), program, mode, ws)
+        value, out = results.best(steady(program), program, mode, ws,
+                                  contents=curve_contents(mode))
         if value is not None:
             points.append((ws, value, out.cut_short()))
     return points
@@ -350,8 +364,11 @@ def plot_script(results, free, program, out, terminal):
         # The two lowest curves lie on each other: one is seen through the
         # other.
         look = "lw 2" if mode != NEVER else "lw 6"
+        title = MODE_TEXT[mode]
+        if program == "stream" and curve_contents(mode) == "constant":
+            title += " (constant data; other does not fit)"
         curves.append(f"${name} using 1:2 with linespoints {look} pt {point} "
-                      f"ps 1.4 lc rgb '{color}' title '{MODE_TEXT[mode]}'")
+                      f"ps 1.4 lc rgb '{color}' title '{title}'")
         if any(cut for _, _, cut in points):
             curves.append(f"${name}_cut using 1:2 with points pt 6 ps 3 "
                           f"lw 1.5 lc rgb '{color}' notitle")

@@ -53,6 +53,8 @@ def run_job(bench, job, files):
 
 def describe(outcome):
     """The progress line of a finished job."""
+    if outcome.out_of_memory and outcome.job.hopeless():
+        return f"out of memory after {outcome.wall:.0f} s, as expected"
     if outcome.error:
         return f"FAILED after {outcome.wall:.0f} s: {outcome.error}"
     kernel = report.kernel_of(outcome.job.program)
@@ -273,7 +275,7 @@ def main(argv=None, bench_class=None):
     directory = new_directory(args.results)
     bars = make_report(outcomes, left_out, plan, directory,
                        versions(guest, host))
-    if any(o.error for o in outcomes):
+    if report.Results(outcomes).failed:
         return 1
     if args.strict and any(b.verdict() != "PASS" for b in bars):
         return 1

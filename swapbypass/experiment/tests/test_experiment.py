@@ -64,6 +64,9 @@ class FakeBench:
         else:
             text += self.gups(cmd, swap, free)
         status = 0
+        if swap == "zram" and "-c random" in cmd and \
+                int(re.search(r"-m (\d+)", cmd)[1]) > free:
+            return self.result(137, text, before, before)
         if self.damage == swap:
             text = text.replace("result=ok checked=9 of=9 wrong=0",
                                 "result=WRONG checked=9 of=9 wrong=2")
@@ -155,6 +158,7 @@ class Experiment(unittest.TestCase):
         self.assertEqual(status, 0, text)
         self.assertNotIn("MISS", text)
         self.assertNotIn("----", text)
+        self.assertIn("out of memory: zram", text)
         self.assertEqual(text.count("  PASS  "), 9)
         for name in ("summary.csv", "table.txt", "versions.txt"):
             self.assertTrue((made / name).stat().st_size)
@@ -213,14 +217,14 @@ class Experiment(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("FAILED", text)
         self.assertIn("PASS  STREAM: virtio-blk / SwapBypass", text)
-        self.assertIn("----  STREAM: zram / SwapBypass", text)
+        self.assertIn("----  STREAM, constant contents: zram / SwapBypass", text)
 
     def test_no_time(self):
         """Without time the optional jobs are left out by name."""
         status, text, _ = experiment(FakeBench, "--seconds", "1")
         self.assertEqual(status, 0)
         self.assertIn("left out for lack of time: stream random 32", text)
-        self.assertIn("PASS  STREAM: zram", text)
+        self.assertIn("PASS  STREAM, constant contents: zram", text)
 
     def test_full(self):
         """The full sweep runs both paging modes and judges the better."""
@@ -251,6 +255,17 @@ class Parts(unittest.TestCase):
         # Half of the 24000 bytes took 2 s.
         self.assertEqual(good.steady("triad"), 4.0)
         self.assertTrue(good.cut_short())
+
+    def test_out_of_memory(self):
+        """Expected only of zram with incompressible data."""
+        made = plan.Plan(64, 48)
+        for mode, contents, expected in (
+                (jobs.ZRAM, "random", True), (jobs.ZRAM, "constant", False),
+                (jobs.BYPASS, "random", False)):
+            job = made.job("stream", mode, "shadow", 128, contents=contents)
+            out = jobs.parse(job, 1.0, 137, "", {}, {}, "")
+            self.assertEqual(bool(report.Results([out]).no_room), expected)
+            self.assertEqual(bool(report.Results([out]).failed), not expected)
 
     def test_status(self):
         """The program's status and message are kept."""
