@@ -43,9 +43,10 @@ def measure(bench, programs, rounds, **options):
                        append="nokaslr norandmaps", **options)
     boot = re.search(r"^boot tsc=(\d+)", result.stdout, re.M)
     loop = re.search(r"^loop rounds=\d+ tsc=(\d+)", result.stdout, re.M)
-    if result.status or not boot or not loop:
-        raise RuntimeError(f"procloop: status {result.status}, "
-                           f"{result.stderr.strip() or 'no result'}")
+    if result.status != 0 or not boot or not loop:
+        raise RuntimeError("procloop: " + (
+            result.stderr.strip() or "no result"
+            if result.status is not None else result.explain()))
     found = {"boot": int(boot[1]), "loop": int(loop[1])}
     found["total"] = found["boot"] + found["loop"]
     before, after = result.host_before or {}, result.host_after or {}

@@ -53,9 +53,10 @@ def measure(bench, paging, calls, rounds):
         if status != "0":
             raise RuntimeError(f"a {kind} failed with status {status}")
         found[kind].append((int(nanos) / int(done), int(ticks) / int(done)))
-    if result.status or len(found["symcall"]) != rounds:
-        raise RuntimeError(f"status {result.status}: "
-                           f"{result.stderr.strip() or result.stdout}")
+    if result.status != 0 or len(found["symcall"]) != rounds:
+        raise RuntimeError(result.stderr.strip() or result.stdout
+                           if result.status is not None
+                           else result.explain())
     return {kind: values[1:] for kind, values in found.items()}
 
 

@@ -46,6 +46,13 @@ def run_job(bench, job, files):
     except Exception as error:      # pylint: disable=broad-except
         return jobs_module.Outcome(job, time.monotonic() - start,
                                    error=f"{type(error).__name__}: {error}")
+    if result.status is None:
+        # The rig says why; its first line is enough here, the rest is for
+        # the log.
+        say("         " + result.explain().replace("\n", "\n         | "))
+        return jobs_module.Outcome(
+            job, time.monotonic() - start,
+            error=(result.error or "no status").split("\n", 1)[0])
     return jobs_module.parse(job, time.monotonic() - start, result.status,
                              result.stdout, result.host_before,
                              result.host_after, result.stderr)
@@ -80,9 +87,10 @@ def calibrate(bench, files):
                        guest_mem=CALIBRATION_MEM, paging="shadow", swap="none",
                        timeout=120, host_cmd="uname -r; qemu-system-x86_64 --version || true")
     found = re.search(r"^MemAvailable:\s+(\d+) kB", result.stdout, re.M)
-    if result.status or not found:
-        raise RuntimeError("the first guest did not tell its free memory: "
-                           f"status {result.status}, {result.stderr.strip()}")
+    if result.status != 0 or not found:
+        raise RuntimeError("the first guest did not tell its free memory: " +
+                           (result.stderr.strip() if result.status is not None
+                            else result.explain()))
     host = (result.host_out or "").split("\n")
     return (CALIBRATION_MEM - int(found.group(1)) // 1024,
             result.stdout.split("\n", 1)[0].strip(), host[0].strip())
