@@ -114,6 +114,34 @@ qemu: tree-qemu			## QEMU with the symbiotic extension (build/qemu)
 
 all: guest host kvm-plain qemu	## everything `make exec` needs
 
+# ---- running -------------------------------------------------------------
+
+# The host tools go into L1. A directory with a Makefile builds itself.
+tools:				## host tools (build/tools)
+	$(call say,TOOLS,build/tools)
+	@mkdir -p $(B)/tools
+	@if [ -e vmm-side/tools/Makefile ]; then \
+		$(MAKE) --no-print-directory -s -C vmm-side/tools OUT=$(B)/tools; fi
+
+# Options of exec and shell go to the rig through the environment.
+export CMD FILES GUEST_MEM SMP PAGING SYMBIOTIC SWAP SWAP_SIZE HOST ICOUNT
+export APPEND KERNEL TIMEOUT HOST_CMD HOST_SMP STATS
+
+# What exec needs is built once; later changes are built by `make all`, so that
+# exec itself starts at once.
+READY		:= $(B)/guest/vmlinux $(B)/host/vmlinux $(B)/kvm-plain/vmlinux \
+		   $(B)/qemu/qemu-system-x86_64
+$(READY):
+	@$(MAKE) --no-print-directory $(firstword $(subst /, ,$(patsubst $(B)/%,%,$@)))
+
+exec: | $(READY)		## CMD='...': run a command in the guest (see README.md)
+	@$(RIG)/cli.py exec
+
+shell: | $(READY)		## an interactive guest, same options as exec
+	@$(RIG)/cli.py shell
+
+.PHONY: tools exec shell
+
 clean:				## remove objects, keep sources
 	rm -rf $(addprefix $(B)/,guest guest-base guest-kasan host kvm-plain qemu tests tools jobs log)
 	rm -rf $(B)/src/*/obj-*

@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Bench: one host machine that stays up and runs many guests."""
+
+import atexit
+import dataclasses
+import itertools
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+
+import hardware
+import images
+from images import RigError
+from machine import L0, L1, LocalHost, stop, tail
+
+HOSTS = ("symbiotic", "plain-kvm", "bare-metal")
+SWAPS = ("bypass", "symswap", "virtio-blk", "zram", "none")
+
+
+@dataclasses.dataclass
+class Result:
+    """What a run left. status is None, and error says why, when the guest
+    did not report the command's status: hang, crash, set-up failure."""
+    status: int = None
+    stdout: str = ""
+    stderr: str = ""
+    console: str = ""
+    host_before: dict = dataclasses.field(default_factory=dict)
+    host_after: dict = dataclasses.field(default_factory=dict)
+    host_out: str = ""
+    host_status: int = None
+    error: str = ""
+    seconds: float = 0.0
+
+    def explain(self):
+        """Text for people about a run that has no status."""
+        return f"{self.error}\n--- guest console ---\n" + "\n".join(self.console.splitlines()[-40:])
+
+
+def read(path):
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def counters(path):
+    """KVM's counters as a dictionary."""
+    out = {}
+    for line in read(path).splitlines():
+        name, _, value = line.partition(" ")
+        if value.lstrip("-").isdigit():
+            out[name] = int(value)
+    return out
+
+
+class Bench:
+    """Context manager. The host machine starts with the first run.
+
+    host: where guests run unless run() says otherwise: "symbiotic" (our KVM),
+    "plain-kvm" (unmodified modules, same L1), "bare-metal" (straight on L0).
+    icount: clocks count instructions. smp: CPUs of the host machine.
+    """
+
+    def __init__(self, host="symbiotic", icount=False, smp=2, memory=6144, l1_append=""):
+        if host not in HOSTS:
+            raise RigError(f"HOST={host}: one of {', '.join(HOSTS)}")
+        self.host, self.icount, self.smp, self.memory = host, icount, smp, memory
+        self.l1_append = l1_append
+        self._machine = None
+        self._numbers = itertools.count(1)
+        (images.BUILD / "jobs").mkdir(parents=True, exist_ok=True)
+        self.dir = pathlib.Path(tempfile.mkdtemp(dir=images.BUILD / "jobs", prefix="bench-"))
+        self._kind = hardware.kind()
+        self._initrd = None
+        atexit.register(self.close)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    def close(self):
+        if self._machine:
+            self._machine.close()
+            self._machine = None
+        if not os.environ.get("RIG_KEEP"):
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    # ---- files -----------------------------------------------------------
+
+    def _share(self, path):
+        """Make an image visible to the host machine; returns its name."""
+        shared = self.dir / "images"
+        shared.mkdir(exist_ok=True)
+        dest = shared / path.name
+        if not dest.exists():
+            try:
+                os.link(path, dest)
+            except OSError:
+                shutil.copy(path, dest)
+        return path.name
+
+    def _guest_initrd(self):
+        if not self._initrd:
+            blob = images.guest_initramfs()
+            self._initrd = self.dir / f"initrd-{len(blob)}"
+            self._initrd.write_bytes(blob)
+        return self._initrd
+
+    # ---- command lines ---------------------------------------------------
+
+    @staticmethod
+    def _common(smp, guest_mem, append, interactive, boot):
+        console = "" if interactive else "quiet loglevel=6 "
+        args = ["-smp", str(smp), "-m", str(guest_mem), "-nodefaults", "-no-user-config",
+                "-display", "none",
+                "-append", f"console=ttyS0 panic=-1 {console}{append}".strip()]
+        if boot == "pvh":
+            args += ["-bios", "@FW@qboot.rom"]
+        return args
+
+    @staticmethod
+    def _ports(interactive, ctl, job):
+        if interactive:
+            return []
+        args = ["-device", "virtio-serial-pci,max_ports=8", "-chardev", ctl,
+                "-device", "virtserialport,chardev=ctl,name=ctl"]
+        for name in ("out", "err"):
+            args += ["-chardev", f"file,id={name},path={job}/{name}",
+                     "-device", f"virtserialport,chardev={name},name={name}"]
+        return args
+
+    @staticmethod
+    def _disk(name, path, readonly=False):
+        ro = ",readonly=on" if readonly else ""
+        return ["-drive", f"if=none,id={name},file={path},format=raw,cache=writeback{ro}",
+                "-device", f"virtio-blk-pci,drive={name},serial={name}"]
+
+    def _swap_args(self, swap, size):
+        if swap in ("bypass", "symswap"):
+            return ["-object", f"memory-backend-file,id=window,share=on,mem-path=@SWAP@,size={size}M",
+                    "-device", "symswap,memdev=window"]
+        if swap == "virtio-blk":
+            return self._disk("swap", "@SWAP@")
+        return []
+
+    # ---- running ---------------------------------------------------------
+
+    def run(self, cmd, files=None, guest_mem=512, smp=1, paging="shadow", symbiotic=True,
+            swap="none", append="", kernel="guest", timeout=120, host_cmd=None, host=None,
+            swap_size=512, swap_store="tmpfs", kvm_params="", qemu_args=(), boot="pvh",
+            reboot=False, interactive=False):
+        """Run a shell command in a fresh guest; returns a Result."""
+        host = host or self.host
+        if host not in HOSTS:
+            raise RigError(f"HOST={host}: one of {', '.join(HOSTS)}")
+        if swap not in SWAPS:
+            raise RigError(f"SWAP={swap}: one of {', '.join(SWAPS)}")
+        if paging not in ("shadow", "nested"):
+            raise RigError(f"PAGING={paging}: shadow or nested")
+        if host == "bare-metal" and swap in ("bypass", "symswap"):
+            raise RigError(f"SWAP={swap} needs our QEMU; bare metal has virtio-blk, zram, none")
+
+        job = self.dir / str(next(self._numbers))
+        job.mkdir()
+        env = {"FILES": "1" if files else "", "SWAP": swap, "SWAP_MB": str(swap_size),
+               "SHELL_TTY": "/dev/ttyS0" if interactive else ""}
+        (job / "initrd.job").write_bytes(images.job_initramfs(cmd, env))
+        shared = {"kernel": images.kernel_image(kernel, boot), "initrd": self._guest_initrd()}
+        if files:
+            shared["files"] = images.squashfs(files)
+
+        if host == "bare-metal":
+            start = time.monotonic()
+            result = self._run_bare(job, shared, guest_mem, smp, swap, swap_size, append, timeout,
+                                    boot, interactive)
+        else:
+            args = self._common(smp, guest_mem, append, interactive, boot)
+            args += self._ports(interactive, "pipe,id=ctl,path=@WORK@/ctl", "@JOB@")
+            # -svm: no third level here. -tsc-deadline: with it guests hang now
+            # and then under an emulated L1.
+            accel = "kvm" if symbiotic or host == "plain-kvm" else "kvm,symbiotic=off"
+            args += ["-accel", accel, "-cpu", "host,-tsc-deadline,-svm,-vmx",
+                     "-M", "pc,graphics=off",
+                     "-kernel", f"@IMG@{shared['kernel'].name}", "-initrd", "@WORK@/initrd",
+                     "-qmp", "unix:@WORK@/qmp,server=on,wait=off"]
+            if not reboot:
+                args += ["-no-reboot"]
+            if files:
+                args += self._disk("files", f"@IMG@{shared['files'].name}", readonly=True)
+            args += self._swap_args(swap, swap_size) + list(qemu_args)
+            if interactive:
+                tty = "stdio,signal=off" if self._kind == "local" else "serial,path=/dev/hvc0"
+                args += ["-chardev", f"{tty},id=con"]
+            else:
+                args += ["-chardev", "file,id=con,path=@JOB@/console"]
+            args += ["-serial", "chardev:con"]
+            job_env = {"IMAGES": " ".join(self._share(p) for p in shared.values()),
+                       "INITRD": shared["initrd"].name, "KVM_HOST": host, "PAGING": paging,
+                       "KVM_PARAMS": kvm_params, "SWAP": swap, "SWAP_MB": str(swap_size),
+                       "SWAP_STORE": swap_store, "TIMEOUT": str(timeout),
+                       "LOCAL": "1" if self._kind == "local" else "0",
+                       "INTERACTIVE": "1" if interactive else "0",
+                       "BYPASS_MODE": self._bypass_mode(host, symbiotic, swap)}
+            self._write_job(job, args, job_env, host_cmd)
+            machine = self._host_machine(interactive)
+            start = time.monotonic()
+            result = self._run_on(machine, job, timeout, interactive)
+        result.seconds = time.monotonic() - start
+        return result
+
+    @staticmethod
+    def _bypass_mode(host, symbiotic, swap):
+        """Mode to set in the VM; empty leaves KVM's own default."""
+        if host != "symbiotic" or not symbiotic:
+            return ""
+        return {"bypass": "always", "symswap": "off"}.get(swap, "")
+
+    def _write_job(self, job, args, env, host_cmd):
+        replace = {"@WORK@": '"$WORK"', "@JOB@": '"$JOB"', "@SWAP@": '"$SWAPFILE"',
+                   "@IMG@": "/run/images/", "@FW@": f"{images.FIRMWARE}/"}
+        words = []
+        for a in ["qemu-system-x86_64", "-L", "@FW@", *args]:
+            word = shlex.quote(a)
+            for mark, value in replace.items():
+                # Leave the single quotes for a moment if the word has them.
+                word = word.replace(mark, f"'{value}'" if word.startswith("'") and "$" in value else value)
+            words.append(word)
+        (job / "qemu.cmd").write_text("exec " + " ".join(words) + "\n")
+        (job / "job.env").write_text("".join(f"{k}={shlex.quote(v)}\n" for k, v in env.items()))
+        shutil.copy(images.HERE / "l2.sh", job / "run.sh")
+        if host_cmd:
+            (job / "host_cmd").write_text(host_cmd + "\n")
+
+    def _host_machine(self, interactive):
+        if self._machine is None:
+            if self._kind == "local":
+                self._machine = LocalHost(self.dir)
+            else:
+                accel = "kvm" if self._kind == "nested" and not self.icount else "tcg"
+                self._machine = L1(self.dir, accel, self.smp, self.memory, self.icount, interactive,
+                                   self.l1_append)
+        return self._machine
+
+    def _run_on(self, machine, job, timeout, interactive):
+        verdict = ""
+        try:
+            machine.run(job, None if interactive and self._kind == "local" else
+                        (86400 if interactive else timeout + 60), foreground=interactive)
+            verdict = read(job / "verdict").strip() or "no verdict\n" + read(job / "host.log")
+        except RigError as e:
+            verdict = f"{e}\n--- L1 console ---\n{machine.console()}\n--- host log ---\n{tail(job / 'host.log')}"
+            machine.close()
+            self._machine = None
+        return self._collect(job, verdict)
+
+    @staticmethod
+    def _collect(job, verdict):
+        status = read(job / "status").strip()
+        host_status = read(job / "host.status").strip()
+        result = Result(stdout=read(job / "out"), stderr=read(job / "err"), console=read(job / "console"),
+                        host_before=counters(job / "before"), host_after=counters(job / "after"),
+                        host_out=read(job / "host.out"))
+        if host_status.isdigit():
+            result.host_status = int(host_status)
+        if verdict == "ok" and status.isdigit():
+            result.status = int(status)
+        elif verdict != "ok" or status:
+            log = read(job / "qemu.log").strip()
+            result.error = verdict + (f"\n--- QEMU ---\n{log}" if log else "")
+        return result
+
+    def _run_bare(self, job, shared, guest_mem, smp, swap, swap_size, append, timeout, boot, interactive):
+        """The same guest image straight on L0: a machine with no hypervisor."""
+        initrd = job / "initrd"
+        initrd.write_bytes(shared["initrd"].read_bytes() + (job / "initrd.job").read_bytes())
+        if self._kind != "emulated" and not self.icount:
+            accel = ["-accel", "kvm", "-cpu", "host"]
+        elif self.icount:
+            accel = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", "max,-svm,-hypervisor"]
+        else:
+            accel = ["-accel", "tcg,thread=multi", "-cpu", "max,-svm,-hypervisor"]
+        sock = pathlib.Path(tempfile.mkdtemp(prefix="symbiotic-l0-"))
+        args = self._common(smp, guest_mem, append, interactive, boot)
+        args += self._ports(interactive, f"pipe,id=ctl,path={sock}/ctl", job)
+        args += [*accel, "-M", "pc,graphics=off", "-kernel", str(shared["kernel"]), "-initrd", str(initrd),
+                 "-no-reboot"]
+        if "files" in shared:
+            args += self._disk("files", str(shared["files"]), readonly=True)
+        if swap == "virtio-blk":
+            (sock / "swap").touch()
+            os.truncate(sock / "swap", swap_size << 20)
+            args += self._disk("swap", f"{sock}/swap")
+        con = "stdio,signal=off" if interactive else f"file,path={job}/console"
+        args += ["-chardev", f"{con},id=con", "-serial", "chardev:con"]
+        args = [a.replace("@FW@", f"{images.FIRMWARE}/") for a in args]
+        try:
+            if interactive:
+                subprocess.run([L0, *args], check=False)
+                return Result(status=0)
+            return self._bare_conversation(job, [L0, *args], sock, timeout)
+        finally:
+            shutil.rmtree(sock, ignore_errors=True)
+
+    def _bare_conversation(self, job, cmd, sock, timeout):
+        for name in ("ctl.in", "ctl.out"):
+            os.mkfifo(sock / name)
+        to_guest = os.fdopen(os.open(sock / "ctl.in", os.O_RDWR), "wb", buffering=0)
+        from_guest = os.open(sock / "ctl.out", os.O_RDWR | os.O_NONBLOCK)
+        deadline = time.monotonic() + timeout
+        verdict, status, pending = "", None, b""
+        with open(job / "qemu.log", "wb") as log:
+            p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            try:
+                while not verdict:
+                    gone = p.poll() is not None
+                    try:
+                        pending += os.read(from_guest, 4096)
+                    except BlockingIOError:
+                        if gone:
+                            verdict = "ok" if status else "the guest ended without a status"
+                        elif time.monotonic() > deadline:
+                            verdict = f"timeout after {timeout} s"
+                        time.sleep(0.02)
+                    while b"\n" in pending:
+                        line, _, pending = pending.partition(b"\n")
+                        verb, _, rest = line.decode(errors="replace").strip().partition(" ")
+                        if verb == "ready":
+                            to_guest.write(b"go\n")
+                        elif verb == "exit":
+                            status = rest
+                            to_guest.write(b"bye\n")
+                        elif verb == "failed":
+                            verdict = f"guest set-up failed: {rest}"
+            finally:
+                stop(p)
+                to_guest.close()
+                os.close(from_guest)
+        if verdict == "ok":
+            (job / "status").write_text(status)
+        return self._collect(job, verdict)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the machines boot from: initramfs archives, kernels, squashfs images."""
+
+import hashlib
+import pathlib
+import re
+import subprocess
+
+from cpio import Cpio
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = TOP / "build"
+HERE = pathlib.Path(__file__).resolve().parent
+QEMU = BUILD / "qemu" / "qemu-system-x86_64"
+FIRMWARE = pathlib.Path("/usr/share/qemu")
+BLOBS = ("qboot.rom", "pvh.bin", "linuxboot_dma.bin", "kvmvapic.bin")
+BUSYBOX = "/bin/busybox"
+
+# Module directories by the name that `host=` uses.
+MODULE_TREES = {"symbiotic": BUILD / "host", "plain-kvm": BUILD / "kvm-plain"}
+MODULES = {"irqbypass": "virt/lib/irqbypass.ko", "kvm": "arch/x86/kvm/kvm.ko",
+           "kvm-amd": "arch/x86/kvm/kvm-amd.ko", "kvm-intel": "arch/x86/kvm/kvm-intel.ko"}
+
+
+class RigError(Exception):
+    """The bench itself failed; the message says what to look at."""
+
+
+def need(path, target):
+    if not path.exists():
+        raise RigError(f"{path} is missing; run `make {target}`")
+    return path
+
+
+def cached(src, suffix, command):
+    """Run command(src, dest) once per version of src; returns dest."""
+    st = src.stat()
+    key = hashlib.sha256(f"{src} {st.st_mtime_ns} {st.st_size}".encode()).hexdigest()[:12]
+    dest = BUILD / "images" / f"{src.parent.name}-{src.name}-{key}{suffix}"
+    if not dest.exists():
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        for old in dest.parent.glob(f"{src.parent.name}-{src.name}-*{suffix}"):
+            old.unlink(missing_ok=True)
+        # A name of our own: several benches may start at the same time.
+        tmp = dest.with_name(f"{dest.name}.{id(src)}.tmp")
+        command(src, tmp)
+        tmp.rename(dest)
+    return dest
+
+
+def stripped(src):
+    return cached(src, "", lambda s, d: subprocess.run(
+        ["strip", "-s", "-o", str(d), str(s)], check=True))
+
+
+def kernel_image(kernel, boot):
+    """The file for QEMU's -kernel: an ELF for PVH boot, or a bzImage."""
+    out = BUILD / kernel
+    if boot == "bzimage":
+        return need(out / "arch/x86/boot/bzImage", kernel)
+    return stripped(need(out / "vmlinux", kernel))
+
+
+def busybox(archive):
+    archive.file("bin/busybox", BUSYBOX)
+    listing = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True)
+    for applet in listing.stdout.split():
+        if applet != "busybox":
+            archive.symlink(f"bin/{applet}", "busybox")
+    for d in ("proc", "sys", "dev", "tmp", "run", "root", "etc"):
+        archive.directory(d)
+    archive.data("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n"
+                               b"nobody:x:65534:65534:nobody:/:/bin/sh\n")
+    archive.data("etc/group", b"root:x:0:\nnogroup:x:65534:\n")
+
+
+def shared_objects(binary):
+    """(path in the archive, path here) of what a dynamic program loads."""
+    out = subprocess.run(["ldd", str(binary)], capture_output=True, text=True, check=False).stdout
+    return re.findall(r"(/\S+) \(0x", out)
+
+
+def l1_initramfs():
+    """L1: busybox, our QEMU with its libraries, KVM modules, host tools."""
+    a = Cpio()
+    busybox(a)
+    a.file("init", HERE / "l1" / "init")
+    a.file("usr/bin/qemu-system-x86_64", stripped(need(QEMU, "qemu")))
+    for lib in shared_objects(QEMU):
+        a.file(lib, lib)
+    for blob in BLOBS:
+        a.file(f"usr/share/qemu/{blob}", FIRMWARE / blob, 0o644)
+    for name, tree in MODULE_TREES.items():
+        for module, path in MODULES.items():
+            if (tree / path).exists():
+                a.file(f"modules/{name}/{module}.ko", tree / path, 0o644)
+    for tool in sorted((BUILD / "tools").glob("*")):
+        if tool.is_file():
+            a.file(f"usr/bin/{tool.name}", tool)
+    return a.bytes()
+
+
+def guest_initramfs():
+    """The user space of L2, and of the same image on bare metal."""
+    a = Cpio()
+    busybox(a)
+    a.file("init", HERE / "guest" / "init")
+    return a.bytes()
+
+
+def job_initramfs(cmd, env):
+    """What differs from job to job: the command and its settings."""
+    a = Cpio()
+    a.data("job/cmd", (cmd + "\n").encode(), 0o755)
+    a.data("job/env", "".join(f"{k}='{v}'\n" for k, v in env.items()).encode())
+    return a.bytes()
+
+
+def squashfs(directory):
+    """An image of a directory, made once per content."""
+    directory = pathlib.Path(directory).resolve()
+    if not directory.is_dir():
+        raise RigError(f"FILES={directory} is not a directory")
+    h = hashlib.sha256(str(directory).encode())
+    for f in sorted(directory.rglob("*")):
+        st = f.lstat()
+        h.update(f"{f.relative_to(directory)} {st.st_mode} {st.st_size} {st.st_mtime_ns}\n".encode())
+    dest = BUILD / "images" / f"files-{h.hexdigest()[:16]}.squashfs"
+    if not dest.exists():
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        tmp = dest.with_name(f"{dest.name}.{id(h)}.tmp")
+        # Uncompressed: reading must cost the guest nothing worth measuring.
+        subprocess.run(["mksquashfs", str(directory), str(tmp), "-quiet", "-no-progress", "-noappend",
+                        "-noI", "-noD", "-noF", "-noX", "-all-root"],
+                       check=True, stdout=subprocess.DEVNULL)
+        tmp.rename(dest)
+    return dest

@@ -1,0 +1,200 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC3045 # busybox's read has -t
+#
+# Run one L2 machine on the symbiotic host: inside L1, or on the user's own
+# host when that is L1. Argument: the job directory, which holds job.env,
+# qemu.cmd and initrd.job and receives the results:
+#
+#   out err      the guest command's output     status   its status, last
+#   console      the guest's console            before, after  KVM's counters
+#   host.out     output of host_cmd             verdict  "ok" or what went wrong
+#
+# Nothing waits without a deadline. The guest is gone when this returns.
+
+JOB=$1
+export JOB
+WORK=/dev/shm/job.$$
+[ -d /run/images ] || mkdir -p /run/images
+mkdir -p "$WORK"
+export WORK
+qpid='' hpid=''
+
+# shellcheck disable=SC1091 # written per job
+. "$JOB/job.env"
+
+finish()
+{
+	[ -n "$hpid" ] && kill -9 "$hpid" 2>/dev/null
+	if [ -n "$qpid" ]; then
+		kill -9 "$qpid" 2>/dev/null
+		wait "$qpid" 2>/dev/null
+	fi
+	umount "$WORK/huge" 2>/dev/null
+	rm -rf "$WORK"
+	echo "$*" >"$JOB/verdict"
+	exit 0
+}
+
+# KVM_HOST names the module set, PAGING and KVM_PARAMS their parameters. In
+# L1 they are loaded anew when they differ from what is loaded. On the user's
+# own host the loaded modules must fit; the rig unloads nothing there.
+load_kvm()
+{
+	if grep -qw vmx /proc/cpuinfo; then
+		vendor=intel paging_param=ept
+	else
+		vendor=amd paging_param=npt
+	fi
+	[ "$PAGING" = nested ] && on=1 || on=0
+
+	if [ "$LOCAL" = 1 ]; then
+		now=$(cat "/sys/module/kvm_$vendor/parameters/$paging_param")
+		case $now in
+		Y | 1) now=1 ;;
+		*) now=0 ;;
+		esac
+		[ "$now" = "$on" ] || finish "load kvm-$vendor with $paging_param=$on for PAGING=$PAGING"
+		return
+	fi
+
+	want="$KVM_HOST $vendor $on $KVM_PARAMS"
+	[ "$(cat /run/kvm.loaded 2>/dev/null)" = "$want" ] && return
+	for m in kvm_amd kvm_intel kvm irqbypass; do
+		[ -d "/sys/module/$m" ] && { rmmod "$m" || finish "cannot unload $m"; }
+	done
+	rm -f /run/kvm.loaded
+	dir=/modules/$KVM_HOST
+	[ -e "$dir/kvm.ko" ] || finish "no KVM modules for HOST=$KVM_HOST in L1"
+	[ -e "$dir/irqbypass.ko" ] && insmod "$dir/irqbypass.ko"
+	# shellcheck disable=SC2086 # a list of parameters
+	insmod "$dir/kvm.ko" $KVM_PARAMS || finish "cannot load kvm"
+	insmod "$dir/kvm-$vendor.ko" "$paging_param=$on" nested=0 || finish "cannot load kvm-$vendor"
+	echo "$want" >/run/kvm.loaded
+}
+
+# An image is copied to memory once per content: the job directory may be on
+# a slow share, and its speed must not be part of any measurement.
+image()
+{
+	if [ ! -e "/run/images/$1" ]; then
+		# Keep one version of each; L1's memory is limited.
+		rm -f "/run/images/${1%-*}-"*
+		cp "$JOB/../images/$1" "/run/images/$1.tmp.$$" || finish "cannot copy $1"
+		mv "/run/images/$1.tmp.$$" "/run/images/$1"
+	fi
+}
+
+counters()
+{
+	for f in "$KVMDIR"/*; do
+		[ -f "$f" ] || continue
+		read -r value <"$f" && echo "${f##*/} $value"
+	done 2>/dev/null >"$JOB/$1"
+}
+
+find_kvmdir()
+{
+	for d in "/sys/kernel/debug/kvm/$qpid-"*; do
+		[ -d "$d" ] && KVMDIR=$d
+	done
+	export KVMDIR
+}
+
+load_kvm
+for i in $IMAGES; do
+	image "$i"
+done
+cat "/run/images/$INITRD" "$JOB/initrd.job" >"$WORK/initrd"
+
+case $SWAP in
+bypass | symswap | virtio-blk)
+	SWAPFILE=$WORK/swap
+	if [ "$SWAP_STORE" = hugetlbfs ]; then
+		echo $((SWAP_MB / 2)) >/proc/sys/vm/nr_hugepages
+		mkdir "$WORK/huge"
+		mount -t hugetlbfs none "$WORK/huge" || finish "cannot mount hugetlbfs"
+		SWAPFILE=$WORK/huge/swap
+	fi
+	[ "$SWAP" = virtio-blk ] && truncate -s "${SWAP_MB}M" "$SWAPFILE"
+	;;
+esac
+export SWAPFILE
+QMP=$WORK/qmp
+export QMP
+
+if [ "$INTERACTIVE" = 1 ]; then
+	# shellcheck disable=SC1091
+	(. "$JOB/qemu.cmd")
+	finish ok
+fi
+
+mkfifo "$WORK/ctl.in" "$WORK/ctl.out"
+deadline=$(($(date +%s) + TIMEOUT))
+# shellcheck disable=SC1091
+(. "$JOB/qemu.cmd") >"$JOB/qemu.log" 2>&1 &
+qpid=$!
+
+# Opened for both directions, so that opening never blocks.
+exec 4<>"$WORK/ctl.out" 5<>"$WORK/ctl.in"
+
+status='' started=''
+while [ -z "$status" ]; do
+	if read -r -t 1 verb rest <&4; then
+		case $verb in
+		ready)
+			if [ -z "$started" ]; then
+				started=1
+				find_kvmdir
+				if [ -n "$BYPASS_MODE" ] && [ -n "$KVMDIR" ]; then
+					if [ -e "$KVMDIR/bypass_mode" ]; then
+						echo "$BYPASS_MODE" >"$KVMDIR/bypass_mode" ||
+							finish "cannot set bypass_mode"
+					elif [ "$BYPASS_MODE" != off ]; then
+						finish "no bypass_mode in $KVMDIR"
+					fi
+				fi
+				if [ -e "$JOB/host_cmd" ]; then
+					sh "$JOB/host_cmd" >"$JOB/host.out" 2>&1 </dev/null 4>&- 5>&- &
+					hpid=$!
+				fi
+				counters before
+			fi
+			echo go >&5
+			;;
+		exit)
+			status=$rest
+			;;
+		failed)
+			finish "guest set-up failed: $rest"
+			;;
+		esac
+	elif ! kill -0 "$qpid" 2>/dev/null; then
+		# The last words may still be in the pipe.
+		read -r -t 1 verb rest <&4 && [ "$verb" = exit ] && status=$rest && break
+		finish "the guest ended without a status"
+	elif [ "$(date +%s)" -ge "$deadline" ]; then
+		finish "timeout after $TIMEOUT s"
+	fi
+done
+
+counters after
+if [ -n "$hpid" ]; then
+	while kill -0 "$hpid" 2>/dev/null; do
+		[ "$(date +%s)" -ge "$deadline" ] && finish "host_cmd: timeout"
+		sleep 0.2
+	done
+	wait "$hpid"
+	echo $? >"$JOB/host.status"
+	hpid=''
+fi
+echo bye >&5
+# A guest that reported may still hang in its shutdown: that is a failure.
+n=0
+while kill -0 "$qpid" 2>/dev/null; do
+	n=$((n + 1))
+	[ $n -gt 150 ] && finish "the guest did not power off"
+	sleep 0.1
+done
+echo "$status" >"$JOB/status"
+finish ok

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The machines that run jobs: an L1 under L0, or the user's own host.
+
+Both offer run(job_directory, timeout): run the script run.sh there.
+"""
+
+import os
+import pathlib
+import select
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+import images
+from images import RigError
+
+L0 = "qemu-system-x86_64"
+BOOT_TIMEOUT = 120
+
+
+def tail(path, lines=40):
+    try:
+        text = pathlib.Path(path).read_text(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def stop(process):
+    """End a child for certain."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class LocalHost:
+    """The user's own host runs the extended KVM: no L0, no boot."""
+
+    def __init__(self, jobs):
+        self.jobs = jobs
+        if not os.path.exists("/run/images"):
+            os.makedirs("/run/images", exist_ok=True)
+
+    def run(self, job, timeout, foreground=False):
+        streams = {}
+        if not foreground:
+            streams = {"stdin": subprocess.DEVNULL, "stdout": open(job / "host.log", "wb"),
+                       "stderr": subprocess.STDOUT}
+        env = dict(os.environ, PATH=f"{images.QEMU.parent}:{images.BUILD / 'tools'}:{os.environ['PATH']}")
+        p = subprocess.Popen(["busybox", "sh", str(job / "run.sh"), str(job)], env=env,
+                             start_new_session=not foreground, **streams)
+        try:
+            p.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(p.pid, 9)
+            p.wait()
+            raise RigError("the job's script did not end in time") from None
+
+    def console(self):
+        return ""
+
+    def close(self):
+        pass
+
+
+class L1:
+    """A whole AMD-V machine in QEMU, with our host kernel and QEMU in it."""
+
+    def __init__(self, jobs, accel, smp=2, memory=6144, icount=False, interactive=False, append=""):
+        self.jobs = jobs
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="symbiotic-l1-"))
+        self._console = jobs / "l1-console"
+        kernel = images.stripped(images.need(images.BUILD / "host" / "vmlinux", "host"))
+        (self.dir / "initrd").write_bytes(images.l1_initramfs())
+
+        if accel == "kvm":
+            machine = ["-accel", "kvm", "-cpu", "host"]
+        elif icount:
+            # One instruction is one nanosecond of virtual time: the guest's
+            # clocks count instructions. One thread runs all CPUs.
+            machine = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
+                       "-cpu", "max,+svm,+npt,+pdpe1gb"]
+            smp = 1
+        else:
+            machine = ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max,+svm,+npt,+pdpe1gb"]
+        cmd = [L0, "-M", "pc,graphics=off", *machine, "-smp", str(smp), "-m", str(memory),
+               "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+               "-bios", str(images.FIRMWARE / "qboot.rom"),
+               "-kernel", str(kernel), "-initrd", str(self.dir / "initrd"),
+               "-append", f"console=ttyS0 panic=-1 quiet loglevel=5 tsc=reliable mitigations=off {append}",
+               "-chardev", f"file,id=con,path={self._console}", "-serial", "chardev:con",
+               "-virtfs", f"local,path={jobs.parent},mount_tag=jobs,security_model=none,multidevs=remap",
+               "-device", "virtio-serial-pci,max_ports=4",
+               "-chardev", f"socket,id=agent,path={self.dir}/agent,server=on,wait=off",
+               "-device", "virtserialport,chardev=agent,name=agent"]
+        if interactive:
+            cmd += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty,name=tty"]
+        self._log = open(jobs / "l0.log", "wb")
+        self._l0 = subprocess.Popen(cmd, stdin=None if interactive else subprocess.DEVNULL,
+                                    stdout=None if interactive else self._log, stderr=self._log)
+        self._buffer = b""
+        try:
+            self._agent = self._connect()
+            if self._line(time.monotonic() + BOOT_TIMEOUT) != "ready":
+                raise RigError("L1's agent did not come up")
+        except RigError as e:
+            self.close()
+            raise RigError(f"{e}\n--- L0 ---\n{tail(jobs / 'l0.log')}\n--- L1 console ---\n"
+                           f"{tail(self._console)}") from None
+
+    def _connect(self):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and self._l0.poll() is None:
+            s = socket.socket(socket.AF_UNIX)
+            try:
+                s.connect(str(self.dir / "agent"))
+                return s
+            except OSError:
+                s.close()
+                time.sleep(0.05)
+        raise RigError("L0 did not start")
+
+    def _line(self, deadline):
+        """One line from the agent; None when the time is up or L1 is gone."""
+        while b"\n" not in self._buffer:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._agent], [], [], left)[0]:
+                return None
+            data = self._agent.recv(4096)
+            if not data:
+                return None
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.decode(errors="replace").strip()
+
+    def run(self, job, timeout, foreground=False):
+        del foreground      # the terminal is the machine's second port
+        name = str(job.relative_to(self.jobs.parent))
+        self._agent.sendall(f"run {name}\n".encode())
+        line = self._line(time.monotonic() + timeout)
+        if line is None or not line.startswith(f"done {name} "):
+            raise RigError("L1 hangs or died" if line is None else f"L1's agent said: {line}")
+
+    def console(self):
+        return tail(self._console)
+
+    def alive(self):
+        return self._l0.poll() is None
+
+    def close(self):
+        stop(self._l0)
+        self._log.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
