@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Guest code of symbiotic_test: pieces that the test enters by setting RIP, and
+ * a symcall entry that behaves as the call number says. Position independent;
+ * runs at GUEST_CODE in 64-bit mode. Every end is an OUT to a port that tells
+ * the test which one it was.
+ */
+#include "guest.h"
+
+	.section .rodata
+	.globl	guest_start, guest_end
+	.balign	16
+guest_start:
+
+/* One instruction each, then the end of the test step. */
+	.globl	g_wrmsr, g_rdmsr, g_hypercall, g_spin, g_hlt, g_sti_spin
+g_wrmsr:
+	wrmsr
+	outb	%al, $PORT_DONE
+g_rdmsr:
+	rdmsr
+	outb	%al, $PORT_DONE
+g_hypercall:
+	vmmcall
+	outb	%al, $PORT_DONE
+g_spin:
+	pause
+	jmp	g_spin
+g_sti_spin:
+	sti
+	jmp	g_spin
+g_hlt:
+	sti
+	hlt
+	outb	%al, $PORT_DONE
+
+/* What ends by an exception. */
+	.globl	g_gp, g_ud, g_pf
+g_gp:	outb	%al, $PORT_GP
+g_ud:	outb	%al, $PORT_UD
+g_pf:	outb	%al, $PORT_PF
+
+/* NMI and interrupt: count, and note whether a symcall was active. */
+	.globl	g_nmi, g_irq
+g_nmi:
+	push	%rax
+	incl	GUEST_DATA + DATA_NMIS
+	mov	GUEST_DATA + DATA_IN_CALL, %eax
+	or	%eax, GUEST_DATA + DATA_BROKEN
+	pop	%rax
+	iretq
+g_irq:
+	push	%rax
+	incl	GUEST_DATA + DATA_IRQS
+	mov	GUEST_DATA + DATA_IN_CALL, %eax
+	or	%eax, GUEST_DATA + DATA_BROKEN
+	mov	$0xfee000b0, %eax
+	movl	$0, (%rax)		/* EOI */
+	pop	%rax
+	iretq
+
+/* The symcall entry. RAX = what to do. */
+	.globl	g_symcall
+g_symcall:
+	movl	$1, GUEST_DATA + DATA_IN_CALL
+	incl	GUEST_DATA + DATA_CALLS
+	pushfq
+	popq	GUEST_DATA + DATA_RFLAGS
+	mov	%rsp, GUEST_DATA + DATA_RSP
+	mov	%cs, GUEST_DATA + DATA_CS
+	mov	%ss, GUEST_DATA + DATA_SS
+	mov	%eax, %r8d
+	mov	$MSR_FS_BASE, %ecx
+	rdmsr
+	mov	%eax, GUEST_DATA + DATA_FS
+	mov	$MSR_GS_BASE, %ecx
+	rdmsr
+	mov	%eax, GUEST_DATA + DATA_GS
+	mov	%dr7, %rax
+	mov	%rax, GUEST_DATA + DATA_DR7
+	cmp	$CALL_NULL, %r8d
+	je	c_return
+	cmp	$CALL_INC, %r8d
+	je	c_inc
+	cmp	$CALL_ERROR, %r8d
+	je	c_error
+	cmp	$CALL_SPIN, %r8d
+	je	g_spin
+	cmp	$CALL_HLT, %r8d
+	je	c_hlt
+	cmp	$CALL_UD, %r8d
+	je	c_ud
+	cmp	$CALL_EXITS, %r8d
+	je	c_exits
+	cmp	$CALL_STI, %r8d
+	je	c_sti
+	cmp	$CALL_NESTED, %r8d
+	je	c_nested
+	cmp	$CALL_CLOBBER, %r8d
+	je	c_clobber
+	cmp	$CALL_PF, %r8d
+	je	c_pf
+	cmp	$CALL_BAD_MSR, %r8d
+	je	c_bad_msr
+	cmp	$CALL_FAST, %r8d
+	je	c_return
+	ud2
+
+c_inc:
+	inc	%rbx
+c_return:
+	movl	$0, GUEST_DATA + DATA_IN_CALL
+	mov	$SYMB_HC_SYMCALL_RET, %eax
+	vmmcall
+	ud2
+c_error:
+	movl	$0, GUEST_DATA + DATA_IN_CALL
+	mov	$SYMB_HC_SYMCALL_ERR, %eax
+	vmmcall
+	ud2
+c_hlt:
+	hlt
+	jmp	c_return
+c_ud:
+	ud2
+c_pf:
+	mov	$GUEST_UNMAPPED, %rax
+	mov	(%rax), %rax
+	jmp	c_return
+c_bad_msr:
+	mov	$0x12345678, %ecx
+	rdmsr
+	jmp	c_return
+c_exits:
+	xor	%eax, %eax
+	xor	%ecx, %ecx
+	cpuid
+	mov	$SYMB_MSR_SYMCALL_RIP, %ecx
+	rdmsr
+	mov	%eax, %esi
+	mov	$0x5a, %al
+	outb	%al, $PORT_CALL
+	inb	$PORT_CALL, %al
+	movzbl	%al, %edi
+	jmp	c_inc
+c_sti:
+	sti
+	mov	$200000, %ecx
+1:	pause
+	loop	1b
+	cli
+	jmp	c_return
+c_nested:
+	mov	$SYMB_HC_SYMCALL_LOOP, %eax
+	mov	$1, %ebx
+	mov	$CALL_NULL, %ecx
+	vmmcall
+	mov	%rax, %rbx
+	mov	$SYMB_HC_NULL, %eax
+	vmmcall
+	mov	%rax, %rcx
+	jmp	c_return
+/* Changes all that a guest can change before it returns. */
+c_clobber:
+	mov	$MSR_FS_BASE, %ecx
+	mov	$0x111000, %eax
+	xor	%edx, %edx
+	wrmsr
+	mov	$MSR_GS_BASE, %ecx
+	wrmsr
+	mov	$0x401, %eax
+	mov	%rax, %dr7
+	mov	$0xdead000, %rax
+	mov	%rax, %cr2
+	mov	$GUEST_PML4_2, %eax
+	mov	%rax, %cr3
+	mov	$SEL_OTHER_DATA, %eax
+	mov	%eax, %fs
+	mov	%eax, %gs
+	push	$SEL_OTHER_CODE
+	lea	1f(%rip), %rax
+	push	%rax
+	lretq
+1:	mov	$SEL_OTHER_DATA, %eax
+	mov	%eax, %ss
+	std
+	sti
+	mov	$-1, %rbp
+	mov	%rbp, %r8
+	mov	%rbp, %r9
+	mov	%rbp, %r10
+	mov	%rbp, %r11
+	mov	%rbp, %r12
+	mov	%rbp, %r13
+	mov	%rbp, %r14
+	mov	%rbp, %r15
+	jmp	c_return
+
+/* A symcall entry that does nothing, for the benchmark. */
+	.globl	g_symcall_fast
+g_symcall_fast:
+	mov	$SYMB_HC_SYMCALL_RET, %eax
+	vmmcall
+	ud2
+
+/* RBP null hypercalls, for the benchmark. */
+	.globl	g_hypercall_loop
+g_hypercall_loop:
+	mov	$SYMB_HC_NULL, %eax
+	vmmcall
+	dec	%rbp
+	jnz	g_hypercall_loop
+	outb	%al, $PORT_DONE
+
+guest_end:
+	.byte	0
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What symbiotic_test and its guest code (guest.S) agree on.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#ifdef __ASSEMBLER__
+/* From symbiotic/abi.h, which is C. */
+#define SYMB_MSR_SYMCALL_RIP	0x536
+#define SYMB_HC_SYMCALL_RET	0x535
+#define SYMB_HC_SYMCALL_ERR	0x536
+#define SYMB_HC_NULL		0x540
+#define SYMB_HC_SYMCALL_LOOP	0x541
+#else
+/* Labels in guest.S. */
+extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
+	g_hypercall[], g_spin[], g_sti_spin[], g_hlt[], g_gp[], g_ud[], g_pf[],
+	g_nmi[], g_irq[], g_symcall[], g_symcall_fast[], g_hypercall_loop[];
+#endif
+
+#define MSR_FS_BASE		0xc0000100
+#define MSR_GS_BASE		0xc0000101
+
+/*
+ * Guest-physical = virtual. 2 MiB of RAM; the page tables map 4 GiB but the
+ * 2 MiB at GUEST_UNMAPPED.
+ */
+#define GUEST_RAM		0x200000
+#define GUEST_PML4		0x1000
+#define GUEST_PML4_2		0x2000
+#define GUEST_PDPT		0x3000
+#define GUEST_PD		0x4000	/* four pages */
+#define GUEST_GDT		0x8000
+#define GUEST_IDT		0x9000
+#define GUEST_DATA		0xa000
+#define GUEST_CODE		0x10000
+#define GUEST_STACK		0x20000
+#define GUEST_CALL_STACK	0x30000
+#define GUEST_UNMAPPED		0x40000000
+
+/* Words at GUEST_DATA. */
+#define DATA_NMIS		0x00
+#define DATA_IRQS		0x04
+#define DATA_IN_CALL		0x08
+#define DATA_BROKEN		0x0c
+#define DATA_CALLS		0x10
+#define DATA_CS			0x18
+#define DATA_SS			0x1c
+#define DATA_RFLAGS		0x20
+#define DATA_RSP		0x28
+#define DATA_FS			0x30
+#define DATA_GS			0x34
+#define DATA_DR7		0x38
+
+#define SEL_CODE		0x08
+#define SEL_DATA		0x10
+#define SEL_USER_DATA		0x18
+#define SEL_USER_CODE		0x20
+#define SEL_CALL_CODE		0x28
+#define SEL_CALL_DATA		0x30
+#define SEL_OTHER_CODE		0x38
+#define SEL_OTHER_DATA		0x40
+
+#define PORT_DONE		0x10
+#define PORT_GP			0x11
+#define PORT_UD			0x12
+#define PORT_PF			0x13
+#define PORT_CALL		0x20
+
+#define CALL_NULL		0x100
+#define CALL_INC		1
+#define CALL_ERROR		2
+#define CALL_SPIN		3
+#define CALL_HLT		4
+#define CALL_UD			5
+#define CALL_EXITS		6
+#define CALL_STI		7
+#define CALL_NESTED		8
+#define CALL_CLOBBER		9
+#define CALL_PF			10
+#define CALL_BAD_MSR		11
+#define CALL_FAST		12
+
+#endif /* GUEST_H */
