@@ -64,7 +64,7 @@ static void test_unknown(void)
 	unsigned int i;
 
 	test_begin("unknown numbers get an error");
-	for (i = 0; i < sizeof(nrs) / sizeof(nrs[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(nrs); i++) {
 		struct symcall_regs r;
 
 		CHECK_EQ(call(&r, nrs[i]), SYMCALL_ERR_NOSYS);

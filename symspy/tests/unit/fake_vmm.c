@@ -82,7 +82,7 @@ void fake_symbiotic(__u32 features, __u32 base)
 	fake_cpuid(SYMB_CPUID_V3V, SYMB_CPUID_V3V_EAX, SYMB_CPUID_V3V_EBX_SVM,
 		   0, 0);
 
-	for (i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(msrs); i++)
 		fake_msr(msrs[i])->exists = true;
 
 	fake.global.magic = SYMSPY_GLOBAL_MAGIC;

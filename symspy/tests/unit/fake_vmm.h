@@ -9,6 +9,8 @@
 
 #include <symbiotic/symspy.h>
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 #define FAKE_LEAVES	16
 #define FAKE_MSRS	16
 

@@ -197,7 +197,7 @@ static void test_discover(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(discoveries) / sizeof(discoveries[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(discoveries); i++) {
 		struct symspy_vmm vmm;
 
 		test_begin(discoveries[i].name);
@@ -358,7 +358,7 @@ static void test_pages(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
 		__u32 msr = pages[i].local ? SYMB_MSR_LOCAL_PAGE :
 					     SYMB_MSR_GLOBAL_PAGE;
 		struct symspy_page page = { 0 };

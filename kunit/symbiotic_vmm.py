@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0
+"""kunit.py --qemu_config: run the suites under this project's VMM.
+
+For a host whose KVM has the symbiotic extension (see README.md); SYMBIOTIC_QEMU
+names its QEMU, made by `make qemu`, if that is not in build/qemu.
+"""
+
+import os
+import pathlib
+
+from ..qemu_config import QemuArchParams
+
+TOP = pathlib.Path(__file__).resolve().parents[1]
+QEMU = os.environ.get("SYMBIOTIC_QEMU", TOP / "build/qemu/qemu-system-x86_64")
+
+QEMU_ARCH = QemuArchParams(
+    linux_arch="x86_64",
+    kconfig="CONFIG_SERIAL_8250=y\nCONFIG_SERIAL_8250_CONSOLE=y",
+    # kunit.py runs qemu-system-x86_64 by name: PATH below makes it ours.
+    qemu_arch="x86_64",
+    kernel_path="arch/x86/boot/bzImage",
+    kernel_command_line="console=ttyS0",
+    extra_qemu_params=["-bios", "qboot.rom", "-accel", "kvm,symbiotic=on",
+                       "-cpu", "host,-tsc-deadline,-svm,-vmx"])
+
+os.environ["PATH"] = f"{pathlib.Path(QEMU).parent}:{os.environ['PATH']}"
