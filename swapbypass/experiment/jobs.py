@@ -53,7 +53,7 @@ class Job:
     """One run of one program in one guest."""
     program: str                # "stream" or "gups"
     mode: str
-    paging: str                 # "shadow" or "nested"
+    paging: str                 # "shadow", "nested", "none" on bare metal
     ws: int                     # working set, MiB
     guest_mem: int              # MiB
     contents: str = "random"    # of STREAM's arrays
@@ -84,6 +84,10 @@ class Job:
     def swap(self):
         """The rig's name of the swap set-up."""
         return RIG_SWAP.get(self.mode, self.mode)
+
+    def rig_paging(self):
+        """The rig wants a paging mode even where it means nothing."""
+        return "shadow" if self.paging == "none" else self.paging
 
     def command(self):
         """The shell command that runs in the guest."""

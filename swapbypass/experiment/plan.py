@@ -3,8 +3,8 @@
 their importance: what the bars need comes first, so that a slow machine loses
 only points of the plot."""
 
-from jobs import (BYPASS, KERNELS, NEVER, NO_PRESSURE, PEERS, SYMSWAP, VIRTIO,
-                  ZRAM, Job, curve_contents)
+from jobs import (BYPASS, KERNELS, MODES, NEVER, NO_PRESSURE, PEERS, SYMSWAP,
+                  VIRTIO, ZRAM, Job, curve_contents)
 
 # The paging mode that suited each peer best in the full sweep; `--full` runs
 # both and picks the better one again.
@@ -16,15 +16,25 @@ BAR_SIZE = 2.0
 
 GUPS_UPDATES = 1_000_000
 
+# What exists on each host: the shared window needs our QEMU, the bypass our
+# KVM as well.
+HOST_MODES = {
+    "symbiotic": MODES + (NO_PRESSURE,),
+    "plain-kvm": (NEVER, VIRTIO, ZRAM, SYMSWAP),
+    "bare-metal": (NEVER, VIRTIO, ZRAM),
+}
+
 
 class Plan:
     """Makes the jobs for a guest with @free MiB of free memory, when the
     kernel and user space of such a guest take @overhead MiB."""
 
-    def __init__(self, free, overhead, full=False, peer_paging=None):
+    def __init__(self, free, overhead, full=False, peer_paging=None,
+                 host="symbiotic"):
         self.free = free
         self.overhead = overhead
         self.full = full
+        self.host = host
         self.peer_paging = peer_paging or PEER_PAGING
 
     def working_set(self, size):
@@ -71,6 +81,8 @@ class Plan:
 
     def pagings(self, mode):
         """The paging modes to run a mode in."""
+        if self.host == "bare-metal":
+            return ("none",)
         if mode in (BYPASS, NO_PRESSURE):
             return ("shadow",)      # SwapBypass rests on shadow paging
         if mode == NEVER:
@@ -86,11 +98,11 @@ class Plan:
         # The ratio between these is judged at 5%: take turns.
         for repeat in range(2):
             for mode in (NEVER, BYPASS, NO_PRESSURE):
-                jobs.append(self.job("stream", mode, "shadow", ws,
+                jobs.append(self.job("stream", mode, self.pagings(mode)[0], ws,
                                      repeat=repeat,
                                      time_exit=mode == BYPASS))
             for mode in (NEVER, BYPASS):
-                jobs.append(self.job("gups", mode, "shadow", table,
+                jobs.append(self.job("gups", mode, self.pagings(mode)[0], table,
                                      repeat=repeat))
         # Incompressible data does not fit into zram, so the constant arrays
         # that it stores for free stand for it: its best case.
@@ -112,15 +124,15 @@ class Plan:
             ws = self.working_set(size)
             for mode in (NEVER, BYPASS):
                 for paging in self.pagings(mode):
-                    if ws == self.bar_ws() and paging == "shadow":
+                    if ws == self.bar_ws() and paging != "nested":
                         continue
                     if (not self.full and paging == "nested" and
                             ws != self.bar_ws()):
                         continue
                     jobs.append(self.job("stream", mode, paging, ws,
                                          optional=True))
-        jobs.append(self.job("stream", NEVER, "shadow", self.bar_ws(),
-                             contents="constant", optional=True))
+        jobs.append(self.job("stream", NEVER, self.pagings(NEVER)[0],
+                             self.bar_ws(), contents="constant", optional=True))
         jobs.append(self.job("stream", ZRAM, self.pagings(ZRAM)[0],
                              self.bar_ws(), optional=True))
         sizes = [s for s in SIZES if s != BAR_SIZE] if self.full else [0.5]
@@ -132,10 +144,10 @@ class Plan:
                                          contents=curve_contents(mode),
                                          optional=True))
         if not self.full:
-            jobs.append(self.job("gups", SYMSWAP, self.peer_paging[SYMSWAP],
+            jobs.append(self.job("gups", SYMSWAP, self.pagings(SYMSWAP)[0],
                                  self.gups_table(BAR_SIZE), optional=True))
             for mode in (ZRAM, SYMSWAP):
-                jobs.append(self.job("stream", mode, self.peer_paging[mode],
+                jobs.append(self.job("stream", mode, self.pagings(mode)[0],
                                      self.working_set(1.5),
                                      contents=curve_contents(mode),
                                      optional=True))
@@ -167,4 +179,4 @@ class Plan:
         jobs = self.bars() + self.sweep()
         if self.full:
             jobs += self.full_extra()
-        return jobs
+        return [j for j in jobs if j.mode in HOST_MODES[self.host]]

@@ -181,15 +181,15 @@ def table_text(results, program, ws, contents, free):
     kernel = kernel_of(program)
     kinds = {(o.job.mode, o.job.paging) for o in results.outcomes
              if o.job.program == program and o.job.ws == ws}
-    never, _ = results.best(steady(program), program, NEVER, ws, "shadow",
-                            contents)
+    never, _ = results.best(steady(program), program, NEVER, ws,
+                            contents=contents)
     unit = "GUPS" if program == "gups" else "MB/s"
     head = (f"  {'mode':<30} {'paging':<7} {'first s':>9} {'steady s':>9} "
             f"{unit:>10} {'x never':>8} {'swap-ins':>9} {'maps':>7} "
             f"{'symcalls':>8} {'exits/job':>10}")
     lines = []
     for mode in MODES:
-        for paging in ("shadow", "nested"):
+        for paging in ("shadow", "nested", "none"):
             if (mode, paging) not in kinds:
                 continue
             value, out = results.best(steady(program), program, mode, ws,

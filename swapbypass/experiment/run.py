@@ -42,7 +42,7 @@ def run_job(bench, job, files):
     limit = 60 + max(60, 4 * job.expect)
     try:
         result = bench.run(job.command(), files=files, guest_mem=job.guest_mem,
-                           paging=job.paging, swap=job.swap(), timeout=limit)
+                           paging=job.rig_paging(), swap=job.swap(), timeout=limit)
     except Exception as error:      # pylint: disable=broad-except
         return jobs_module.Outcome(job, time.monotonic() - start,
                                    error=f"{type(error).__name__}: {error}")
@@ -85,15 +85,15 @@ def calibrate(bench, files):
     """MiB that a guest needs for itself, and its kernel's version."""
     result = bench.run("uname -r; cat /proc/meminfo", files=files,
                        guest_mem=CALIBRATION_MEM, paging="shadow", swap="none",
-                       timeout=120, host_cmd="uname -r; qemu-system-x86_64 --version || true")
+                       timeout=120, host_cmd="uname -r")
     found = re.search(r"^MemAvailable:\s+(\d+) kB", result.stdout, re.M)
     if result.status != 0 or not found:
         raise RuntimeError("the first guest did not tell its free memory: " +
                            (result.stderr.strip() if result.status is not None
                             else result.explain()))
-    host = (result.host_out or "").split("\n")
     return (CALIBRATION_MEM - int(found.group(1)) // 1024,
-            result.stdout.split("\n", 1)[0].strip(), host[0].strip())
+            result.stdout.split("\n", 1)[0].strip(),
+            (result.host_out or "").split("\n")[0].strip())
 
 
 def first_line(*command):
@@ -134,13 +134,13 @@ def versions(guest, host):
         f"date          {datetime.datetime.now().astimezone():%F %T %z}",
         f"project       {project}",
         f"guest kernel  {guest}",
-        f"host kernel   {host} (L1)",
+        f"host          {host}",
         f"QEMU          {inner} in L1, {qemu} as L0",
         f"machine       {about['cpus']} x {about['model']}",
     ]
     if about["hardware"]:
-        lines.append("emulated      see the rig's note above: this CPU has "
-                     "svm or vmx")
+        lines.append("emulated      nothing, or no more than one level: this "
+                     "CPU has svm or vmx")
     else:
         lines += [
             "emulated      all of it: L0 is QEMU's software emulation (TCG) "
@@ -201,12 +201,14 @@ def make_report(outcomes, left_out, plan, directory, about):
     results = report.Results(outcomes)
     ws, gups_ws = plan.bar_ws(), plan.gups_table(plan_module.BAR_SIZE)
     lines = [""] + report.table(results, ws, gups_ws, plan.free)
-    bars = report.bars(results, ws, gups_ws)
-    lines += ["Bars, at a working set of twice the guest's free memory "
-              "(seconds per pass):"]
-    lines += report.bars_text(bars) + [""]
+    bars = []
+    if plan.host == "symbiotic":
+        bars = report.bars(results, ws, gups_ws)
+        lines += ["Bars, at a working set of twice the guest's free memory "
+                  "(seconds per pass):"]
+        lines += report.bars_text(bars) + [""]
     lines += memory_note(outcomes, plan.free)
-    if not plan.full:
+    if not plan.full and plan.host != "bare-metal":
         lines.append("Peers ran in the paging mode that was best for them in "
                      "the full sweep: " + ", ".join(
                          f"{m} {p}" for m, p in plan.peer_paging.items()))
@@ -238,6 +240,9 @@ def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--full", action="store_true",
                         help="the full sweep: all sizes, both paging modes")
+    parser.add_argument("--host", choices=tuple(plan_module.HOST_MODES),
+                        default="symbiotic", help="the machine under the "
+                        "guest; without SwapBypass on the others")
     parser.add_argument("--free", type=int, default=64, metavar="MiB",
                         help="free memory of the guest (default 64)")
     parser.add_argument("--seconds", type=float, default=420,
@@ -260,7 +265,8 @@ def main(argv=None, bench_class=None):
     """Runs the experiment; returns the exit status."""
     args = arguments(argv)
     if args.list:
-        for job in plan_module.Plan(args.free, 50, args.full).jobs():
+        for job in plan_module.Plan(args.free, 50, args.full,
+                                    host=args.host).jobs():
             say(job.name() + (" (optional)" if job.optional else ""))
         return 0
     if bench_class is None:
@@ -269,9 +275,10 @@ def main(argv=None, bench_class=None):
         subprocess.run(["make", "-s", "-C", str(HERE.parent / "bench"),
                         f"O={args.programs.resolve()}"], check=True)
 
-    with bench_class(host="symbiotic") as bench:
+    with bench_class(host=args.host) as bench:
         overhead, guest, host = calibrate(bench, args.programs)
-        plan = plan_module.Plan(args.free, overhead, args.full)
+        plan = plan_module.Plan(args.free, overhead, args.full,
+                                host=args.host)
         if args.only:
             chosen = [j for j in plan.jobs() if re.search(args.only, j.name())]
             plan.jobs = lambda: chosen
@@ -282,7 +289,7 @@ def main(argv=None, bench_class=None):
 
     directory = new_directory(args.results)
     bars = make_report(outcomes, left_out, plan, directory,
-                       versions(guest, host))
+                       versions(guest, f"{args.host} {host}".strip()))
     if report.Results(outcomes).failed:
         return 1
     if args.strict and any(b.verdict() != "PASS" for b in bars):
