@@ -215,6 +215,18 @@ class Bench:
         result.seconds = time.monotonic() - start
         return result
 
+    def run_l1(self, cmd, host=None, paging="shadow", kvm_params="", timeout=120):
+        """Run a shell command in the host machine itself, with KVM loaded."""
+        job = self.dir / str(next(self._numbers))
+        job.mkdir()
+        env = {"IMAGES": "", "KVM_HOST": host or self.host, "PAGING": paging, "KVM_PARAMS": kvm_params,
+               "TIMEOUT": str(timeout), "LOCAL": "1" if self._kind == "local" else "0", "L1_ONLY": "1"}
+        self._write_job(job, [], env, cmd)
+        start = time.monotonic()
+        result = self._run_on(self._host_machine(False), job, timeout, False)
+        result.seconds = time.monotonic() - start
+        return result
+
     @staticmethod
     def _bypass_mode(host, symbiotic, swap):
         """Mode to set in the VM; empty leaves KVM's own default."""

@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Run the end-to-end cases of cases.ini; KTAP on stdout, counts last.
+
+Each case is a section; its keys:
+
+  cmd        shell command in the guest, in /files (build/tests/files)
+  l1_cmd     instead of cmd: shell command in L1 itself, no guest
+  host_cmd   shell command in L1 while the guest's cmd runs ($QMP, $KVMDIR)
+  host paging smp mem symbiotic swap swap_size swap_store append kernel boot
+  reboot kvm_params qemu_args timeout     as in `make exec` and Bench.run()
+  icount     yes: on the machine whose clocks count instructions
+  files      no: without /files
+
+  status     expected exit status of cmd, default 0; "any"; "none" means the
+             guest must not report one
+  error      regular expression for how a run with status = none ended
+  stdout stderr console host_out   regular expressions that must be found
+  no_stdout no_console             ... that must not be found; the default of
+             no_console is what a kernel prints when something is wrong
+  stats      conditions on the change of KVM's counters while cmd ran, such as
+             "symcalls > 0, bypass_maps == 0"
+  group      what to choose by; also the first part of the name
+  needs      "emulated": only where L0 emulates the machine
+
+host, paging, smp, swap and symbiotic may name several values: then the case
+runs once for each combination.
+"""
+
+import argparse
+import configparser
+import itertools
+import pathlib
+import re
+import shlex
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "rig"))
+
+import hardware  # noqa: E402
+from rig import Bench, RigError  # noqa: E402
+
+FILES = HERE.parents[1] / "build" / "tests" / "files"
+LOGS = HERE.parents[1] / "build" / "log" / "e2e"
+
+MATRIX = ("host", "paging", "smp", "swap", "symbiotic")
+KEYS = {"cmd", "l1_cmd", "host_cmd", "host", "paging", "smp", "mem", "symbiotic", "swap", "swap_size",
+        "swap_store", "append", "kernel", "boot", "reboot", "kvm_params", "qemu_args", "timeout", "icount",
+        "files", "status", "error", "stdout", "stderr", "console", "host_out", "no_stdout", "no_console",
+        "stats", "group", "needs"}
+TROUBLE = (r"BUG:|WARNING:|Oops|KASAN|general protection fault|rcu.*stall|soft lockup|hung task"
+           r"|possible (recursive|circular) locking|suspicious RCU|inconsistent lock state|Call Trace")
+
+
+class Case:
+    """One row of the table, after expansion."""
+
+    def __init__(self, name, row):
+        unknown = set(row) - KEYS
+        if unknown:
+            sys.exit(f"cases.ini [{name}]: unknown keys {', '.join(sorted(unknown))}")
+        if ("cmd" in row) == ("l1_cmd" in row):
+            sys.exit(f"cases.ini [{name}]: exactly one of cmd and l1_cmd")
+        self.row = row
+        self.name = f"{row.get('group', 'misc')}/{name}"
+
+    def get(self, key, default=""):
+        return self.row.get(key, default).strip()
+
+    def flag(self, key, default="no"):
+        return self.get(key, default) in ("yes", "on", "1")
+
+    def machine(self):
+        """Cases with the same answer share a booted L1."""
+        return self.flag("icount")
+
+    def order(self):
+        """Neighbours share loaded KVM modules."""
+        return (self.flag("icount"), self.get("host", "symbiotic"), self.get("paging", "shadow"),
+                self.get("kvm_params"))
+
+    def run(self, bench):
+        if "l1_cmd" in self.row:
+            return bench.run_l1(self.get("l1_cmd"), host=self.get("host", "symbiotic"),
+                                paging=self.get("paging", "shadow"), kvm_params=self.get("kvm_params"),
+                                timeout=int(self.get("timeout", "120")))
+        return bench.run(
+            self.get("cmd"), files=FILES if self.flag("files", "yes") else None,
+            guest_mem=int(self.get("mem", "256")), smp=int(self.get("smp", "1")),
+            paging=self.get("paging", "shadow"), symbiotic=self.flag("symbiotic", "on"),
+            swap=self.get("swap", "none"), swap_size=int(self.get("swap_size", "512")),
+            swap_store=self.get("swap_store", "tmpfs"), append=self.get("append"),
+            kernel=self.get("kernel", "guest"), timeout=int(self.get("timeout", "120")),
+            host_cmd=self.get("host_cmd") or None, host=self.get("host", "symbiotic"),
+            kvm_params=self.get("kvm_params"), qemu_args=shlex.split(self.get("qemu_args")),
+            boot=self.get("boot", "pvh"), reboot=self.flag("reboot"))
+
+    def problems(self, r):
+        """Everything in the result that is not as the row says."""
+        want = self.get("status", "0")
+        if want == "none":
+            if r.status is not None:
+                yield f"reported status {r.status}, expected none"
+            elif not re.search(self.get("error"), r.error):
+                yield f"ended otherwise than expected: {r.error}"
+        elif r.status is None:
+            yield f"no status: {r.error}"
+        elif want != "any" and r.status != int(want):
+            yield f"status {r.status}, expected {want}"
+        for key, text in (("stdout", r.stdout), ("stderr", r.stderr), ("console", r.console),
+                          ("host_out", r.host_out)):
+            for pattern in filter(None, self.get(key).split("\n")):
+                if not re.search(pattern, text, re.M):
+                    yield f"{key} lacks /{pattern}/"
+        for key, text, default in (("no_stdout", r.stdout, ""), ("no_console", r.console, TROUBLE)):
+            pattern = self.get(key, default)
+            found = pattern and re.search(pattern, text, re.M)
+            if found:
+                yield f"{key[3:]} has {found.group(0)!r}"
+        if self.get("host_cmd") and r.host_status != 0:
+            yield f"host_cmd: status {r.host_status}"
+        yield from self._stats(r)
+
+    def _stats(self, r):
+        for condition in filter(None, (c.strip() for c in self.get("stats").split(","))):
+            m = re.fullmatch(r"(\w+)\s*(==|!=|>=|<=|>|<)\s*(\d+)", condition)
+            if not m:
+                yield f"bad condition {condition!r}"
+                continue
+            name, op, limit = m.groups()
+            if name not in r.host_after:
+                yield f"KVM has no counter {name}"
+                continue
+            change = r.host_after[name] - r.host_before.get(name, 0)
+            limit = int(limit)
+            if not {"==": change == limit, "!=": change != limit, ">=": change >= limit,
+                    "<=": change <= limit, ">": change > limit, "<": change < limit}[op]:
+                yield f"{name} changed by {change}, expected {condition}"
+
+
+def load(path):
+    parser = configparser.ConfigParser(interpolation=None, comment_prefixes=("#",), delimiters=("=",))
+    parser.read(path)
+    cases = []
+    for name in parser.sections():
+        row = dict(parser[name])
+        several = {k: row[k].split() for k in MATRIX if len(row.get(k, "").split()) > 1}
+        for values in itertools.product(*several.values()):
+            chosen = dict(zip(several, values))
+            suffix = "".join(f"-{'smp' if k == 'smp' else ''}{v}" for k, v in chosen.items())
+            cases.append(Case(name + suffix, {**row, **chosen}))
+    return cases
+
+
+def skip_reason(case):
+    if case.get("needs") == "emulated" and hardware.kind() != "emulated":
+        return "only on an emulated machine"
+    if case.get("kernel") == "guest-kasan" and not (FILES.parents[1] / "guest-kasan" / "vmlinux").exists():
+        return "guest-kasan is not built"
+    return ""
+
+
+def log_failure(case, result, problems):
+    LOGS.mkdir(parents=True, exist_ok=True)
+    path = LOGS / (case.name.replace("/", "-") + ".log")
+    parts = [f"case {case.name}", *(f"{k} = {v}" for k, v in case.row.items()), "", *problems]
+    if result:
+        for key in ("stdout", "stderr", "host_out", "console"):
+            parts += [f"--- {key} ---", getattr(result, key)]
+        parts += ["--- counters ---"] + [f"{k} {v} {result.host_before.get(k, 0)}"
+                                         for k, v in sorted(result.host_after.items())]
+    path.write_text("\n".join(parts) + "\n", errors="replace")
+    return path
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("-o", "--only", default="", help="regular expression for names (group/case)")
+    ap.add_argument("-x", "--exclude", help="regular expression for names to leave out")
+    ap.add_argument("-l", "--list", action="store_true")
+    ap.add_argument("-c", "--cases", type=pathlib.Path, default=HERE / "cases.ini")
+    a = ap.parse_args()
+
+    cases = [c for c in load(a.cases) if re.search(a.only, c.name)
+             and not (a.exclude and re.search(a.exclude, c.name))]
+    cases.sort(key=Case.order)
+    if a.list:
+        print("\n".join(c.name for c in cases))
+        return 0
+    print(f"TAP version 14\n1..{len(cases)}", flush=True)
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    bench, machine = None, None
+    for number, case in enumerate(cases, 1):
+        reason = skip_reason(case)
+        if reason:
+            counts["skipped"] += 1
+            print(f"ok {number} - {case.name} # SKIP {reason}", flush=True)
+            continue
+        start, result = time.monotonic(), None
+        try:
+            if bench is None or machine != case.machine():
+                if bench:
+                    bench.close()
+                machine = case.machine()
+                bench = Bench(icount=machine)
+            result = case.run(bench)
+            problems = list(case.problems(result))
+        except (RigError, OSError, ValueError) as e:
+            problems = [f"the bench failed: {e}"]
+        seconds = time.monotonic() - start
+        counts["failed" if problems else "passed"] += 1
+        print(f"{'not ok' if problems else 'ok'} {number} - {case.name} # {seconds:.1f} s", flush=True)
+        if problems:
+            path = log_failure(case, result, problems)
+            for p in problems:
+                print("\n".join(f"# {line}" for line in p.splitlines()[-30:]))
+            if result and result.stdout:
+                print("\n".join(f"#   {line}" for line in result.stdout.splitlines()[-15:]))
+            print(f"# log: {path}", flush=True)
+    if bench:
+        bench.close()
+    print(", ".join(f"{n} {what}" for what, n in counts.items()))
+    return 1 if counts["failed"] or not cases else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
