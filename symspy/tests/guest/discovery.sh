@@ -35,8 +35,9 @@ off)
 	check 'quiet' [ "$lines" -le 1 ]
 	check 'no CPU directories' [ ! -e "$SYSFS/cpu0" ]
 	check 'no symcall' [ "$(symcall 0 1 0x100 2>/dev/null)" = 'no symcall' ]
-	check 'no MSR' [ -z "$(./msr_test get 0 0x400000d0 2>/dev/null)" ]
-	check 'no published MSR' [ -z "$(./msr_test get 0 0x534 2>/dev/null)" ]
+	# QEMU's own emulation reads 0 where hardware raises #GP.
+	check 'no MSR' [ "$(./msr_test get 0 0x400000d0 2>/dev/null || echo 0)" = 0 ]
+	check 'no published MSR' [ "$(./msr_test get 0 0x534 2>/dev/null || echo 0)" = 0 ]
 	if command -v cpuid >/dev/null; then
 		check 'no published leaf' \
 			sh -c '! cpuid -1 -r -l 0x90000000 | grep -q "eax=0x00563356"'

@@ -57,14 +57,14 @@ noinstr int symb_symcall(struct symcall_regs *regs)
 }
 
 /*
- * With guard pages where the kernel's own stacks have them. The entry code
- * switches to the kernel's page tables before it touches the stack.
+ * With a guard page below, unless KASAN cannot follow. The entry code switches
+ * to the kernel's page tables before it touches the stack.
  */
 static void *alloc_stack(int cpu)
 {
 	struct page *page;
 
-	if (IS_ENABLED(CONFIG_VMAP_STACK))
+	if (!IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_KASAN_VMALLOC))
 		return __vmalloc_node(SYMCALL_STACK_SIZE, SYMCALL_STACK_SIZE,
 				      GFP_KERNEL, cpu_to_node(cpu),
 				      __builtin_return_address(0));
