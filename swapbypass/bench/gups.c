@@ -124,7 +124,7 @@ static int run_pass(unsigned int pass)
 
 static int check(void)
 {
-	double start = bench_now();
+	double start;
 	uint64_t round;
 	size_t i, wrong = 0;
 
@@ -132,6 +132,7 @@ static int check(void)
 	for (round = 0; round < rounds_done; round++)
 		run_round();
 
+	start = bench_now();
 	for (i = 0; i < opt.words; i++) {
 		wrong += table[i] != i;
 		if (i % 512 == 511 && opt.check_limit > 0 &&
@@ -186,8 +187,8 @@ static void usage(void)
 	      "  -n passes   (1)\n"
 	      "  -o          swap the table out before the first pass\n"
 	      "  -t seconds  limit for a pass; it ends the run\n"
-	      "  -V seconds  limit for the check of the data (at least the\n"
-	      "              updates are run again)\n"
+	      "  -V seconds  limit for the check of the data, after the same\n"
+	      "              updates have been run again\n"
 	      "  -C file     print how this counter changed in each pass\n"
 	      "  -x          also time the exit of the process\n"
 	      "  -X          damage one word (test of the check)\n",

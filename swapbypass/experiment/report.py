@@ -236,8 +236,8 @@ def table(results, ws, gups_table, free):
               "steady = best later pass.",
               "  ~ = scaled up from the part of a pass that the time limit "
               "allowed; swap-ins of the first pass;",
-              "  maps, symcalls and exits of the whole job, boot of the guest "
-              "included.", ""]
+              "  maps, symcalls and exits: of the whole job, without the boot; "
+              "x never: by the best never-swap run.", ""]
     lines += curve_text(results, free)
     lines += exit_text(results, ws)
     return lines

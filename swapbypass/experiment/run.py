@@ -141,6 +141,9 @@ def versions(guest, host):
     if about["hardware"]:
         lines.append("emulated      nothing, or no more than one level: this "
                      "CPU has svm or vmx")
+    elif host.startswith("bare-metal"):
+        lines.append("emulated      the guest's machine, by QEMU (TCG); no KVM "
+                     "is involved")
     else:
         lines += [
             "emulated      all of it: L0 is QEMU's software emulation (TCG) "
