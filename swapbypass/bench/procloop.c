@@ -4,6 +4,10 @@
  * the cost of two kernels. It prints the time-stamp counter's difference: with
  * an emulator that counts instructions (QEMU -icount) that is a count of
  * instructions, because the loop never waits.
+ *
+ * It also is an init: as the first and only process it reports on the second
+ * serial port. A machine that has no other device waits for nothing outside,
+ * and so its boot costs the same each time.
  */
 #include "bench.h"
 
@@ -11,8 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -52,9 +61,32 @@ static void fork_and_wait(char *self)
 	}
 }
 
+/* The console belongs to the kernel's messages; ttyS1 is ours alone. */
+static void report_on_serial_port(void)
+{
+	int fd;
+
+	if (mknod("/results", S_IFCHR | 0600, makedev(4, 65)))
+		bench_die("mknod");
+	fd = open("/results", O_RDWR | O_NOCTTY);
+	if (fd < 0)
+		bench_die("/results");
+	if (dup2(fd, STDOUT_FILENO) < 0)
+		bench_die("dup2");
+}
+
+static void power_off(void)
+{
+	fflush(stdout);
+	tcdrain(STDOUT_FILENO);
+	/* QEMU's -no-reboot makes this its end, with or without ACPI. */
+	reboot(RB_AUTOBOOT);
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t i, rounds, start;
+	/* Since the machine started: what the boot has cost. */
+	uint64_t boot = __rdtsc(), i, rounds, start;
 
 	if (argc == 2 && !strcmp(argv[1], "child")) {
 		touch();
@@ -65,10 +97,9 @@ int main(int argc, char **argv)
 		return BENCH_USAGE;
 	}
 	rounds = bench_number(argv[1], 1UL << 30);
+	if (getpid() == 1)
+		report_on_serial_port();
 
-	/* Since the machine started: what the boot has cost. */
-	printf("boot tsc=%llu\n", (unsigned long long)__rdtsc());
-	fflush(stdout);
 	/* The first rounds read the program from the disk. */
 	for (i = 0; i < 4; i++)
 		fork_and_wait(argv[0]);
@@ -76,7 +107,11 @@ int main(int argc, char **argv)
 	start = __rdtsc();
 	for (i = 0; i < rounds; i++)
 		fork_and_wait(argv[0]);
-	printf("loop rounds=%llu tsc=%llu\n", (unsigned long long)rounds,
-	       (unsigned long long)(__rdtsc() - start));
+	start = __rdtsc() - start;
+	printf("boot tsc=%llu\nloop rounds=%llu tsc=%llu\n",
+	       (unsigned long long)boot, (unsigned long long)rounds,
+	       (unsigned long long)start);
+	if (getpid() == 1)
+		power_off();
 	return 0;
 }

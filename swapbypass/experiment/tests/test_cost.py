@@ -16,13 +16,11 @@ import cost  # noqa: E402
 
 class FakeBench:
     """Counts as the rig would."""
-    guest = 1.001               # cost of the extended guest kernel
     kvm = 1.002                 # instructions of the extended KVM
     exits = 1.0                 # exits of the extended KVM
-    runs = 0
 
     def __init__(self, host, icount):
-        assert icount
+        assert icount and host != "bare-metal"
         self.host = host
 
     def __enter__(self):
@@ -31,29 +29,28 @@ class FakeBench:
     def __exit__(self, *_):
         return False
 
-    def run(self, cmd, kernel="guest", symbiotic=True, **_):
+    def run(self, cmd, symbiotic=True, **_):
         """Pretends to run the loop."""
         assert cmd.startswith("exec ./procloop ")
-        assert self.host == "bare-metal" or not symbiotic
-        type(self).runs += 1
-        factor = 1.0
-        if self.host == "bare-metal" and kernel == "guest":
-            factor = self.guest
-        if self.host == "symbiotic":
-            factor = self.kvm
+        assert not symbiotic
+        factor = self.kvm if self.host == "symbiotic" else 1.0
         extra = self.exits if self.host == "symbiotic" else 1
         return types.SimpleNamespace(
             status=0, stderr="", host_before={"exits": 50},
             host_after={"exits": 50 + int(10000 * extra)},
-            stdout=f"boot tsc={int(1e9 * factor) + self.runs}\n"
+            stdout=f"boot tsc={int(1e9 * factor)}\n"
                    f"loop rounds=100 tsc={int(2e8 * factor)}\n")
 
 
-def run(bench, *argv):
+def run(bench, *argv, guest=1.001):
     """Runs the benchmark; returns (status, output)."""
+    def boot(kernel, _, rounds):
+        factor = guest if kernel == "guest" else 1.0
+        return cost.counts(f"boot tsc={int(1e9 * factor)}\n"
+                           f"loop rounds={rounds} tsc={int(2e8 * factor)}\n")
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        status = cost.main(["--strict", *argv], bench)
+        status = cost.main(["--strict", *argv], bench, boot)
     return status, text.getvalue()
 
 
@@ -69,12 +66,13 @@ class Cost(unittest.TestCase):
 
     def test_dear_kernel(self):
         """0.6% more instructions is too much."""
-        class Dear(FakeBench):
-            """A guest kernel that costs."""
-            guest = 1.006
-        status, text = run(Dear)
+        status, text = run(FakeBench, guest=1.006)
         self.assertEqual(status, 1)
         self.assertIn("MISS  boot and loop", text)
+
+    def test_no_result(self):
+        """A machine that stopped in the loop gives no count."""
+        self.assertIsNone(cost.counts("boot tsc=12\n"))
 
     def test_dear_exits(self):
         """2% more exits is too much."""
