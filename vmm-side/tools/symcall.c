@@ -315,6 +315,8 @@ static const char *status_text(int64_t status)
 		return "the guest takes no symcalls on this vCPU";
 	case -EBUSY:
 		return "the vCPU cannot be interrupted now";
+	case -EIO:
+		return "the call has crashed or halted and was aborted";
 	case -ETIMEDOUT:
 		return "the call took too long and was aborted";
 	default:

@@ -5,6 +5,11 @@
  * page contains, and what happens to it when it moves, goes, or when its vCPU
  * is reset.
  *
+ *	pages		all of that
+ *	pages leave	map pages, accept features, and leave it so; after a
+ *			reset of the machine, "pages" must find nothing of it
+ *	pages off	none of the MSRs and CPUID leaves may exist
+ *
  * The guest kernel must leave the MSRs alone: boot it with "nosymbiotic".
  * Needs two CPUs, /dev/cpu/N/msr and /dev/mem.
  */
@@ -114,7 +119,7 @@ static void check_taken(int cpu, uint32_t msr, uint64_t gpa)
 	check_msr(cpu, msr, gpa);
 }
 
-/* The guest-physical page as it is now; unmapped addresses read as ones. */
+/* The guest-physical page as it is now. */
 static volatile void *map(uint64_t gpa)
 {
 	int fd = open("/dev/mem", O_RDWR | O_SYNC);
@@ -139,7 +144,11 @@ static void check_absent(uint64_t gpa)
 	volatile uint32_t *p = map(gpa);
 	uint32_t value = *p;
 
-	check(value == UINT32_MAX, "0x%" PRIx64 " is still there: 0x%x", gpa, value);
+	/* No page of ours starts like this. */
+	check(value == 0 || value == UINT32_MAX, "0x%" PRIx64 " is still there: 0x%x", gpa,
+	      value);
+	p[1] = 0x5a5a5a5a;
+	check(p[1] != 0x5a5a5a5a, "0x%" PRIx64 " is memory", gpa);
 	unmap(p);
 }
 
@@ -405,7 +414,7 @@ static void check_features(uint32_t features)
 }
 
 /* A machine without the features must not know the MSRs either. */
-static int check_off(void)
+static void check_off(void)
 {
 	static const uint32_t msrs[] = {
 		SYMB_MSR_GLOBAL_PAGE, SYMB_MSR_LOCAL_PAGE, SYMB_MSR_SYMCALL_RIP,
@@ -424,7 +433,40 @@ static int check_off(void)
 		check(wrmsr(0, msrs[i], 1ULL << 38) == EIO, "MSR 0x%x can be written",
 		      msrs[i]);
 	}
-	return 0;
+}
+
+/*
+ * Leave everything on, for a reset to take away. The entry point is nonsense,
+ * so nobody must make a symcall before that reset.
+ */
+static void leave(uint64_t a, uint32_t features)
+{
+	check_taken(0, SYMB_MSR_FEATURES, features);
+	check_taken(0, SYMB_MSR_GLOBAL_PAGE, a);
+	check_taken(0, SYMB_MSR_LOCAL_PAGE, a + SYMB_PAGE_SIZE);
+	check_taken(1, SYMB_MSR_LOCAL_PAGE, a + 2 * SYMB_PAGE_SIZE);
+	check_taken(0, SYMB_MSR_SYMCALL_CS, 0x10);
+	check_taken(1, SYMB_MSR_SYMCALL_CS, 0x10);
+	check_taken(1, SYMB_MSR_SYMCALL_RIP, 0x1000);
+}
+
+static void check_fresh(uint64_t a)
+{
+	int cpu;
+
+	for (cpu = 0; cpu < 2; cpu++) {
+		check_msr(cpu, SYMB_MSR_FEATURES, 0);
+		check_msr(cpu, SYMB_MSR_GLOBAL_PAGE, 0);
+		check_msr(cpu, SYMB_MSR_LOCAL_PAGE, 0);
+		check_msr(cpu, SYMB_MSR_SYMCALL_RIP, 0);
+		check_msr(cpu, SYMB_MSR_SYMCALL_RSP, 0);
+		check_msr(cpu, SYMB_MSR_SYMCALL_CS, 0);
+		check_msr(cpu, SYMB_MSR_SYMCALL_GS, 0);
+		check_msr(cpu, SYMB_MSR_SYMCALL_FS, 0);
+	}
+	check_absent(a);
+	check_absent(a + SYMB_PAGE_SIZE);
+	check_absent(a + 2 * SYMB_PAGE_SIZE);
 }
 
 int main(int argc, char **argv)
@@ -442,13 +484,16 @@ int main(int argc, char **argv)
 		a = 1ULL << (bits - 1);
 
 		check_cpuid(&features);
-		check_msr(0, SYMB_MSR_GLOBAL_PAGE, 0);
-		check_msr(0, SYMB_MSR_LOCAL_PAGE, 0);
-		check_bad_addresses(SYMB_MSR_GLOBAL_PAGE, bits);
-		check_bad_addresses(SYMB_MSR_LOCAL_PAGE, bits);
-		check_features(features);
-		check_global(a, a + 16 * SYMB_PAGE_SIZE, features);
-		check_local(a, a + 32 * SYMB_PAGE_SIZE);
+		check_fresh(a);
+		if (argc == 2 && !strcmp(argv[1], "leave")) {
+			leave(a, features);
+		} else {
+			check_bad_addresses(SYMB_MSR_GLOBAL_PAGE, bits);
+			check_bad_addresses(SYMB_MSR_LOCAL_PAGE, bits);
+			check_features(features);
+			check_global(a, a + 16 * SYMB_PAGE_SIZE, features);
+			check_local(a, a + 32 * SYMB_PAGE_SIZE);
+		}
 	}
 
 	printf("pages: %u checks, %u failed\n", checks, failures);
