@@ -63,9 +63,9 @@ g_irq:
 	.globl	g_symcall
 g_symcall:
 	movl	$1, GUEST_DATA + DATA_IN_CALL
-	incl	GUEST_DATA + DATA_CALLS
 	pushfq
 	popq	GUEST_DATA + DATA_RFLAGS
+	incl	GUEST_DATA + DATA_CALLS
 	mov	%rsp, GUEST_DATA + DATA_RSP
 	mov	%cs, GUEST_DATA + DATA_CS
 	mov	%ss, GUEST_DATA + DATA_SS

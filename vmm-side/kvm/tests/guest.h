@@ -66,7 +66,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define PORT_GP			0x11
 #define PORT_UD			0x12
 #define PORT_PF			0x13
-#define PORT_CALL		0x20
+#define PORT_CALL		0x90
 
 #define CALL_NULL		0x100
 #define CALL_INC		1

@@ -1198,6 +1198,50 @@ static void test_reset(void)
 	expect(symcall(CALL_INC, 3).ret[0], 4);
 }
 
+/* INIT in the middle of a call: the machine's own reset. */
+static void test_init(void)
+{
+	struct kvm_msi init = { .address_lo = 0xfee00000, .data = 5 << 8 };
+	struct kvm_symcall call = { .nr = CALL_EXITS };
+	struct kvm_mp_state mp;
+	unsigned int exits;
+	__u8 *rom;
+	__u64 val = 0;
+
+	rom = alloc(4096);
+	memset(rom, 0xf4, 4096);	/* HLT at the reset vector */
+	set_slot(3, 0xfffff000, rom, 4096);
+
+	register_call(g_symcall);
+	must_wrmsr(SYMB_MSR_LOCAL_PAGE, LOCAL_GPA);
+	must_wrmsr(SYMB_MSR_GLOBAL_PAGE, GLOBAL_GPA);
+	enter(g_spin, 0);
+	expect(ioctl(vcpu, KVM_SYMCALL, &call), 0);
+	expect(run->exit_reason, KVM_EXIT_IO);
+	expect(service_exit(), true);
+	exits = page_exits;
+	IOCTL(vm, KVM_SIGNAL_MSI, &init);
+	run_for(50);
+
+	/* KVM has told user space that the pages are gone. */
+	expect(page_exits, exits + 2);
+	expect(page_gpa[0], 0);
+	expect(page_gpa[1], 0);
+	IOCTL(vcpu, KVM_GET_MP_STATE, &mp);
+	expect(mp.mp_state, KVM_MP_STATE_HALTED);
+	expect(host_msr(KVM_GET_MSRS, SYMB_MSR_FEATURES, &val), 1);
+	expect(val, 0);
+	expect(host_msr(KVM_GET_MSRS, SYMB_MSR_SYMCALL_RIP, &val), 1);
+	expect(val, 0);
+
+	/* The result of the lost call, then a new one. */
+	expect(ioctl(vcpu, KVM_SYMCALL, &call), 0);
+	expect(call.status, -EIO);
+	expect(ioctl(vcpu, KVM_SYMCALL, &call), 0);
+	expect(call.status, -ENXIO);
+	munmap(rom, 4096);
+}
+
 /* ---- benchmark ----------------------------------------------------------- */
 
 static double now(void)
@@ -1264,6 +1308,7 @@ static const struct {
 	{ "flags", test_flags, SYMB_FEAT_ALL },
 	{ "finish-in-run", test_finish_in_run, SYMB_FEAT_ALL },
 	{ "reset", test_reset, SYMB_FEAT_ALL },
+	{ "init", test_init, SYMB_FEAT_ALL },
 };
 
 static bool wanted(const char *name, char **names)

@@ -46,13 +46,17 @@ module_param(symcall_budget_ms, uint, 0644);
 /* Entries into the guest that KVM_SYMCALL waits for a vCPU that is busy. */
 #define SYMCALL_USER_TRIES	64
 
-static bool symcall_possible(struct kvm_vcpu *vcpu)
+static int symcall_may_start(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 
+	if (!kvm_symb_accepted(vcpu->kvm, SYMB_FEAT_SYMCALL) || !symb->rip ||
+	    !symb->cs || symb->dead)
+		return -ENXIO;
+
 	/* One at a time. */
 	if (symb->work & KVM_SYMB_WORK_CALL)
-		return false;
+		return -EBUSY;
 
 	/*
 	 * An event half delivered would be delivered inside the call, or lost.
@@ -62,16 +66,21 @@ static bool symcall_possible(struct kvm_vcpu *vcpu)
 	    kvm_is_exception_pending(vcpu) ||
 	    kvm_test_request(KVM_REQ_TRIPLE_FAULT, vcpu) ||
 	    kvm_x86_call(is_vnmi_pending)(vcpu))
-		return false;
+		return -EBUSY;
 
 	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE &&
 	    vcpu->arch.mp_state != KVM_MP_STATE_HALTED)
-		return false;
+		return -EBUSY;
+
+	if (is_smm(vcpu) || is_guest_mode(vcpu) || !is_long_mode(vcpu) ||
+	    vcpu->arch.guest_state_protected || vcpu->arch.apf.halted)
+		return -EBUSY;
 
 	/* KVM's single-stepping owns TF, which the call clears. */
-	return !is_smm(vcpu) && !is_guest_mode(vcpu) && is_long_mode(vcpu) &&
-	       !vcpu->arch.guest_state_protected && !vcpu->arch.apf.halted &&
-	       !(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP);
+	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
+		return -EBUSY;
+
+	return 0;
 }
 
 static void symcall_set_segments(struct kvm_vcpu *vcpu, u16 selector)
@@ -202,16 +211,12 @@ int kvm_symcall_start(struct kvm_vcpu *vcpu, u64 nr,
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 	struct kvm_symcall_context *ctx;
+	int r;
 
-	if (!kvm_symb_accepted(vcpu->kvm, SYMB_FEAT_SYMCALL) || !symb->rip ||
-	    !symb->cs || symb->dead) {
+	r = symcall_may_start(vcpu);
+	if (r) {
 		++vcpu->stat.symcall_refused;
-		return -ENXIO;
-	}
-
-	if (!symcall_possible(vcpu)) {
-		++vcpu->stat.symcall_refused;
-		return -EBUSY;
+		return r;
 	}
 
 	ctx = &symb->ctx;
@@ -466,18 +471,20 @@ int kvm_symcall_user_start(struct kvm_vcpu *vcpu)
 {
 	static const u64 none[SYMCALL_NR_ARGS];
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
-	int r = -EBUSY;
+	int r;
 
 	/*
 	 * A call that KVM makes on its own account, or an event on its way
-	 * into the guest: soon over.
+	 * into the guest, is soon over; a halted vCPU gets nowhere by waiting.
 	 */
-	if (symcall_possible(vcpu) || !symb->user.tries)
-		r = kvm_symcall_start(vcpu, symb->user.call.nr,
-				      symb->user.call.args, symcall_user_done);
-	if (r == -EBUSY && symb->user.tries--)
+	if (symcall_may_start(vcpu) == -EBUSY && symb->user.tries &&
+	    vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE) {
+		symb->user.tries--;
 		return 1;
+	}
 
+	r = kvm_symcall_start(vcpu, symb->user.call.nr, symb->user.call.args,
+			      symcall_user_done);
 	symb->work &= ~KVM_SYMB_WORK_START;
 	return r ? symcall_user_done(vcpu, r, none) : 1;
 }
