@@ -22,7 +22,7 @@ say		= @printf '  %-7s %s\n' $(1) '$(2)'
 .DELETE_ON_ERROR:
 
 help:				## this list
-	@sed -n 's/^\([a-z][a-z0-9 -]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo
 	@echo "Options: V=1 full output, JOBS=n parallel jobs; more with each target in README.md"
 
@@ -112,7 +112,7 @@ qemu: tree-qemu			## QEMU with the symbiotic extension (build/qemu)
 	$(call say,QEMU,build/qemu)
 	@$(call LOCK,qemu) $(STEP) qemu $(B)/log/qemu.log $(STEPS)/qemu.sh $(B)/src/qemu $(B)/qemu
 
-all: guest host kvm-plain qemu	## everything `make exec` needs
+all: guest host kvm-plain qemu tools	## everything `make exec` needs
 
 # ---- running -------------------------------------------------------------
 
@@ -129,8 +129,10 @@ export APPEND KERNEL TIMEOUT HOST_CMD HOST_SMP STATS
 
 # What exec needs is built once; later changes are built by `make all`, so that
 # exec itself starts at once.
-READY		:= $(B)/guest/vmlinux $(B)/host/vmlinux $(B)/kvm-plain/vmlinux \
-		   $(B)/qemu/qemu-system-x86_64
+READY		:= $(B)/guest/vmlinux $(B)/host/vmlinux $(B)/qemu/qemu-system-x86_64
+ifeq ($(HOST),plain-kvm)
+READY		+= $(B)/kvm-plain/vmlinux
+endif
 $(READY):
 	@$(MAKE) --no-print-directory $(firstword $(subst /, ,$(patsubst $(B)/%,%,$@)))
 
@@ -141,6 +143,62 @@ shell: | $(READY)		## an interactive guest, same options as exec
 	@$(RIG)/cli.py shell
 
 .PHONY: tools exec shell
+
+# ---- tests ---------------------------------------------------------------
+
+# What the guest of a test sees as /files: the static programs and scripts of
+# every */tests/guest directory (its Makefile builds into OUT), the benchmark
+# programs, Debian's cpuid with its libraries, a kernel for kexec.
+FILES_DIR	:= $(B)/tests/files
+test-files: guest tools		## programs for the guest of the tests (build/tests/files)
+	$(call say,TESTS,$(FILES_DIR))
+	@mkdir -p $(FILES_DIR)
+	@$(call LOCK,test-files) $(STEP) test-files $(B)/log/test-files.log sh -ec '\
+		for d in symspy/tests/guest swapbypass/tests/guest vmm-side/qemu/tests; do \
+			$(MAKE) --no-print-directory -C $$d OUT=$(FILES_DIR); done; \
+		$(MAKE) --no-print-directory -C swapbypass/bench O=$(FILES_DIR); \
+		$(MAKE) --no-print-directory -C vmm-side/kvm/tests OUT=$(B)/tools; \
+		$(STEPS)/with-libs.sh $(FILES_DIR) /usr/bin/cpuid; \
+		cp -u $(B)/guest/arch/x86/boot/bzImage $(FILES_DIR)/bzImage'
+
+unit:				## host unit tests with sanitizers
+	@vmm-side/e2e/unit.sh $(B)
+
+kunit: all			## KUnit suites in the guest: symbiotic, plain KVM, bare metal
+	@vmm-side/e2e/kunit.py $(KUNIT_ARGS)
+
+kunit-py: all			## KUnit by the kernel's own kunit.py, under our VMM
+	@vmm-side/e2e/kunit-py.sh $(B)
+
+e2e: all test-files		## end-to-end cases; ONLY=regex, KASAN=1
+	@vmm-side/e2e/run.py --only '$(ONLY)'
+
+style: guest host		## checkpatch --strict, sparse, shellcheck
+	@vmm-side/e2e/style.sh $(B)
+
+test: all guest-base guest-kasan test-files	## everything: unit, KUnit, end-to-end, style
+	@vmm-side/e2e/suites.py \
+		unit='vmm-side/e2e/unit.sh $(B)' \
+		style='vmm-side/e2e/style.sh $(B)' \
+		kunit='vmm-side/e2e/kunit.py --kasan' \
+		kunit.py='vmm-side/e2e/kunit-py.sh $(B)' \
+		end-to-end='vmm-side/e2e/run.py'
+
+# ---- the experiment ------------------------------------------------------
+
+run: deps all			## the swap-pressure experiment, short form (8 minutes)
+	@python3 swapbypass/experiment/run.py $(RUN_ARGS)
+
+experiments: deps all		## the full sweep of the experiment
+	@python3 swapbypass/experiment/run.py --full $(RUN_ARGS)
+
+bench-micro: deps all		## null symcall against null hypercall
+	@python3 swapbypass/experiment/micro.py $(RUN_ARGS)
+
+bench-cost: deps all guest-base	## what the extension costs where it is not used
+	@python3 swapbypass/experiment/cost.py $(RUN_ARGS)
+
+.PHONY: test-files unit kunit kunit-py e2e style test run experiments bench-micro bench-cost
 
 clean:				## remove objects, keep sources
 	rm -rf $(addprefix $(B)/,guest guest-base guest-kasan host kvm-plain qemu tests tools jobs log)

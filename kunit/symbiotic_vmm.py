@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """kunit.py --qemu_config: run the suites under this project's VMM.
 
-For a host whose KVM has the symbiotic extension (see README.md); SYMBIOTIC_QEMU
-names its QEMU, made by `make qemu`, if that is not in build/qemu.
+On a host whose KVM has the symbiotic extension (see README.md), this is plain
+QEMU: SYMBIOTIC_QEMU names it if it is not in build/qemu. On any other host
+kunit/bin/qemu-system-x86_64 takes its place and boots on the bench.
 """
 
 import os
@@ -23,4 +24,6 @@ QEMU_ARCH = QemuArchParams(
     extra_qemu_params=["-bios", "qboot.rom", "-accel", "kvm,symbiotic=on",
                        "-cpu", "host,-tsc-deadline,-svm,-vmx"])
 
-os.environ["PATH"] = f"{pathlib.Path(QEMU).parent}:{os.environ['PATH']}"
+EXTENDED = pathlib.Path("/sys/module/kvm/parameters/symbiotic").exists()
+BIN = pathlib.Path(QEMU).parent if EXTENDED else TOP / "kunit/bin"
+os.environ["PATH"] = f"{BIN}:{os.environ['PATH']}"

@@ -54,11 +54,13 @@ def stripped(src):
 
 
 def kernel_image(kernel, boot):
-    """The file for QEMU's -kernel: an ELF for PVH boot, or a bzImage."""
-    out = BUILD / kernel
+    """The file for QEMU's -kernel: an ELF for PVH boot, or a bzImage.
+
+    kernel: a name below build/, or the path of a kernel build directory."""
+    out = BUILD / kernel    # an absolute path stays what it is
     if boot == "bzimage":
-        return need(out / "arch/x86/boot/bzImage", kernel)
-    return stripped(need(out / "vmlinux", kernel))
+        return need(out / "arch/x86/boot/bzImage", out.name)
+    return stripped(need(out / "vmlinux", out.name))
 
 
 def busybox(archive):
