@@ -1,0 +1,138 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Test QEMU's commands and the symcall tool, on the host of a running guest:
+#
+#   symcall_test.sh CASE		$QMP names QEMU's socket
+#
+# Ends with status 0 and a last line "symcall_test: CASE ok" only if every
+# step did what it should.
+
+set -u
+
+# expect STATUS PATTERN COMMAND...: its exit status and one line of its output
+expect()
+{
+	want=$1 pattern=$2
+	shift 2
+	out=$("$@" 2>&1)
+	status=$?
+	if [ "$status" != "$want" ] || ! echo "$out" | grep -q -- "$pattern"; then
+		echo "FAIL: $*: status $status, expected $want and /$pattern/"
+		echo "$out"
+		exit 1
+	fi
+	echo "ok: $*"
+}
+
+# wait_info PATTERN: until a line of `symcall info` is like that
+wait_info()
+{
+	n=0
+	until symcall info | grep -q -- "$1"; do
+		n=$((n + 1))
+		if [ $n -gt 300 ]; then
+			echo "FAIL: no /$1/ in time"
+			symcall info
+			exit 1
+		fi
+		sleep 0.2
+	done
+	echo "ok: $1"
+}
+
+# Enabled on both vCPUs of the guest: the start of most cases.
+wait_info 'vcpu 1 .*symcall-enabled 1'
+expect 0 '^features 0x7$' symcall info
+
+case $1 in
+basic)
+	expect 0 '^vcpu 0: ok' symcall ping 0
+	expect 0 '^vcpu 1: ok' symcall ping
+	expect 0 '^ *1 .*\(user\|idle\|kernel\)' symcall who
+	expect 0 '^rbx 0x2a$' symcall call 0 1 41 0xffffffffffffffff
+	expect 0 '^rcx 0xffffffffffffffff$' symcall call 1 1 41 0xffffffffffffffff
+	expect 1 '^status 1 ' symcall call 0 999
+	expect 1 '^status 1 ' symcall call 0 0xffffffffffffffff
+	expect 2 'not a valid' symcall call 0 1 x
+	expect 2 'wrong command' symcall call 0 1 1 2 3 4 5 6
+	expect 3 'There is no vCPU 7' symcall ping 7
+	expect 0 '' symcall word 77
+	expect 0 '^host-word 0x4d$' symcall info
+	# The state lives in KVM; saving the VM would lose it.
+	# shellcheck disable=SC2016 # JSON
+	expect 3 'cannot be saved or migrated' \
+		symcall qmp migrate '{"uri":"exec:cat >/dev/null"}'
+	expect 0 'cannot be saved or migrated' \
+		symcall qmp human-monitor-command '{"command-line":"savevm x"}'
+	;;
+who)
+	# The guest runs an endless loop of the shell on each vCPU.
+	n=0
+	until symcall who | grep -c ' sh  *user$' | grep -q 2; do
+		n=$((n + 1))
+		[ $n -gt 50 ] && echo "FAIL: user mode never seen" && symcall who && exit 1
+	done
+	symcall who
+	;;
+many)
+	# Under load; each must answer, whatever it interrupts.
+	i=0
+	while [ $i -lt 60 ]; do
+		symcall ping >/tmp/many.out || { cat /tmp/many.out; exit 1; }
+		i=$((i + 1))
+	done
+	;;
+paused)
+	expect 0 '' symcall qmp stop
+	expect 3 'not running' symcall ping 0
+	expect 0 '^vcpu 1 .*enabled 1' symcall info
+	expect 0 '' symcall qmp cont
+	expect 0 '^vcpu 1: ok' symcall ping
+	;;
+aborts)
+	# An aborted call ends symcalls on its vCPU, and only there.
+	expect 0 '^status 0 ' symcall call 0 0x180 1
+	expect 0 '^status 0 ' symcall call 0 0x180 6 1000
+	expect 1 '^status -5 ' symcall call 0 0x180 2
+	expect 1 '^status -6 ' symcall call 0 1
+	expect 0 '^vcpu 1: ok' symcall ping 1
+	expect 1 '^status -110 ' symcall call 1 0x180 0
+	expect 1 '^status -6 ' symcall call 1 1
+	expect 0 'vcpu 1 .*symcall-enabled 0 symcall-active 0' symcall info
+	;;
+abandoned)
+	# For a budget (kvm.symcall_budget_ms) far beyond 2 s.
+	expect 3 'no answer in time' symcall -t 2 call 0 0x180 0
+	expect 3 'still in a symcall' symcall call 0 1
+	expect 0 '^vcpu 1: ok' symcall ping 1
+	expect 0 'vcpu 0 .*symcall-active 1' symcall info
+	wait_info 'vcpu 0 .*symcall-enabled 0 symcall-active 0'
+	# The vCPU's thread gives the call back just after that.
+	sleep 1
+	expect 1 '^status -6 ' symcall call 0 1
+	;;
+offline)
+	# The guest takes CPU 1 offline, and online again after a while.
+	expect 0 '^vcpu 1: ok' symcall ping
+	wait_info 'vcpu 1 local-page 0x0 symcall-enabled 0'
+	expect 1 '^vcpu 1: .*no symcalls' symcall ping
+	expect 0 '^vcpu 0: ok' symcall ping 0
+	wait_info 'vcpu 1 .*symcall-enabled 1'
+	expect 0 '^vcpu 1: ok' symcall ping
+	;;
+reset)
+	expect 0 '' symcall word 77
+	expect 0 '' symcall qmp system_reset
+	wait_info '^global-page 0x0$'
+	expect 0 '^vcpu 1 local-page 0x0 symcall-enabled 0' symcall info
+	wait_info 'vcpu 1 .*symcall-enabled 1'
+	expect 0 '^host-word 0x0$' symcall info
+	expect 0 '^vcpu 1: ok' symcall ping
+	;;
+*)
+	echo "symcall_test.sh: no such case: $1"
+	exit 2
+	;;
+esac
+echo "symcall_test: $1 ok"
