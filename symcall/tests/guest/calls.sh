@@ -20,13 +20,15 @@ rearm()
 # aborted NAME ARGUMENTS...: the call is aborted, then calls work again
 aborted()
 {
-	name=$1
+	what=$1
+	aborts=$(attr cpu0/aborts)
 	shift
-	equal "$name: aborted" "$(symcall 0 1 "$@")" -5
-	equal "$name: calls are off" "$(symcall 0 1 $NULL)" -5
-	check "$name: the page says so" [ $(($(attr cpu0/flags) & 2)) = 0 ]
+	equal "$what: aborted" "$(symcall 0 1 "$@")" -5
+	equal "$what: calls are off" "$(symcall 0 1 $NULL)" -5
+	equal "$what: the kernel knows" "$(attr cpu0/aborts)" $((aborts + 1))
+	check "$what: the page says so" [ $(($(attr cpu0/flags) & 2)) = 0 ]
 	rearm
-	equal "$name: calls are on again" "$(symcall 0 1 $NULL)" 0
+	equal "$what: calls are on again" "$(symcall 0 1 $NULL)" 0
 }
 
 before=$(attr cpu0/calls)

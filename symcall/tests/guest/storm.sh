@@ -33,6 +33,7 @@ for what in "0x100" "$SELFTEST $DELAY 2000" "$SELFTEST $STI 2000" "0x100 0 0 irq
 	check 'NMIs came' [ "$2" -gt 0 ]
 	check 'IPIs came' [ "$4" -gt 0 ]
 	equal 'none during a call' "$6" 0
+	equal 'none looked like an abort' "$(attr cpu1/aborts)" 0
 	check 'calls were made' [ $(($(attr cpu1/calls) - before)) -gt 0 ]
 done
 check 'all calls succeeded' [ ! -e /tmp/bad ]

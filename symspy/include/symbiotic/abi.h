@@ -174,7 +174,15 @@ struct symspy_local {
 
 /* ---- SymCall --------------------------------------------------------- */
 
-/* Call number in RAX; arguments and results in RBX, RCX, RDX, RSI, RDI. */
+/*
+ * Call number in RAX; arguments and results in RBX, RCX, RDX, RSI, RDI.
+ *
+ * After a call that the VMM had to abort, SYMSPY_LOCAL_SYMCALL_ENABLED is clear
+ * and calls are off on that vCPU until the guest writes SYMB_MSR_SYMCALL_RIP
+ * again. The VMM sends the vCPU an NMI, which arrives before the interrupted
+ * context runs on (unless that has NMIs masked): only the guest can undo what
+ * the call has noted in memory.
+ */
 #define SYMCALL_NR_ARGS			5
 
 /* Published. */

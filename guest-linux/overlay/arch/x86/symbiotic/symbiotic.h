@@ -23,7 +23,9 @@
  * struct symb_cpu - what a CPU shares with the VMM
  * @calls: symcalls served
  * @errors: of these, answered with an error
+ * @aborts: calls that the VMM has aborted
  * @active: a symcall is running
+ * @irqs_traced: lockdep's idea of the interrupt flag before that symcall
  * @enabled: the VMM may make symcalls
  * @local: the local SymSpy page
  * @stack: stack for symcalls, kept while the CPU is offline
@@ -31,7 +33,9 @@
 struct symb_cpu {
 	unsigned long calls;
 	unsigned long errors;
+	unsigned long aborts;
 	bool active;
+	bool irqs_traced;
 	bool enabled;
 	struct symspy_page local;
 	void *stack;
@@ -60,6 +64,8 @@ extern struct symb_state symb_state;
 /* symcall.c */
 int symb_symcall_cpu_on(struct symb_cpu *sc);
 void symb_symcall_cpu_off(struct symb_cpu *sc);
+int symb_abort_init(void);
+void symb_abort_exit(void);
 
 /* entry_64.S */
 void symb_symcall_entry(void);

@@ -5,10 +5,15 @@
  */
 #define pr_fmt(fmt) "symbiotic: " fmt
 
+#include <linux/context_tracking_state.h>
 #include <linux/entry-common.h>
 #include <linux/gfp.h>
+#include <linux/hardirq.h>
+#include <linux/irqflags.h>
+#include <linux/lockdep.h>
 #include <linux/vmalloc.h>
 
+#include <asm/nmi.h>
 #include <asm/processor.h>
 #include <asm/segment.h>
 #include <asm/special_insns.h>
@@ -40,6 +45,7 @@ noinstr int symb_symcall(struct symcall_regs *regs)
 	state = irqentry_nmi_enter(NULL);
 	instrumentation_begin();
 
+	__this_cpu_write(symb_cpu.irqs_traced, state.lockdep);
 	__this_cpu_write(symb_cpu.active, true);
 	ret = symcall_dispatch(regs);
 	__this_cpu_inc(symb_cpu.calls);
@@ -54,6 +60,73 @@ noinstr int symb_symcall(struct symcall_regs *regs)
 	if (unlikely(cr2 != read_cr2()))
 		write_cr2(cr2);
 	return ret;
+}
+
+/*
+ * Undo what irqentry_nmi_enter() did for a call that the VMM has aborted. This
+ * runs inside an NMI, whose own share lies on top; each part is a counter, so
+ * the order does not matter.
+ */
+static void forget_call(struct symb_cpu *sc)
+{
+	sc->active = false;
+
+	__preempt_count_sub(NMI_OFFSET + HARDIRQ_OFFSET);
+	lockdep_hardirq_exit();
+	lockdep_on();
+#ifdef CONFIG_TRACE_IRQFLAGS
+	/* The NMI found "off" on entry and will leave it alone. */
+	if (sc->irqs_traced)
+		__this_cpu_write(hardirqs_enabled, 1);
+#endif
+#ifdef CONFIG_CONTEXT_TRACKING_IDLE
+	/*
+	 * The call added 1 if RCU was not watching, else 2; the NMI added 2,
+	 * where it would have added what the call did.
+	 */
+	__this_cpu_sub(context_tracking.nmi_nesting, 2);
+#endif
+}
+
+/*
+ * After an abort the VMM restores the context that the call has interrupted,
+ * and sends an NMI before that context runs on.
+ */
+static int abort_nmi(unsigned int cmd, struct pt_regs *regs)
+{
+	struct symb_cpu *sc = this_cpu_ptr(&symb_cpu);
+	struct symspy_local *local = symspy_this_cpu();
+
+	if (!sc->enabled || !local ||
+	    READ_ONCE(local->flags) & SYMSPY_LOCAL_SYMCALL_ENABLED)
+		return NMI_DONE;
+
+	/* No NMI arrives during a call, so this one is over. */
+	sc->enabled = false;
+	sc->aborts++;
+	if (sc->active)
+		forget_call(sc);
+	pr_warn("CPU %d: VMM aborted a symcall, there will be no more\n",
+		smp_processor_id());
+	return NMI_HANDLED;
+}
+
+/**
+ * symb_abort_init() - be ready for aborted symcalls
+ *
+ * Return: 0 or -errno.
+ */
+int symb_abort_init(void)
+{
+	return register_nmi_handler(NMI_LOCAL, abort_nmi, 0, "symcall-abort");
+}
+
+/**
+ * symb_abort_exit() - undo symb_abort_init(); no CPU has symcalls enabled
+ */
+void symb_abort_exit(void)
+{
+	unregister_nmi_handler(NMI_LOCAL, "symcall-abort");
 }
 
 /*
@@ -117,6 +190,7 @@ void symb_symcall_cpu_off(struct symb_cpu *sc)
 {
 	if (!sc->enabled)
 		return;
+	/* In this order: else an NMI in between looks like an abort. */
+	WRITE_ONCE(sc->enabled, false);
 	symcall_disable();
-	sc->enabled = false;
 }

@@ -328,9 +328,13 @@ int symb_start(void)
 			return -ENOMEM;
 	}
 
-	ret = features_on();
+	ret = symb_abort_init();
 	if (ret)
 		return ret;
+
+	ret = features_on();
+	if (ret)
+		goto err_abort;
 
 	hook_crash();
 	register_syscore(&symb_syscore);
@@ -348,6 +352,8 @@ err_undo:
 	unregister_syscore(&symb_syscore);
 	unhook_crash();
 	features_off();
+err_abort:
+	symb_abort_exit();
 	return ret;
 }
 
@@ -366,6 +372,7 @@ void symb_stop(void)
 	unhook_crash();
 	features_off();
 	cpuhp_remove_state(cpuhp_online);
+	symb_abort_exit();
 }
 
 static int __init symb_detect(void)

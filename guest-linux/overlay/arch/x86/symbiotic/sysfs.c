@@ -194,12 +194,18 @@ static ssize_t errors_show(const struct symb_cpu *sc, char *buf)
 	return sysfs_emit(buf, "%lu\n", READ_ONCE(sc->errors));
 }
 
+static ssize_t aborts_show(const struct symb_cpu *sc, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", READ_ONCE(sc->aborts));
+}
+
 static struct cpu_attr cpu_local_page_attr = __ATTR_RO(local_page);
 static struct cpu_attr cpu_vcpu_attr = __ATTR_RO(vcpu);
 static struct cpu_attr cpu_flags_attr = __ATTR_RO(flags);
 static struct cpu_attr cpu_symcall_attr = __ATTR_RO(symcall);
 static struct cpu_attr cpu_calls_attr = __ATTR_RO(calls);
 static struct cpu_attr cpu_errors_attr = __ATTR_RO(errors);
+static struct cpu_attr cpu_aborts_attr = __ATTR_RO(aborts);
 
 static struct attribute *symb_cpu_attrs[] = {
 	&cpu_local_page_attr.attr,
@@ -208,6 +214,7 @@ static struct attribute *symb_cpu_attrs[] = {
 	&cpu_symcall_attr.attr,
 	&cpu_calls_attr.attr,
 	&cpu_errors_attr.attr,
+	&cpu_aborts_attr.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(symb_cpu);
