@@ -8,7 +8,7 @@
 set -u
 
 top=$(realpath "$(dirname "$0")/../..")
-build=$1
+build=$(realpath "$1")
 log=$build/log/kunit-py.log
 mkdir -p "$build/log"
 

@@ -8,7 +8,7 @@
 set -u
 
 cd "$(dirname "$0")/../.." || exit 1
-build=$1
+build=$(realpath "$1")
 passed=0 failed=0 skipped=0
 log=$build/log/style.log
 mkdir -p "$build/log"

@@ -9,7 +9,7 @@
 set -u
 
 top=$(realpath "$(dirname "$0")/../..")
-out=$1/tests/unit
+out=$(realpath "$1")/tests/unit
 mkdir -p "$out"
 passed=0 failed=0 skipped=0
 
