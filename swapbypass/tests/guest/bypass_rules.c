@@ -451,13 +451,17 @@ static void t_shared(void)
 
 static void t_mremap(void)
 {
-	char *p = bypassed(0x700), *to, *q;
+	char *p, *to, *q;
 
-	/* A place of its own, with its page-table page already there. */
+	/*
+	 * A place with its page-table page already there. Made first: a new
+	 * mapping may merge with its neighbour, which is a change of the VMA.
+	 */
 	to = anon_map(4UL << 20);
 	to = (char *)(((uintptr_t)to + (2UL << 20)) & ~((2UL << 20) - 1));
 	to += 32 * PAGE;
 	to[-(long)PAGE] = 1;
+	p = bypassed(0x700);
 	q = mremap(p, len(), len(), MREMAP_MAYMOVE | MREMAP_FIXED, to);
 	if (q != to)
 		setup_error("mremap: %s", strerror(errno));
@@ -573,8 +577,8 @@ static void t_uffd_move(void)
 {
 	struct test_uffdio_move move;
 	struct uffdio_register reg;
-	char *p = bypassed(0xb00), *to;
 	int fd = uffd_open(0);
+	char *p, *to;
 
 	to = anon_map(len());
 	reg = (struct uffdio_register) {
@@ -583,6 +587,7 @@ static void t_uffd_move(void)
 	};
 	if (ioctl(fd, UFFDIO_REGISTER, &reg))
 		setup_error("UFFDIO_REGISTER: %s", strerror(errno));
+	p = bypassed(0xb00);
 	move = (struct test_uffdio_move) {
 		.dst = (uintptr_t)to,
 		.src = (uintptr_t)p,
@@ -624,22 +629,48 @@ static void t_free(void)
 	verify("in use", p, 0xd00, 7);
 }
 
+/* Nearly all that is free, but not for hours: use a small device. */
+static size_t swap_free_pages(void)
+{
+	char name[128];
+	size_t kib = swap_device_free(name, sizeof(name));
+
+	if (kib < 8192)
+		setup_error("too little swap is free");
+	kib -= kib / 16;
+	return (kib > 131072 ? 131072 : kib) * 1024 / PAGE;
+}
+
+static void fill_and_page_out(char *p, size_t pages, uint64_t id, uint64_t seq)
+{
+	size_t i, k;
+
+	for (i = 0; i < pages; i += 256) {
+		for (k = i; k < pages && k < i + 256; k++)
+			page_fill(p + k * PAGE, id + k, seq);
+		if (!page_out(p + i * PAGE, (k - i) * PAGE))
+			setup_error("could not page out page %zu of %zu", i, pages);
+	}
+}
+
 /*
  * The slots of zapped pages go to other memory. A mapping that is left over
  * would show that memory, and destroy it.
  */
 static void t_slot_reuse(void)
 {
-	char *p = bypassed(0xe00), *other;
-	size_t many = npages * 64, i;
+	char *other, *p;
+	size_t many, i;
 	long off;
 
+	many = swap_free_pages();
 	other = anon_map(many * PAGE);
-	for (i = 0; i < many; i++)
-		page_fill(other + i * PAGE, 0xe10000 + i, 1);
+	p = bypassed(0xe00);
 	madvise(p, len(), MADV_DONTNEED);
-	if (!page_out(other, many * PAGE))
-		setup_error("could not page out the other memory");
+	/* The second time round, it gets the slots that were used before. */
+	fill_and_page_out(other, many, 0xe10000, 0);
+	madvise(other, many * PAGE, MADV_DONTNEED);
+	fill_and_page_out(other, many, 0xe10000, 1);
 	/* Through a mapping that should not be there. */
 	fill(p, 0xe00, 99);
 	for (i = 0; i < many; i++) {
@@ -710,6 +741,7 @@ static void t_exec(void)
 static char *volatile rb_page;
 static volatile bool rb_stop;
 static volatile uint64_t rb_writes;
+static volatile uint64_t *rb_last;
 
 /* Counts in every page, and remembers what must be there. */
 static void *rb_writer(void *arg)
@@ -724,7 +756,9 @@ static void *rb_writer(void *arg)
 			if (last[i] && *w != last[i])
 				violated("page %zu: an update is lost, %lu instead of %lu",
 					 i, *w, last[i]);
-			*w = ++last[i];
+			/* What is in last[] is in the page. */
+			*w = last[i] + 1;
+			__atomic_store_n(&last[i], last[i] + 1, __ATOMIC_RELEASE);
 			rb_writes++;
 		}
 	}
@@ -735,18 +769,24 @@ enum rb_how { RB_READV, RB_WILLNEED, RB_SWAPOFF };
 
 static void read_back(char *p, enum rb_how how)
 {
+	char buf[PAGE] __attribute__((aligned(8))), dev[128];
 	struct iovec local, remote;
-	char buf[PAGE], dev[128];
+	uint64_t seen;
 	size_t i;
 
 	switch (how) {
 	case RB_READV:
 		for (i = 0; i < npages; i++) {
+			seen = rb_last[i];
 			local = (struct iovec) { buf, PAGE };
 			remote = (struct iovec) { p + i * PAGE, PAGE };
 			if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) !=
 			    (ssize_t)PAGE)
 				setup_error("process_vm_readv: %s", strerror(errno));
+			/* As new as what had been written before the call? */
+			if (*(uint64_t *)(buf + 256) < seen)
+				violated("page %zu: the kernel reads %lu, %lu was there before",
+					 i, *(uint64_t *)(buf + 256), seen);
 		}
 		break;
 	case RB_WILLNEED:
@@ -781,6 +821,7 @@ static void read_back_race(uint64_t id, enum rb_how how, int rounds,
 
 	npages = npages > 8 ? 8 : npages;
 	last = calloc(npages, sizeof(*last));
+	rb_last = last;
 	p = bypassed(id);
 	rb_page = p;
 	/* Start with known counters. */
@@ -923,87 +964,105 @@ static void t_collapse(void)
 /* Slots with old content whose pages are all zero now: swap_zeromap. */
 static void t_zeromap(void)
 {
-	size_t many = npages * 16, i;
+	size_t many = swap_free_pages(), i, n = many / 4;
 	char *p = anon_map(many * PAGE);
-	int n;
 
-	for (n = 0; n < 3; n++) {
-		for (i = 0; i < many; i++)
-			page_fill(p + i * PAGE, 0x19000 + i, n);
-		if (!page_out(p, many * PAGE))
-			setup_error("could not page out");
-		madvise(p, many * PAGE, MADV_DONTNEED);
-		/* A write first: the zero page itself is never swapped out. */
-		for (i = 0; i < many; i++)
-			memset(p + i * PAGE, 0, PAGE);
-		if (!page_out(p, many * PAGE))
-			setup_error("could not page out zeroes");
-		for (i = 0; i < many; i++)
-			if (!page_zero(p + i * PAGE))
-				violated("round %d: zero page %zu shows the old slot", n, i);
-	}
+	/* Old content everywhere ... */
+	fill_and_page_out(p, many, 0x19000, 1);
+	madvise(p, many * PAGE, MADV_DONTNEED);
+	/* ... a write first: the zero page itself is never swapped out. */
+	for (i = 0; i < n; i++)
+		memset(p + i * PAGE, 0, PAGE);
+	if (!page_out(p, n * PAGE))
+		setup_error("could not page out zeroes");
+	for (i = 0; i < n; i++)
+		if (!page_zero(p + i * PAGE))
+			violated("zero page %zu shows the old slot", i);
 }
 
 /* ---- Races with a change under way -------------------------------------- */
 
-static void *locked_thread(void *arg)
-{
-	char *p = arg;
+static char *volatile stall_area;
+static volatile uint64_t stall_begin, stall_took;
 
-	/* Held up after the drop, with the VMA locked. */
-	if (mprotect(p, len(), PROT_READ))
-		setup_error("mprotect: %s", strerror(errno));
+/*
+ * Makes the change, and is held up after the drop. The thread is made before
+ * the pages are: a new stack may merge with its neighbour, which is a change of
+ * the VMA too.
+ */
+static void *stall_thread(void *arg)
+{
+	int (*change)(void) = *(int (**)(void))arg;
+
+	while (!stall_area)
+		usleep(1000);
+	stall_begin = now_ms();
+	if (change())
+		setup_error("change: %s", strerror(errno));
+	stall_took = now_ms() - stall_begin;
 	return NULL;
+}
+
+static int change_protect(void)
+{
+	return mprotect(stall_area, len(), PROT_READ);
+}
+
+static int change_zap(void)
+{
+	return madvise(stall_area, len(), MADV_DONTNEED);
+}
+
+/* Uses the pages in the middle of the change; returns them after it. */
+static char *stall_race(uint64_t id, unsigned int hook, int (*change)(void),
+			void (*use)(char *p))
+{
+	pthread_t th;
+	char *p;
+
+	pthread_create(&th, NULL, stall_thread, &change);
+	p = bypassed(id);
+	stall(hook);
+	stall_area = p;
+	while (!stall_begin || now_ms() < stall_begin + STALL_MS / 3)
+		usleep(1000);
+	use(p);
+	pthread_join(th, NULL);
+	test_option("stall_hooks", 0);
+	if (expect_bypass && stall_took < STALL_MS / 2)
+		setup_error("the change took %lu ms only, it met no mapping", stall_took);
+	return p;
+}
+
+static void use_write(char *p)
+{
+	size_t i;
+
+	for (i = 0; i < npages; i++)
+		can_write((uint64_t *)(p + i * PAGE + 64), 0x5a5a);
+}
+
+static void use_read(char *p)
+{
+	size_t i;
+
+	for (i = 0; i < npages; i++)
+		(void)*(volatile uint64_t *)(p + i * PAGE);
 }
 
 /* A query while mprotect() is under way must not bring the mapping back. */
 static void t_vma_locked(void)
 {
-	char *p = bypassed(0x1a00);
-	uint64_t start, done = 0;
-	pthread_t th;
-	size_t i = 0;
+	char *p = stall_race(0x1a00, STALL_VMA, change_protect, use_write);
 
-	stall(STALL_VMA);
-	pthread_create(&th, NULL, locked_thread, p);
-	start = now_ms();
-	/* In the middle of the stall, once round, then after it. */
-	while (now_ms() < start + STALL_MS / 2)
-		sched_yield();
-	for (i = 0; i < npages; i++)
-		done += can_write((uint64_t *)(p + i * PAGE + 64), 0x5a5a);
-	pthread_join(th, NULL);
-	test_option("stall_hooks", 0);
 	no_write("after mprotect", p);
-	printf("# %lu writes during mprotect\n", done);
-}
-
-static volatile bool zap_done;
-
-static void *zap_thread(void *arg)
-{
-	madvise(arg, len(), MADV_DONTNEED);
-	zap_done = true;
-	return NULL;
 }
 
 /* The same for MADV_DONTNEED, which holds no write lock. */
 static void t_zapping(void)
 {
-	char *p = bypassed(0x1b00);
-	pthread_t th;
-	uint64_t start;
-	size_t i;
+	char *p = stall_race(0x1b00, STALL_ZAP, change_zap, use_read);
 
-	stall(STALL_ZAP);
-	pthread_create(&th, NULL, zap_thread, p);
-	start = now_ms();
-	while (now_ms() < start + STALL_MS / 2)
-		sched_yield();
-	for (i = 0; i < npages; i++)
-		(void)*(volatile uint64_t *)(p + i * PAGE);
-	pthread_join(th, NULL);
-	test_option("stall_hooks", 0);
 	verify_zero("after MADV_DONTNEED", p);
 }
 

@@ -201,22 +201,27 @@ bool test_option(const char *name, unsigned long val)
 	return n;
 }
 
-bool swap_device(char *name, size_t size)
+size_t swap_device_free(char *name, size_t size)
 {
-	char line[256], dev[128];
 	FILE *f = fopen("/proc/swaps", "re");
-	bool found = false;
+	size_t total, used, free = 0;
+	char line[256], dev[128];
 
 	if (!f)
-		return false;
+		return 0;
 	/* The first line is the heading. */
 	if (fgets(line, sizeof(line), f) && fgets(line, sizeof(line), f) &&
-	    sscanf(line, "%127s", dev) == 1) {
+	    sscanf(line, "%127s %*s %zu %zu", dev, &total, &used) == 3) {
 		snprintf(name, size, "%s", dev);
-		found = true;
+		free = total - used;
 	}
 	fclose(f);
-	return found;
+	return free;
+}
+
+bool swap_device(char *name, size_t size)
+{
+	return swap_device_free(name, size) > 0;
 }
 
 uint64_t now_ms(void)

@@ -46,6 +46,8 @@ bool test_option(const char *name, unsigned long val);
 
 /* First swap device of /proc/swaps. */
 bool swap_device(char *name, size_t size);
+/* KiB that are free on it, 0 if there is none. */
+size_t swap_device_free(char *name, size_t size);
 
 uint64_t now_ms(void);
 uint64_t rnd(uint64_t *state);
