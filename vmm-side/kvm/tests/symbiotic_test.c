@@ -1082,6 +1082,8 @@ static void test_loop(void)
 	expect(hypercall(SYMB_HC_SYMCALL_LOOP, 10, CALL_HLT, 0, 0),
 	       -SYMB_HC_EIO);
 	expect(stat("symcall_aborts"), 1);
+	/* The guest gets a chance to clean up. */
+	expect(*data32(DATA_NMIS), 1);
 	expect(hypercall(SYMB_HC_SYMCALL_LOOP, 10, CALL_NULL, 0, 0),
 	       -SYMB_HC_EIO);
 }

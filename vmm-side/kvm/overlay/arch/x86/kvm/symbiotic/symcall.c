@@ -318,6 +318,13 @@ static int symcall_abort(struct kvm_vcpu *vcpu, int status, const char *why)
 	++vcpu->stat.symcall_aborts;
 
 	symcall_end(vcpu);
+
+	/*
+	 * The call has left its traces in the guest's memory: what is
+	 * interrupted, which locks are held. An NMI before anything else runs
+	 * lets the guest clean up.
+	 */
+	kvm_inject_nmi(vcpu);
 	return symb->done(vcpu, status, none);
 }
 
