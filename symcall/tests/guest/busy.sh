@@ -8,6 +8,8 @@
 # shellcheck source=/dev/null
 . ./lib.sh
 
+# pti=on must mean it.
+! grep -qw pti=on /proc/cmdline || check 'page-table isolation' grep -qw pti /proc/cpuinfo
 seconds=${2:-5}
 before=$(attr cpu0/calls)
 
