@@ -142,6 +142,7 @@ class Outcome:
     host: dict = dataclasses.field(default_factory=dict)
     error: str = None
     out_of_memory: bool = False
+    hung: bool = False          # the guest gave no status
 
     def kernel(self, name):
         """The passes of one kernel in order."""

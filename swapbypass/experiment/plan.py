@@ -8,7 +8,7 @@ from jobs import (BYPASS, KERNELS, MODES, NEVER, NO_PRESSURE, PEERS, SYMSWAP,
 
 # The paging mode that suited each peer best in the full sweep; `--full` runs
 # both and picks the better one again.
-PEER_PAGING = {VIRTIO: "shadow", ZRAM: "nested", SYMSWAP: "nested"}
+PEER_PAGING = {VIRTIO: "nested", ZRAM: "nested", SYMSWAP: "nested"}
 
 # Working sets as multiples of the guest's free memory.
 SIZES = (0.5, 1.0, 1.5, 2.0, 3.0)
@@ -72,7 +72,7 @@ class Plan:
                 args.update(pass_limit=5, expect=35)
             if mode == VIRTIO:
                 # Swapping out first would take as long as a pass.
-                args.update(passes=1, page_out=False, expect=60)
+                args.update(page_out=False)
             if self.full:
                 args.update(passes=3, pass_limit=90, check_limit=30,
                             expect=150)

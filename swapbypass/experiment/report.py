@@ -29,6 +29,12 @@ class Results:
         self.failed = [o for o in outcomes if o.error and
                        o not in self.no_room]
 
+    def lost(self):
+        """Failures that no second try has made good. Only a guest that gave
+        no answer gets one; wrong data never does."""
+        good = {o.job for o in self.outcomes}
+        return [o for o in self.failed if not o.hung or o.job not in good]
+
     def find(self, program, mode, ws, paging=None, contents="random",
              kernels=("triad",)):
         """The outcomes of the jobs of one kind."""
