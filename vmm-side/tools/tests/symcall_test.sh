@@ -5,10 +5,14 @@
 #
 #   symcall_test.sh CASE		$QMP names QEMU's socket
 #
+# The guest does its part until the host's word is 9 ("wait_host.sh 9" there);
+# in the case "offline" CPU 1 goes at 1 and comes back at 2.
+#
 # Ends with status 0 and a last line "symcall_test: CASE ok" only if every
 # step did what it should.
 
 set -u
+trap 'symcall word 9' EXIT
 
 # expect STATUS PATTERN COMMAND...: its exit status and one line of its output
 expect()
@@ -113,11 +117,12 @@ abandoned)
 	expect 1 '^status -6 ' symcall call 0 1
 	;;
 offline)
-	# The guest takes CPU 1 offline, and online again after a while.
 	expect 0 '^vcpu 1: ok' symcall ping
+	expect 0 '' symcall word 1
 	wait_info 'vcpu 1 local-page 0x0 symcall-enabled 0'
 	expect 1 '^vcpu 1: .*no symcalls' symcall ping
 	expect 0 '^vcpu 0: ok' symcall ping 0
+	expect 0 '' symcall word 2
 	wait_info 'vcpu 1 .*symcall-enabled 1'
 	expect 0 '^vcpu 1: ok' symcall ping
 	;;
