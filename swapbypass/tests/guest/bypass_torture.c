@@ -66,7 +66,7 @@ static const struct {
 struct shared {
 	volatile bool stop;
 	volatile bool failed;
-	uint64_t count[OP_NR];
+	uint64_t count[OP_NR], ms[OP_NR];
 	uint64_t verified;
 	uint64_t disturbed;
 };
@@ -83,7 +83,7 @@ struct thread {
 	struct chunk *chunk;
 	unsigned int nr_chunks;
 	char *spare;			/* a hole of one chunk */
-	uint64_t count[OP_NR];
+	uint64_t count[OP_NR], ms[OP_NR];
 	uint64_t verified;
 };
 
@@ -195,6 +195,7 @@ static void one_op(struct thread *t)
 	unsigned int nr = 1 + rnd(&t->rnd) % (CHUNK_PAGES - first);
 	char *p = c->p + first * PAGE, *q;
 	size_t len = nr * PAGE;
+	uint64_t start = now_ms();
 	enum op op;
 
 	for (i = 0; i < OP_NR; i++)
@@ -288,6 +289,7 @@ static void one_op(struct thread *t)
 		break;
 	}
 	t->count[op]++;
+	t->ms[op] += now_ms() - start;
 }
 
 static void *owner(void *arg)
@@ -374,9 +376,12 @@ static int worker(unsigned int id, size_t bytes, uint64_t seed)
 		pthread_join(thread[i].th, NULL);
 	pthread_join(dist, NULL);
 	for (i = 0; i < threads; i++) {
-		for (k = 0; k < OP_NR; k++)
+		for (k = 0; k < OP_NR; k++) {
 			__atomic_fetch_add(&shared->count[k], thread[i].count[k],
 					   __ATOMIC_RELAXED);
+			__atomic_fetch_add(&shared->ms[k], thread[i].ms[k],
+					   __ATOMIC_RELAXED);
+		}
 		__atomic_fetch_add(&shared->verified, thread[i].verified,
 				   __ATOMIC_RELAXED);
 	}
@@ -472,7 +477,7 @@ int main(int argc, char **argv)
 	}
 
 	end = now_ms() + seconds * 1000ULL;
-	next_off = off_every ? now_ms() + off_every * 1000ULL : end;
+	next_off = off_every ? now_ms() + off_every * 1000ULL : ~0ULL;
 	while (now_ms() < end && !shared->stop) {
 		look(pid[rnd(&seed) % workers], &seed);
 		usleep(1000);
@@ -503,13 +508,13 @@ int main(int argc, char **argv)
 	printf("pages verified %lu, disturbances %lu, swapoffs %u\n",
 	       shared->verified, shared->disturbed, offs);
 	for (i = 0; i < OP_NR; i++)
-		printf("%s %lu%s", ops[i].name, shared->count[i],
-		       i == OP_NR - 1 ? "\n" : ", ");
+		printf("%s %lu in %lu ms%s", ops[i].name, shared->count[i],
+		       shared->ms[i], i == OP_NR - 1 ? "\n" : ", ");
 	if (counter("queries") >= 0) {
 		answered = counter("answered_pages") - answered;
 		queries = counter("queries") - queries;
 		printf("bypass: queries %lld, pages answered %lld\n", queries, answered);
-		if (ret == TEST_OK && expect && answered < 1000) {
+		if (ret == TEST_OK && expect && answered < 100) {
 			printf("SETUP the bypass was hardly used\n");
 			ret = TEST_SETUP;
 		}
