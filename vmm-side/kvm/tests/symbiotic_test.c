@@ -954,6 +954,38 @@ static void test_no_injection(void)
 	expect(*data32(DATA_BROKEN), 0);
 }
 
+/* An SMI that comes before the call is taken after it. */
+static void test_smi(void)
+{
+	/* incl GUEST_DATA + DATA_IRQS, in 16-bit mode; RSM */
+	static const __u8 handler[] = {
+		0x67, 0x66, 0xff, 0x05, DATA_IRQS, GUEST_DATA >> 8, 0, 0,
+		0x0f, 0xaa,
+	};
+	struct kvm_symcall c;
+
+	if (ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) <= 0) {
+		printf("# no SMM in this KVM\n");
+		return;
+	}
+	/* The other address space is the one that SMM sees. */
+	set_slot(1 << 16, 0, ram, GUEST_RAM);
+	memcpy(ram + 0x38000, handler, sizeof(handler));
+
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	run_for(20);
+	IOCTL(vcpu, KVM_SMI, 0);
+	c = symcall(CALL_STI, 0);
+	expect(c.status, 0);
+	expect(*data32(DATA_IRQS), 0);
+	run_for(20);
+	expect(*data32(DATA_IRQS), 1);
+	c = symcall(CALL_INC, 4);
+	expect(c.status, 0);
+	expect(c.ret[0], 5);
+}
+
 static void check_abort(__u64 nr, int status)
 {
 	struct context was;
@@ -1298,6 +1330,7 @@ static const struct {
 	{ "exits", test_exits, SYMB_FEAT_ALL },
 	{ "signals", test_signals, SYMB_FEAT_ALL },
 	{ "no-injection", test_no_injection, SYMB_FEAT_ALL },
+	{ "smi", test_smi, SYMB_FEAT_ALL },
 	{ "abort-spin", test_abort_spin, SYMB_FEAT_ALL },
 	{ "abort-hlt", test_abort_hlt, SYMB_FEAT_ALL },
 	{ "abort-ud", test_abort_ud, SYMB_FEAT_ALL },
