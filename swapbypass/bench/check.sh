@@ -32,6 +32,7 @@ all='checked=([0-9]+) of=\1 wrong=0'
 
 expect stream-constant 0 "verify result=ok $all" "$dir/stream" -m 6 -n 3
 expect stream-random 0 "verify result=ok $all" "$dir/stream" -m 7 -n 3 -c random
+expect stream-compressible 0 "verify result=ok $all" "$dir/stream" -m 7 -n 3 -c compressible
 expect stream-triad 0 "verify result=ok $all" "$dir/stream" -m 6 -n 2 -k triad -c random
 expect stream-cut-short 0 "verify result=ok $all" "$dir/stream" -m 48 -n 2 -c random -t 0.000001
 expect stream-cut-short-says-so 0 'bytes=65536 .*complete=0' "$dir/stream" -m 48 -n 2 -t 0.000001

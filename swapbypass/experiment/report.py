@@ -141,6 +141,9 @@ def bars(results, ws, table):
         _compare("STREAM, constant contents: zram / SwapBypass", results, 8,
                  True, stream(ZRAM, contents="constant"),
                  stream(BYPASS, contents="constant")),
+        _compare("STREAM, compressible contents: zram / SwapBypass", results,
+                 8, True, stream(ZRAM, contents="compressible"),
+                 stream(BYPASS, contents="compressible")),
         _compare("GUPS: zram / SwapBypass", results, 12, True,
                  gups(ZRAM), gups(BYPASS)),
         _compare("STREAM: virtio-blk / SwapBypass", results, 100, True,
@@ -150,11 +153,30 @@ def bars(results, ws, table):
         _compare("STREAM first pass: zram, constant / SwapBypass", results, 3,
                  True, stream(ZRAM, contents="constant"),
                  stream(BYPASS, value=first("stream"))),
+        _compare("STREAM first pass: zram, compressible / SwapBypass", results,
+                 3, True, stream(ZRAM, contents="compressible"),
+                 stream(BYPASS, value=first("stream"),
+                        contents="compressible")),
         _compare("process exit: SwapBypass / symswap", results, 1.2, False,
                  stream(BYPASS, value=exit_seconds),
                  stream(SYMSWAP, value=exit_seconds)),
         no_pressure_bar(results, ws),
     ]
+
+
+def noise_text(results, ws):
+    """How much a pass that nothing should disturb varied."""
+    times = sorted(p.full_seconds()
+                   for o in results.find("stream", NEVER, ws, "shadow")
+                   for p in o.kernel("triad")[1:])
+    if not times:
+        return []
+    middle = times[len(times) // 2] / times[0]
+    text = (f"Noise: {len(times)} never-swap passes took {times[0]:.3f} s at "
+            f"best, {times[0] * middle:.3f} s in the median")
+    if middle > 1.15:
+        text += " - something else ran on this machine; ratios near 1 mean little"
+    return [text]
 
 
 def bars_text(all_bars):
@@ -237,6 +259,7 @@ def table(results, ws, gups_table, free):
     lines = []
     lines += table_text(results, "stream", ws, "random", free)
     lines += table_text(results, "stream", ws, "constant", free)
+    lines += table_text(results, "stream", ws, "compressible", free)
     lines += table_text(results, "gups", gups_table, "random", free)
     lines += ["  first = first pass, with everything swapped out before it; "
               "steady = best later pass.",

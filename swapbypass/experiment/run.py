@@ -216,10 +216,11 @@ def make_report(outcomes, left_out, plan, directory, about):
         lines += ["Bars, at a working set of twice the guest's free memory "
                   "(seconds per pass):"]
         lines += report.bars_text(bars) + [""]
+        lines += report.noise_text(results, ws)
     lines += memory_note(outcomes, plan.free)
     if not plan.full and plan.host != "bare-metal":
-        lines.append("Peers ran in the paging mode that was best for them in "
-                     "the full sweep: " + ", ".join(
+        lines.append("Peers ran in the paging mode that was better for them "
+                     "when both were measured: " + ", ".join(
                          f"{m} {p}" for m, p in plan.peer_paging.items()))
     for job in left_out:
         lines.append(f"left out for lack of time: {job.name()}")
