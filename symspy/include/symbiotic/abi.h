@@ -192,10 +192,11 @@ struct symspy_local {
 /* Ours. */
 #define SYMCALL_NULL			0x100	/* nothing, for benchmarks */
 #define SYMCALL_WHO			0x101	/* -> pid, comm (RCX, RDX), SYMCALL_WHO_* */
-#define SYMCALL_QUERY_BATCH		0x110	/* vaddr, raw PTE, SYMB_ACCESS_*, max ->
-						 * entries, SYMB_DECLINE_* (if none);
-						 * see struct symspy_local
-						 */
+/*
+ * vaddr, raw PTE, SYMB_ACCESS_*, max -> entries, SYMB_DECLINE_* (if none); see
+ * struct symspy_local
+ */
+#define SYMCALL_QUERY_BATCH		0x110
 /* Only in guests built for tests. */
 #define SYMCALL_SELFTEST		0x180	/* SYMCALL_SELFTEST_*, argument */
 
