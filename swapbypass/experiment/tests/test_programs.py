@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs the self-checks of the benchmark programs on this machine."""
+
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
+
+
+class Programs(unittest.TestCase):
+    """STREAM, GUPS and the process loop as ordinary programs."""
+
+    def test_checks(self):
+        """They accept right data and notice one damaged word."""
+        with tempfile.TemporaryDirectory() as out:
+            done = subprocess.run(
+                ["make", "-s", "-C", str(BENCH), f"O={out}", "check"],
+                capture_output=True, text=True, timeout=300, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^[1-9]\d* passed, 0 failed")
+
+
+if __name__ == "__main__":
+    unittest.main()
