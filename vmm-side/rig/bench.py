@@ -15,7 +15,7 @@ import time
 import hardware
 import images
 from images import RigError
-from machine import L0, L1, LocalHost, stop, tail
+from machine import L0, L1, LocalHost, die_with_parent, stop, tail
 
 HOSTS = ("symbiotic", "plain-kvm", "bare-metal")
 SWAPS = ("bypass", "symswap", "virtio-blk", "zram", "none")
@@ -58,6 +58,14 @@ def counters(path):
     return out
 
 
+def remove_leftovers(jobs):
+    """Directories of benches that were killed before they could clean up."""
+    for old in jobs.glob("bench-*-*"):
+        pid = old.name.split("-")[1]
+        if pid.isdigit() and not os.path.exists(f"/proc/{pid}") and not os.environ.get("RIG_KEEP"):
+            shutil.rmtree(old, ignore_errors=True)
+
+
 class Bench:
     """Context manager. The host machine starts with the first run.
 
@@ -73,8 +81,10 @@ class Bench:
         self.l1_append = l1_append
         self._machine = None
         self._numbers = itertools.count(1)
-        (images.BUILD / "jobs").mkdir(parents=True, exist_ok=True)
-        self.dir = pathlib.Path(tempfile.mkdtemp(dir=images.BUILD / "jobs", prefix="bench-"))
+        jobs = images.BUILD / "jobs"
+        jobs.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(jobs)
+        self.dir = pathlib.Path(tempfile.mkdtemp(dir=jobs, prefix=f"bench-{os.getpid()}-"))
         self._kind = hardware.kind()
         self._initrd = None
         atexit.register(self.close)
@@ -117,7 +127,7 @@ class Bench:
 
     @staticmethod
     def _common(smp, guest_mem, append, interactive, boot):
-        console = "" if interactive else "quiet loglevel=6 "
+        console = "quiet " if interactive else "quiet loglevel=6 "
         args = ["-smp", str(smp), "-m", str(guest_mem), "-nodefaults", "-no-user-config",
                 "-display", "none",
                 "-append", f"console=ttyS0 panic=-1 {console}{append}".strip()]
@@ -333,7 +343,8 @@ class Bench:
         deadline = time.monotonic() + timeout
         verdict, status, pending = "", None, b""
         with open(job / "qemu.log", "wb") as log:
-            p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                 preexec_fn=die_with_parent)
             try:
                 while not verdict:
                     gone = p.poll() is not None

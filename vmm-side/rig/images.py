@@ -2,6 +2,7 @@
 """What the machines boot from: initramfs archives, kernels, squashfs images."""
 
 import hashlib
+import os
 import pathlib
 import re
 import subprocess
@@ -42,7 +43,7 @@ def cached(src, suffix, command):
         for old in dest.parent.glob(f"{src.parent.name}-{src.name}-*{suffix}"):
             old.unlink(missing_ok=True)
         # A name of our own: several benches may start at the same time.
-        tmp = dest.with_name(f"{dest.name}.{id(src)}.tmp")
+        tmp = dest.with_name(f"{dest.name}.{os.getpid()}.tmp")
         command(src, tmp)
         tmp.rename(dest)
     return dest
@@ -130,10 +131,14 @@ def squashfs(directory):
     dest = BUILD / "images" / f"files-{h.hexdigest()[:16]}.squashfs"
     if not dest.exists():
         dest.parent.mkdir(parents=True, exist_ok=True)
-        tmp = dest.with_name(f"{dest.name}.{id(h)}.tmp")
+        tmp = dest.with_name(f"{dest.name}.{os.getpid()}.tmp")
         # Uncompressed: reading must cost the guest nothing worth measuring.
         subprocess.run(["mksquashfs", str(directory), str(tmp), "-quiet", "-no-progress", "-noappend",
                         "-noI", "-noD", "-noF", "-noX", "-all-root"],
                        check=True, stdout=subprocess.DEVNULL)
         tmp.rename(dest)
+        # Contents change with every build; the last few are enough.
+        by_age = sorted(dest.parent.glob("files-*.squashfs"), key=lambda f: f.stat().st_mtime)
+        for old in by_age[:-8]:
+            old.unlink(missing_ok=True)
     return dest

@@ -4,10 +4,12 @@
 Both offer run(job_directory, timeout): run the script run.sh there.
 """
 
+import ctypes
 import os
 import pathlib
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -26,6 +28,15 @@ def tail(path, lines=40):
     except OSError:
         return ""
     return "\n".join(text.splitlines()[-lines:])
+
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent():
+    """In a child before exec: no machine may outlive the bench, however the
+    bench ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def stop(process):
@@ -103,7 +114,8 @@ class L1:
             cmd += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty,name=tty"]
         self._log = open(jobs / "l0.log", "wb")
         self._l0 = subprocess.Popen(cmd, stdin=None if interactive else subprocess.DEVNULL,
-                                    stdout=None if interactive else self._log, stderr=self._log)
+                                    stdout=None if interactive else self._log, stderr=self._log,
+                                    preexec_fn=die_with_parent)
         self._buffer = b""
         try:
             self._agent = self._connect()

@@ -38,12 +38,6 @@ check_config()
 		CONFIG_*=*)
 			sym=${line%%=*}
 			grep -qxF "$line" "$obj/.config" && continue
-			# Not (yet) part of this tree at all: say so, go on.
-			if ! grep -rqE --include='Kconfig*' \
-			   "^[[:space:]]*(menu)?config ${sym#CONFIG_}\$" "$tree"; then
-				echo "kernel.sh: note: no Kconfig entry for $sym" >&2
-				continue
-			fi
 			;;
 		*)
 			continue
