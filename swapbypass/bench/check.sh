@@ -36,6 +36,8 @@ expect stream-compressible 0 "verify result=ok $all" "$dir/stream" -m 7 -n 3 -c 
 expect stream-triad 0 "verify result=ok $all" "$dir/stream" -m 6 -n 2 -k triad -c random
 expect stream-cut-short 0 "verify result=ok $all" "$dir/stream" -m 48 -n 2 -c random -t 0.000001
 expect stream-cut-short-says-so 0 'bytes=65536 .*complete=0' "$dir/stream" -m 48 -n 2 -t 0.000001
+expect stream-no-time 0 "verify result=ok $all" "$dir/stream" -m 6 -n 200 -k scale,triad -c random -T 0.000001
+expect stream-some-time 0 "verify result=ok $all" "$dir/stream" -m 6 -n 200 -c random -T 0.01
 expect stream-most-passes 0 "verify result=ok $all" "$dir/stream" -m 1 -n 250 -c random
 expect stream-damage 1 'verify result=WRONG.* wrong=1 ' "$dir/stream" -m 6 -n 3 -X
 expect stream-damage-random 1 'verify result=WRONG.* wrong=1 ' "$dir/stream" -m 6 -n 3 -c random -X
@@ -47,6 +49,7 @@ expect gups 0 "verify result=ok $all" "$dir/gups" -m 2 -n 2
 expect gups-four-updates 0 'pass=1 .*updates=524288 .*complete=1' "$dir/gups" -m 1
 expect gups-cut-short 0 "verify result=ok $all" "$dir/gups" -m 2 -n 2 -t 0.000001
 expect gups-cut-short-says-so 0 'updates=[0-9]+ .*complete=0' "$dir/gups" -m 2 -n 2 -t 0.000001
+expect gups-no-time 0 "verify result=ok $all" "$dir/gups" -m 2 -n 200 -T 0.000001
 expect gups-damage 1 'verify result=WRONG.* wrong=1 ' "$dir/gups" -m 2 -X
 expect gups-odd-size 2 usage "$dir/gups" -m 3
 expect gups-exit 0 '^exit seconds=0\.' "$dir/gups" -m 2 -u 1000 -x

@@ -32,6 +32,7 @@ static struct {
 	int page_out;
 	int corrupt;
 	double pass_limit;		/* seconds; 0 = none */
+	double run_limit;
 	double check_limit;
 } opt = {
 	.words = (64UL << 20) / 8,
@@ -169,7 +170,10 @@ static int body(void)
 	fflush(stdout);
 
 	rewind_streams();
+	start = bench_now();
 	for (pass = 0; pass < opt.passes; pass++) {
+		if (opt.run_limit > 0 && bench_now() - start > opt.run_limit)
+			break;
 		if (!run_pass(pass))
 			break;
 	}
@@ -187,6 +191,7 @@ static void usage(void)
 	      "  -n passes   (1)\n"
 	      "  -o          swap the table out before the first pass\n"
 	      "  -t seconds  limit for a pass; it ends the run\n"
+	      "  -T seconds  start no pass after this time\n"
 	      "  -V seconds  limit for the check of the data, after the same\n"
 	      "              updates have been run again\n"
 	      "  -C file     print how this counter changed in each pass\n"
@@ -201,7 +206,7 @@ int main(int argc, char **argv)
 	uint64_t updates = 0, mib;
 	int option, time_exit = 0;
 
-	while ((option = getopt(argc, argv, "m:u:n:ot:V:C:xX")) != -1) {
+	while ((option = getopt(argc, argv, "m:u:n:ot:T:V:C:xX")) != -1) {
 		switch (option) {
 		case 'm':
 			mib = bench_number(optarg, 1UL << 20);
@@ -220,6 +225,9 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			opt.pass_limit = bench_seconds(optarg);
+			break;
+		case 'T':
+			opt.run_limit = bench_seconds(optarg);
 			break;
 		case 'V':
 			opt.check_limit = bench_seconds(optarg);

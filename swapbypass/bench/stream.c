@@ -60,6 +60,7 @@ static struct {
 	int page_out;
 	int corrupt;
 	double pass_limit;		/* seconds; 0 = none */
+	double run_limit;
 	double check_limit;
 	uint64_t seed;
 } opt = {
@@ -73,7 +74,8 @@ static double *a, *b, *c;
 
 /*
  * How far the work got: all kernels before (pass, kernel) are complete, and
- * that one has done the first "part" elements (0 unless the time ran out).
+ * that one has done the first "part" elements (0 unless the time ran out). A
+ * kernel that is not part of the run stands for none.
  */
 static struct {
 	unsigned int pass;
@@ -193,16 +195,20 @@ static int run_kernel(enum kernel kernel, unsigned int pass)
 
 static void run_passes(void)
 {
+	double start = bench_now();
 	unsigned int pass, kernel;
 
-	done.pass = opt.passes;
 	for (pass = 0; pass < opt.passes; pass++) {
+		done.pass = pass;
+		if (opt.run_limit > 0 && bench_now() - start > opt.run_limit)
+			return;
 		for (kernel = 0; kernel < NR_KERNELS; kernel++) {
 			if ((opt.kernels & (1U << kernel)) &&
 			    !run_kernel(kernel, pass))
 				return;
 		}
 	}
+	done.pass = opt.passes;
 }
 
 /* The arithmetic of all passes on one element, as far as the work got. */
@@ -213,14 +219,13 @@ static struct element expected(size_t i)
 
 	for (pass = 0; pass < opt.passes; pass++) {
 		for (kernel = 0; kernel < NR_KERNELS; kernel++) {
-			if (!(opt.kernels & (1U << kernel)))
-				continue;
 			if (pass == done.pass && kernel == done.kernel) {
 				if (i < done.part)
 					step(&e, kernel);
 				return e;
 			}
-			step(&e, kernel);
+			if (opt.kernels & (1U << kernel))
+				step(&e, kernel);
 		}
 	}
 	return e;
@@ -343,6 +348,7 @@ static void usage(void)
 	      "  -s seed     of random contents\n"
 	      "  -o          swap the arrays out before the first pass\n"
 	      "  -t seconds  limit for one kernel of one pass; it ends the run\n"
+	      "  -T seconds  start no pass after this time\n"
 	      "  -V seconds  limit for the check of the data\n"
 	      "  -C file     print how this counter changed in each pass\n"
 	      "  -x          also time the exit of the process\n"
@@ -355,7 +361,7 @@ int main(int argc, char **argv)
 {
 	int option, time_exit = 0;
 
-	while ((option = getopt(argc, argv, "m:n:k:c:s:ot:V:C:xX")) != -1) {
+	while ((option = getopt(argc, argv, "m:n:k:c:s:ot:T:V:C:xX")) != -1) {
 		switch (option) {
 		case 'm':
 			opt.elements = (bench_number(optarg, 1UL << 20) << 20) /
@@ -385,6 +391,9 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			opt.pass_limit = bench_seconds(optarg);
+			break;
+		case 'T':
+			opt.run_limit = bench_seconds(optarg);
 			break;
 		case 'V':
 			opt.check_limit = bench_seconds(optarg);

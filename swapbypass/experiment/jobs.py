@@ -62,6 +62,7 @@ class Job:
     updates: int = 0            # GUPS, per pass; 0 = four per word
     page_out: bool = True       # swap everything out before the first pass
     pass_limit: float = 0       # seconds; 0 = none
+    run_limit: float = 0        # no new pass after these seconds
     check_limit: float = 0
     time_exit: bool = False
     repeat: int = 0             # tells repetitions of a job apart
@@ -101,6 +102,8 @@ class Job:
             words.append("-o")
         if self.pass_limit:
             words += ["-t", f"{self.pass_limit:g}"]
+        if self.run_limit:
+            words += ["-T", f"{self.run_limit:g}"]
         if self.check_limit:
             words += ["-V", f"{self.check_limit:g}"]
         if self.time_exit:

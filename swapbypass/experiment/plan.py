@@ -68,14 +68,16 @@ class Plan:
         if program == "gups":
             args.update(updates=GUPS_UPDATES, passes=8, expect=15)
         if slow:
-            args.update(passes=2, pass_limit=12, check_limit=5, expect=45)
+            # Many passes of a fast peer, one of a slow one.
+            args.update(passes=12, pass_limit=12, run_limit=8, check_limit=5,
+                        expect=40)
             if program == "gups":
-                args.update(pass_limit=5, expect=35)
+                args.update(pass_limit=5, run_limit=0, expect=25)
             if mode == VIRTIO:
                 # Swapping out first would take as long as a pass.
                 args.update(page_out=False)
             if self.full:
-                args.update(passes=3, pass_limit=90, check_limit=30,
+                args.update(pass_limit=90, run_limit=60, check_limit=30,
                             expect=150)
         args.update(more)
         return Job(**args)

@@ -301,7 +301,7 @@ class Parts(unittest.TestCase):
         """The programs get what the job asks for."""
         made = plan.Plan(64, 48)
         cmd = made.job("stream", jobs.VIRTIO, "shadow", 128).command()
-        self.assertIn("-t 12 -V 5", cmd)
+        self.assertIn("-t 12 -T 8 -V 5", cmd)
         self.assertNotIn(" -o", cmd)
         cmd = made.job("stream", jobs.BYPASS, "shadow", 128).command()
         self.assertIn(" -o", cmd)
