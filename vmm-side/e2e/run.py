@@ -33,6 +33,7 @@ import itertools
 import pathlib
 import re
 import shlex
+import subprocess
 import sys
 import time
 
@@ -207,7 +208,7 @@ def main():
                 bench = Bench(icount=machine)
             result = case.run(bench)
             problems = list(case.problems(result))
-        except (RigError, OSError, ValueError) as e:
+        except (RigError, OSError, ValueError, subprocess.SubprocessError) as e:
             problems = [f"the bench failed: {e}"]
         seconds = time.monotonic() - start
         counts["failed" if problems else "passed"] += 1

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the machines boot from: initramfs archives, kernels, squashfs images."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -33,6 +35,14 @@ def need(path, target):
     return path
 
 
+@contextlib.contextmanager
+def built(name):
+    """While make builds this output, wait: half-linked files are no use."""
+    with open(BUILD / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
 def cached(src, suffix, command):
     """Run command(src, dest) once per version of src; returns dest."""
     st = src.stat()
@@ -59,9 +69,10 @@ def kernel_image(kernel, boot):
 
     kernel: a name below build/, or the path of a kernel build directory."""
     out = BUILD / kernel    # an absolute path stays what it is
-    if boot == "bzimage":
-        return need(out / "arch/x86/boot/bzImage", out.name)
-    return stripped(need(out / "vmlinux", out.name))
+    with built(out.name):
+        if boot == "bzimage":
+            return need(out / "arch/x86/boot/bzImage", out.name)
+        return stripped(need(out / "vmlinux", out.name))
 
 
 def busybox(archive):
@@ -88,15 +99,17 @@ def l1_initramfs():
     a = Cpio()
     busybox(a)
     a.file("init", HERE / "l1" / "init")
-    a.file("usr/bin/qemu-system-x86_64", stripped(need(QEMU, "qemu")))
+    with built("qemu"):
+        a.file("usr/bin/qemu-system-x86_64", stripped(need(QEMU, "qemu")))
     for lib in shared_objects(QEMU):
         a.file(lib, lib)
     for blob in BLOBS:
         a.file(f"usr/share/qemu/{blob}", FIRMWARE / blob, 0o644)
     for name, tree in MODULE_TREES.items():
-        for module, path in MODULES.items():
-            if (tree / path).exists():
-                a.file(f"modules/{name}/{module}.ko", tree / path, 0o644)
+        with built(tree.name):
+            for module, path in MODULES.items():
+                if (tree / path).exists():
+                    a.file(f"modules/{name}/{module}.ko", tree / path, 0o644)
     for tool in sorted((BUILD / "tools").glob("*")):
         if tool.is_file():
             a.file(f"usr/bin/{tool.name}", tool)

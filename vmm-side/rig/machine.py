@@ -87,7 +87,7 @@ class L1:
         self.jobs = jobs
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="symbiotic-l1-"))
         self._console = jobs / "l1-console"
-        kernel = images.stripped(images.need(images.BUILD / "host" / "vmlinux", "host"))
+        kernel = images.kernel_image("host", "pvh")
         (self.dir / "initrd").write_bytes(images.l1_initramfs())
 
         if accel == "kvm":
