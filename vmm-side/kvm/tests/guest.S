@@ -102,8 +102,8 @@ g_symcall:
 	je	c_pf
 	cmp	$CALL_BAD_MSR, %r8d
 	je	c_bad_msr
-	cmp	$CALL_FAST, %r8d
-	je	c_return
+	cmp	$CALL_SHUTDOWN, %r8d
+	je	c_shutdown
 	ud2
 
 c_inc:
@@ -131,6 +131,9 @@ c_bad_msr:
 	mov	$0x12345678, %ecx
 	rdmsr
 	jmp	c_return
+c_shutdown:
+	lidt	GUEST_DATA + DATA_ZERO
+	int3
 c_exits:
 	xor	%eax, %eax
 	xor	%ecx, %ecx

@@ -52,6 +52,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define DATA_FS			0x30
 #define DATA_GS			0x34
 #define DATA_DR7		0x38
+#define DATA_ZERO		0x80
 
 #define SEL_CODE		0x08
 #define SEL_DATA		0x10
@@ -80,6 +81,6 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define CALL_CLOBBER		9
 #define CALL_PF			10
 #define CALL_BAD_MSR		11
-#define CALL_FAST		12
+#define CALL_SHUTDOWN		12
 
 #endif /* GUEST_H */

@@ -1276,6 +1276,24 @@ static void test_init(void)
 	munmap(rom, 4096);
 }
 
+/* A shutdown in a call is one of the machine, as outside of calls. */
+static void test_shutdown(void)
+{
+	struct kvm_symcall call = { .nr = CALL_SHUTDOWN };
+	__u64 val = 0;
+
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	expect(ioctl(vcpu, KVM_SYMCALL, &call), 0);
+	expect(run->exit_reason, KVM_EXIT_SHUTDOWN);
+	/* What user space does then. */
+	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_SYMCALL_RIP, &val), 1);
+	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_FEATURES, &val), 1);
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	expect(symcall(CALL_INC, 3).ret[0], 4);
+}
+
 /* ---- benchmark ----------------------------------------------------------- */
 
 static double now(void)
@@ -1344,6 +1362,7 @@ static const struct {
 	{ "finish-in-run", test_finish_in_run, SYMB_FEAT_ALL },
 	{ "reset", test_reset, SYMB_FEAT_ALL },
 	{ "init", test_init, SYMB_FEAT_ALL },
+	{ "shutdown", test_shutdown, SYMB_FEAT_ALL },
 };
 
 static bool wanted(const char *name, char **names)

@@ -64,7 +64,6 @@ static int symcall_may_start(struct kvm_vcpu *vcpu)
 	 */
 	if (kvm_event_needs_reinjection(vcpu) ||
 	    kvm_is_exception_pending(vcpu) ||
-	    kvm_test_request(KVM_REQ_TRIPLE_FAULT, vcpu) ||
 	    kvm_x86_call(is_vnmi_pending)(vcpu))
 		return -EBUSY;
 
@@ -339,10 +338,10 @@ int kvm_symcall_check(struct kvm_vcpu *vcpu)
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 	u64 runtime = current->se.sum_exec_runtime;
 
-	if (kvm_is_exception_pending(vcpu) || vcpu->arch.exception.injected)
-		return symcall_abort(vcpu, -EIO, "exception");
 	if (kvm_test_request(KVM_REQ_TRIPLE_FAULT, vcpu))
 		return symcall_abort(vcpu, -EIO, "triple fault");
+	if (kvm_is_exception_pending(vcpu) || vcpu->arch.exception.injected)
+		return symcall_abort(vcpu, -EIO, "exception");
 	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE)
 		return symcall_abort(vcpu, -EIO, "halted");
 
