@@ -46,6 +46,9 @@ equal 'bad argument' "$(symcall 0 1 $SELFTEST 99)" 2
 equal 'memory lookup of nothing' "$(symcall 0 1 10 0 0)" "$(symcall 0 1 10 0 0)"
 equal 'still fine' "$(symcall 0 1 $NULL)" 0
 
+echo 1000 >"$DEBUG/context"
+equal 'all registers come back' "$(cat "$DEBUG/context")" 'calls 1000 status 0 0'
+
 equal 'exits inside a call' "$(symcall 0 100 $SELFTEST $EXITS)" 0
 equal 'delay' "$(symcall 0 1 $SELFTEST $DELAY 100000)" 0
 equal 'interrupts enabled inside a call' "$(symcall 0 20 $SELFTEST $STI 10000)" 0

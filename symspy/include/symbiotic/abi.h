@@ -207,6 +207,7 @@ struct symspy_local {
 #define SYMCALL_SELFTEST_STI		4	/* enables interrupts and spins argument loops */
 #define SYMCALL_SELFTEST_NESTED		5	/* asks for a symcall inside this one */
 #define SYMCALL_SELFTEST_DELAY		6	/* spins argument loops, then returns */
+#define SYMCALL_SELFTEST_STATE		7	/* checks the state that a call starts in */
 
 /*
  * How the interrupted code ran, only the VMM knows: it keeps the context. The

@@ -6,6 +6,9 @@
  * symcall    write "<n> <nr> [<arg0> [<arg1> [irqsoff]]]": n symcalls to
  *            this CPU, in one hypercall
  *            Both: read "calls <n> ns <time> tsc <cycles> status <last RAX>"
+ * context    write "<n>": n symcalls, and compare all registers before and
+ *            after each
+ *            read "calls <n> status <n> <register that differed, or 0>"
  * irqs_off   write "<ms>": this CPU spins with interrupts off
  * storm      write "<ms> <cpu>": this CPU sends NMIs and IPIs to that one
  *            read "nmis <n> ipis <n> during_symcall <n>"
@@ -28,7 +31,10 @@
 #include <linux/uaccess.h>
 
 #include <asm/apic.h>
+#include <asm/debugreg.h>
 #include <asm/nmi.h>
+#include <asm/processor-flags.h>
+#include <asm/special_insns.h>
 #include <asm/tsc.h>
 
 #include "symbiotic.h"
@@ -144,6 +150,189 @@ static ssize_t symcall_write(struct file *file, const char __user *buf,
 	if (!strcmp(how, "irqsoff"))
 		local_irq_restore(flags);
 	preempt_enable();
+	mutex_unlock(&test_lock);
+	return count;
+}
+
+/* ---- context --------------------------------------------------------- */
+
+static u64 context_calls;
+static long context_status;
+static const char *context_bad = "0";
+
+/*
+ * One symcall with known values in all registers that the hypercall does not
+ * use, and with odd flags. Returns the status, or a number from 1000 on that
+ * tells which register has changed.
+ */
+static long call_between_patterns(void)
+{
+	unsigned long flags;
+	long ret;
+
+	asm volatile("push %%rbp\n\t"
+		     "pushf\n\t"
+		     "orq %[odd], (%%rsp)\n\t"
+		     "mov $0x05050505, %%ebp\n\t"
+		     "mov $0x07070707, %%edi\n\t"
+		     "mov $0x08080808, %%r8d\n\t"
+		     "mov $0x09090909, %%r9d\n\t"
+		     "mov $0x10101010, %%r10d\n\t"
+		     "mov $0x11111111, %%r11d\n\t"
+		     "mov $0x12121212, %%r12d\n\t"
+		     "mov $0x13131313, %%r13d\n\t"
+		     "mov $0x14141414, %%r14d\n\t"
+		     "mov $0x15151515, %%r15d\n\t"
+		     "popf\n\t"
+		     "std\n\t"
+		     ALTERNATIVE("vmcall", "vmmcall", X86_FEATURE_VMMCALL)
+		     "\n\t"
+		     "pushf\n\t"
+		     "cld\n\t"
+		     "test %%rax, %%rax\n\t"
+		     "jnz 1f\n\t"
+		     "mov $1005, %%eax\n\t"
+		     "cmp $0x05050505, %%rbp\n\t"
+		     "jne 1f\n\t"
+		     "mov $1007, %%eax\n\t"
+		     "cmp $0x07070707, %%rdi\n\t"
+		     "jne 1f\n\t"
+		     "mov $1008, %%eax\n\t"
+		     "cmp $0x08080808, %%r8\n\t"
+		     "jne 1f\n\t"
+		     "mov $1009, %%eax\n\t"
+		     "cmp $0x09090909, %%r9\n\t"
+		     "jne 1f\n\t"
+		     "mov $1010, %%eax\n\t"
+		     "cmp $0x10101010, %%r10\n\t"
+		     "jne 1f\n\t"
+		     "mov $1011, %%eax\n\t"
+		     "cmp $0x11111111, %%r11\n\t"
+		     "jne 1f\n\t"
+		     "mov $1012, %%eax\n\t"
+		     "cmp $0x12121212, %%r12\n\t"
+		     "jne 1f\n\t"
+		     "mov $1013, %%eax\n\t"
+		     "cmp $0x13131313, %%r13\n\t"
+		     "jne 1f\n\t"
+		     "mov $1014, %%eax\n\t"
+		     "cmp $0x14141414, %%r14\n\t"
+		     "jne 1f\n\t"
+		     "mov $1015, %%eax\n\t"
+		     "cmp $0x15151515, %%r15\n\t"
+		     "jne 1f\n\t"
+		     "mov $1001, %%eax\n\t"
+		     "cmp $1, %%rbx\n\t"
+		     "jne 1f\n\t"
+		     "mov $1002, %%eax\n\t"
+		     "cmp %[nr], %%rcx\n\t"
+		     "jne 1f\n\t"
+		     "mov $1003, %%eax\n\t"
+		     "cmp %[sub], %%rdx\n\t"
+		     "jne 1f\n\t"
+		     "mov $1006, %%eax\n\t"
+		     "cmp $0x06060606, %%rsi\n\t"
+		     "jne 1f\n\t"
+		     "xor %%eax, %%eax\n"
+		     "1:\n\t"
+		     "pop %%rdi\n\t"
+		     "pop %%rbp\n\t"
+		     "pushf\n\t"
+		     "andq %[even], (%%rsp)\n\t"
+		     "popf\n\t"
+		     : "=a" (ret), "=D" (flags)
+		     : "a" (SYMB_HC_SYMCALL_LOOP), "b" (1UL),
+		       "c" ((unsigned long)SYMCALL_SELFTEST),
+		       "d" ((unsigned long)SYMCALL_SELFTEST_STATE),
+		       "S" (0x06060606UL), [nr] "i" (SYMCALL_SELFTEST),
+		       [sub] "i" (SYMCALL_SELFTEST_STATE),
+		       [odd] "i" (X86_EFLAGS_AC), [even] "i" (~X86_EFLAGS_AC)
+		     : "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+		       "cc", "memory");
+
+	if (!ret && (flags & (X86_EFLAGS_DF | X86_EFLAGS_AC | X86_EFLAGS_IF)) !=
+		    (X86_EFLAGS_DF | X86_EFLAGS_AC))
+		return 1016;
+	return ret;
+}
+
+static const char *context_test(void)
+{
+	unsigned long cr2 = read_cr2(), cr3 = __read_cr3(), cr2_now, dr7;
+	u64 fs, gs, kgs, val;
+	const char *bad = NULL;
+
+	rdmsrl(MSR_FS_BASE, fs);
+	rdmsrl(MSR_GS_BASE, gs);
+	rdmsrl(MSR_KERNEL_GS_BASE, kgs);
+	wrmsrl(MSR_FS_BASE, 0x534000);
+	write_cr2(0x535000);
+	/*
+	 * The call looks whether DR7 is clear. An address that is not executed:
+	 * QEMU's emulation of VMRUN (7.2) changes DR7, but forgets to take the
+	 * breakpoints away, so a real one would fire.
+	 */
+	set_debugreg((unsigned long)&context_calls, 0);
+	set_debugreg(0x402UL, 7);
+
+	context_status = call_between_patterns();
+
+	get_debugreg(dr7, 7);
+	set_debugreg(0UL, 7);
+	set_debugreg(0UL, 0);
+	cr2_now = read_cr2();
+	write_cr2(cr2);
+
+	if (context_status)
+		bad = "status or GPR";
+	if ((dr7 & ~0x400UL) != 2)
+		bad = "DR7";
+	if (cr2_now != 0x535000)
+		bad = "CR2";
+	if (__read_cr3() != cr3)
+		bad = "CR3";
+	rdmsrl(MSR_FS_BASE, val);
+	if (val != 0x534000)
+		bad = "FS";
+	wrmsrl(MSR_FS_BASE, fs);
+	rdmsrl(MSR_GS_BASE, val);
+	if (val != gs)
+		bad = "GS";
+	rdmsrl(MSR_KERNEL_GS_BASE, val);
+	if (val != kgs)
+		bad = "KERNEL_GS";
+	return bad;
+}
+
+static int context_show(struct seq_file *m, void *unused)
+{
+	seq_printf(m, "calls %llu status %ld %s\n", context_calls,
+		   context_status, context_bad);
+	return 0;
+}
+
+static ssize_t context_write(struct file *file, const char __user *buf,
+			     size_t count, loff_t *ppos)
+{
+	const char *bad = NULL;
+	unsigned long flags;
+	u64 n, i;
+	int ret;
+
+	ret = kstrtou64_from_user(buf, count, 0, &n);
+	if (ret)
+		return ret;
+	if (!symbiotic_has(SYMB_FEAT_SYMCALL))
+		return -ENODEV;
+
+	mutex_lock(&test_lock);
+	for (i = 0; i < n && !bad; i++) {
+		local_irq_save(flags);
+		bad = context_test();
+		local_irq_restore(flags);
+	}
+	context_calls = i;
+	context_bad = bad ?: "0";
 	mutex_unlock(&test_lock);
 	return count;
 }
@@ -360,6 +549,7 @@ static const struct file_operations _name ## _fops = {			\
 
 TEST_FILE(hypercall, hypercall_show);
 TEST_FILE(symcall, symcall_show);
+TEST_FILE(context, context_show);
 TEST_FILE(irqs_off, show_nothing);
 TEST_FILE(storm, storm_show);
 TEST_FILE(spy, spy_show);
@@ -372,6 +562,7 @@ static int __init symb_debugfs_init(void)
 
 	debugfs_create_file("hypercall", 0600, dir, NULL, &hypercall_fops);
 	debugfs_create_file("symcall", 0600, dir, NULL, &symcall_fops);
+	debugfs_create_file("context", 0600, dir, NULL, &context_fops);
 	debugfs_create_file("irqs_off", 0200, dir, NULL, &irqs_off_fops);
 	debugfs_create_file("storm", 0600, dir, NULL, &storm_fops);
 	debugfs_create_file("spy", 0600, dir, NULL, &spy_fops);

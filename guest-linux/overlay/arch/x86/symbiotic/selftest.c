@@ -2,10 +2,13 @@
 /*
  * Symcalls that misbehave on purpose, for tests of the VMM's rules.
  */
+#include <linux/hardirq.h>
 #include <linux/init.h>
 #include <linux/io.h>
+#include <linux/rcupdate.h>
 #include <linux/uaccess.h>
 
+#include <asm/debugreg.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
 
@@ -23,16 +26,19 @@ static void spin(u64 loops)
 		cpu_relax();
 }
 
-/* Exits inside a call: RBX = highest CPUID leaf, RCX = MSR, RDX = port. */
-static void do_exits(struct symcall_regs *regs)
+/* Exits inside a call; the last port I/O goes to the device model. */
+static int do_exits(struct symcall_regs *regs)
 {
 	u64 val = 0;
 
-	regs->rbx = cpuid_eax(0);
-	symb_port_rdmsr(SYMB_MSR_FEATURES, &val);
-	regs->rcx = val;
+	if (cpuid_eax(0) != boot_cpu_data.cpuid_level)
+		return SYMCALL_ERR_INVAL;
+	if (symb_port_rdmsr(SYMB_MSR_FEATURES, &val) ||
+	    val != symbiotic_features())
+		return SYMCALL_ERR_INVAL;
 	outb(regs->rdi, POST_PORT);
 	regs->rdx = inb(POST_PORT);
+	return 0;
 }
 
 /*
@@ -49,21 +55,47 @@ fault:
 	return true;
 }
 
+/* What the VMM must have set up, and what the entry code. */
+static int check_state(void)
+{
+	struct symb_cpu *sc = this_cpu_ptr(&symb_cpu);
+	unsigned long sp = (unsigned long)__builtin_frame_address(0);
+	unsigned long flags, dr7;
+	u64 fs, gs;
+
+	asm volatile("pushf\n\tpop %0" : "=r" (flags));
+	get_debugreg(dr7, 7);
+	rdmsrl(MSR_FS_BASE, fs);
+	rdmsrl(MSR_GS_BASE, gs);
+
+	if (flags & (X86_EFLAGS_IF | X86_EFLAGS_DF | X86_EFLAGS_AC |
+		     X86_EFLAGS_TF | X86_EFLAGS_NT))
+		return 1001;
+	if (dr7 & DR_GLOBAL_ENABLE_MASK || dr7 & DR_LOCAL_ENABLE_MASK)
+		return 1002;
+	if (fs || gs != cpu_kernelmode_gs_base(smp_processor_id()))
+		return 1003;
+	if (sp - (unsigned long)sc->stack >= SYMCALL_STACK_SIZE)
+		return 1004;
+	if (!in_nmi() || !rcu_is_watching())
+		return 1005;
+	return 0;
+}
+
 static int call_selftest(struct symcall_regs *regs)
 {
 	u64 arg = regs->rcx;
+	long ret;
 
 	switch (regs->rbx) {
 	case SYMCALL_SELFTEST_SPIN:
 		for (;;)
 			cpu_relax();
 	case SYMCALL_SELFTEST_EXITS:
-		do_exits(regs);
-		return 0;
+		return do_exits(regs);
 	case SYMCALL_SELFTEST_FAULT:
-		/* If the VMM lets the exception happen, RBX tells. */
-		regs->rbx = faults();
-		return 0;
+		/* Or the VMM aborts the call. */
+		return faults() ? 0 : SYMCALL_ERR_INVAL;
 	case SYMCALL_SELFTEST_HLT:
 		asm volatile("hlt" ::: "memory");
 		return 0;
@@ -73,9 +105,11 @@ static int call_selftest(struct symcall_regs *regs)
 		asm volatile("cli" ::: "memory");
 		return 0;
 	case SYMCALL_SELFTEST_NESTED:
-		regs->rbx = symb_hypercall4(SYMB_HC_SYMCALL_LOOP, 1,
-					    SYMCALL_NULL, 0, 0);
-		return 0;
+		ret = symb_hypercall4(SYMB_HC_SYMCALL_LOOP, 1, SYMCALL_NULL,
+				      0, 0);
+		return ret == -SYMB_HC_EBUSY ? 0 : SYMCALL_ERR_INVAL;
+	case SYMCALL_SELFTEST_STATE:
+		return check_state();
 	case SYMCALL_SELFTEST_DELAY:
 		spin(arg);
 		return 0;
