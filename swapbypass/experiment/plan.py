@@ -122,6 +122,10 @@ class Plan:
                                      time_exit=mode == SYMSWAP))
                 if self.full or mode != SYMSWAP:
                     jobs.append(self.job("gups", mode, paging, table))
+        if "shadow" not in self.pagings(SYMSWAP):
+            # The exit of a process is compared under the same paging mode.
+            jobs.append(self.job("stream", SYMSWAP, "shadow", ws, passes=1,
+                                 check_limit=2, time_exit=True))
         return jobs
 
     def sweep(self):

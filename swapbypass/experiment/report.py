@@ -159,7 +159,7 @@ def bars(results, ws, table):
                         contents="compressible")),
         _compare("process exit: SwapBypass / symswap", results, 1.2, False,
                  stream(BYPASS, value=exit_seconds),
-                 stream(SYMSWAP, value=exit_seconds)),
+                 stream(SYMSWAP, "shadow", value=exit_seconds)),
         no_pressure_bar(results, ws),
     ]
 
@@ -299,10 +299,11 @@ def curve_text(results, free):
 def exit_text(results, ws):
     """How long processes took to exit."""
     lines = []
-    for mode in (BYPASS, SYMSWAP):
-        value, _ = results.best(exit_seconds, "stream", mode, ws)
+    for mode, paging in ((BYPASS, "shadow"), (SYMSWAP, "shadow"),
+                         (SYMSWAP, "nested"), (SYMSWAP, "none")):
+        value, _ = results.best(exit_seconds, "stream", mode, ws, paging)
         if value is not None:
-            lines.append(f"  {MODE_TEXT[mode]:<30} {value:.3f} s")
+            lines.append(f"  {MODE_TEXT[mode]:<30} {paging:<7} {value:.3f} s")
     return ["Exit of a process with that working set"] + lines + [""] \
         if lines else []
 
