@@ -14,6 +14,7 @@ page=$(attr global_page)
 all_cpus_work
 
 if [ -e /sys/power/pm_test ]; then
+	check 'mem means deep' grep -qF '[deep]' /sys/power/mem_sleep
 	echo core >/sys/power/pm_test
 	for i in 1 2; do
 		check "core test $i" sh -c 'echo mem >/sys/power/state'
