@@ -204,7 +204,7 @@ class Bench:
             args += ["-accel", accel, "-cpu", cpu,
                      "-M", "pc,graphics=off",
                      "-kernel", f"@IMG@{shared['kernel'].name}", "-initrd", "@WORK@/initrd",
-                     "-qmp", "unix:@WORK@/qmp,server=on,wait=off"]
+                     "-qmp", "unix:@WORK@/qmp,server=on,wait=off", "-pidfile", "@WORK@/pid"]
             if not reboot:
                 args += ["-no-reboot"]
             if files:

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=dash disable=SC3045 # busybox's read has -t
+# shellcheck shell=dash
 #
 # Run one L2 machine on the symbiotic host: inside L1, or on the user's own
 # host when that is L1. Argument: the job directory, which holds job.env,
@@ -26,10 +26,8 @@ qpid='' hpid=''
 finish()
 {
 	[ -n "$hpid" ] && kill -9 "$hpid" 2>/dev/null
-	if [ -n "$qpid" ]; then
-		kill -9 "$qpid" 2>/dev/null
-		wait "$qpid" 2>/dev/null
-	fi
+	[ -e "$WORK/pid" ] && kill -9 "$(cat "$WORK/pid")" 2>/dev/null
+	[ -n "$qpid" ] && wait "$qpid" 2>/dev/null
 	umount "$WORK/huge" 2>/dev/null
 	rm -rf "$WORK"
 	echo "$*" >"$JOB/verdict"
@@ -95,10 +93,20 @@ counters()
 
 find_kvmdir()
 {
-	for d in "/sys/kernel/debug/kvm/$qpid-"*; do
+	for d in "/sys/kernel/debug/kvm/$(cat "$WORK/pid")-"*; do
 		[ -d "$d" ] && KVMDIR=$d
 	done
 	export KVMDIR
+}
+
+set_bypass_mode()
+{
+	[ -n "$BYPASS_MODE" ] && [ -n "$KVMDIR" ] || return
+	if [ -e "$KVMDIR/bypass_mode" ]; then
+		echo "$BYPASS_MODE" >"$KVMDIR/bypass_mode" || finish "cannot set bypass_mode"
+	elif [ "$BYPASS_MODE" != off ]; then
+		finish "no bypass_mode in $KVMDIR"
+	fi
 }
 
 load_kvm
@@ -137,52 +145,60 @@ if [ "$INTERACTIVE" = 1 ]; then
 fi
 
 mkfifo "$WORK/ctl.in" "$WORK/ctl.out"
-deadline=$(($(date +%s) + TIMEOUT))
-# shellcheck disable=SC1091
-(. "$JOB/qemu.cmd") >"$JOB/qemu.log" 2>&1 &
-qpid=$!
-
 # Opened for both directions, so that opening never blocks.
 exec 4<>"$WORK/ctl.out" 5<>"$WORK/ctl.in"
 
+# All that can happen arrives as a line on the guest's port: what the guest
+# says, QEMU's end, the deadline. One reader without a time limit: `read -t`
+# loses what it has read of a line when the time is up.
+(
+	busybox sh "$JOB/qemu.cmd" >"$JOB/qemu.log" 2>&1 </dev/null 4>&- 5>&-
+	echo gone >&4
+) &
+qpid=$!
+deadline=$(($(date +%s) + TIMEOUT))
+(
+	while [ -e "$WORK/ctl.out" ]; do
+		if [ "$(date +%s)" -ge "$deadline" ]; then
+			echo timeout >&4
+			exit
+		fi
+		sleep 2
+	done
+) &
+
 status='' started=''
-while [ -z "$status" ]; do
-	if read -r -t 1 verb rest <&4; then
-		case $verb in
-		ready)
-			if [ -z "$started" ]; then
-				started=1
-				find_kvmdir
-				if [ -n "$BYPASS_MODE" ] && [ -n "$KVMDIR" ]; then
-					if [ -e "$KVMDIR/bypass_mode" ]; then
-						echo "$BYPASS_MODE" >"$KVMDIR/bypass_mode" ||
-							finish "cannot set bypass_mode"
-					elif [ "$BYPASS_MODE" != off ]; then
-						finish "no bypass_mode in $KVMDIR"
-					fi
-				fi
-				if [ -e "$JOB/host_cmd" ]; then
-					sh "$JOB/host_cmd" >"$JOB/host.out" 2>&1 </dev/null 4>&- 5>&- &
-					hpid=$!
-				fi
-				counters before
+while [ -z "$status" ] && read -r verb rest <&4; do
+	case $verb in
+	ready)
+		if [ -z "$started" ]; then
+			started=1
+			find_kvmdir
+			set_bypass_mode
+			if [ -e "$JOB/host_cmd" ]; then
+				sh "$JOB/host_cmd" >"$JOB/host.out" 2>&1 </dev/null 4>&- 5>&- &
+				hpid=$!
 			fi
-			echo go >&5
-			;;
-		exit)
-			status=$rest
-			;;
-		failed)
-			finish "guest set-up failed: $rest"
-			;;
-		esac
-	elif ! kill -0 "$qpid" 2>/dev/null; then
-		# The last words may still be in the pipe.
-		read -r -t 1 verb rest <&4 && [ "$verb" = exit ] && status=$rest && break
+			counters before
+		fi
+		echo go >&5
+		;;
+	exit)
+		status=$rest
+		;;
+	failed)
+		finish "guest set-up failed: $rest"
+		;;
+	gone)
+		rm -f "$WORK/pid"
 		finish "the guest ended without a status"
-	elif [ "$(date +%s)" -ge "$deadline" ]; then
+		;;
+	timeout)
+		# What the machine did last may tell why it hangs.
+		counters after
 		finish "timeout after $TIMEOUT s"
-	fi
+		;;
+	esac
 done
 
 counters after
@@ -197,8 +213,9 @@ if [ -n "$hpid" ]; then
 fi
 echo bye >&5
 # A guest that reported may still hang in its shutdown: that is a failure.
+# QEMU removes its pid file when it ends.
 n=0
-while kill -0 "$qpid" 2>/dev/null; do
+while [ -e "$WORK/pid" ]; do
 	n=$((n + 1))
 	[ $n -gt 150 ] && finish "the guest did not power off"
 	sleep 0.1
