@@ -14,13 +14,13 @@ counter that the programs print advances with the instructions of the whole
 machine, KVM's included. The counter also advances while a machine waits, so the
 kernels boot on a machine that has nothing to wait for: memory, two serial ports
 and the loop as init; it repeats to the instruction. Guests under KVM vary, so
-each side runs several times, in turns, and the medians are compared.
+each side runs several times, in turns, and the best runs are compared: waiting
+for the bench only ever adds exits and instructions.
 """
 
 import argparse
 import pathlib
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -73,7 +73,7 @@ def boot_bare(kernel, programs, rounds):
              f"-- {rounds}",
              "-serial", f"file:{work}/console",
              "-serial", f"file:{work}/results"],
-            check=True, timeout=600, stdin=subprocess.DEVNULL)
+            check=True, timeout=180, stdin=subprocess.DEVNULL)
         found = counts((work / "results").read_text(errors="replace")
                        .replace("\r", ""))
         if not found:
@@ -85,7 +85,7 @@ def boot_bare(kernel, programs, rounds):
 def measure(bench, programs, rounds, **options):
     """Runs the loop in a guest; returns {boot, loop, total, exits}."""
     result = bench.run(f"exec ./procloop {rounds}", files=programs,
-                       guest_mem=256, swap="none", timeout=600,
+                       guest_mem=256, swap="none", timeout=180,
                        append="norandmaps", **options)
     found = counts(result.stdout)
     if result.status != 0 or not found:
@@ -98,6 +98,16 @@ def measure(bench, programs, rounds, **options):
     return found
 
 
+def measure_again(bench, *args, **options):
+    """As measure(), with a second try: guests of an emulated host hang now
+    and then."""
+    try:
+        return measure(bench, *args, **options)
+    except RuntimeError as error:
+        say("  failed, once more: " + str(error).split("\n", 1)[0])
+        return measure(bench, *args, **options)
+
+
 def compare(title, what, bar, plain, ours):
     """Prints one line of the comparison; returns whether the bar is met."""
     a = [m[what] for m in plain if what in m]
@@ -105,7 +115,7 @@ def compare(title, what, bar, plain, ours):
     if not a or not b:
         say(f"  ----  {title}: not measured")
         return False
-    base, new = statistics.median(a), statistics.median(b)
+    base, new = min(a), min(b)
     spread = max((max(x) - min(x)) / base for x in (a, b))
     good = new / base <= bar
     say(f"  {'PASS' if good else 'MISS'}  {title:<44} {base:>15.0f} "
@@ -146,9 +156,9 @@ def kvm_cost(bench_class, args):
         for host in ("plain-kvm", "symbiotic"):
             with bench_class(host=host, icount=True) as bench:
                 for paging in ("nested", "shadow"):
-                    found = measure(bench, args.programs, args.rounds // 4,
-                                    kernel="guest", paging=paging,
-                                    symbiotic=False)
+                    found = measure_again(bench, args.programs,
+                                          args.rounds // 4, kernel="guest",
+                                          paging=paging, symbiotic=False)
                     runs.setdefault((host, paging), []).append(found)
                     say(f"  {host:<9} {paging} run {number + 1}: loop "
                         f"{found['loop']}, exits {found.get('exits')}")
