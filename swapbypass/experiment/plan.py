@@ -62,11 +62,11 @@ class Plan:
         args = {
             "program": program, "mode": mode, "paging": paging, "ws": ws,
             "guest_mem": self.memory(mode, ws),
-            # The best of many short passes stands out of a noisy machine.
+            # Good ones of many short passes stand out of a noisy machine.
             "passes": 24, "expect": 10,
         }
         if program == "gups":
-            args.update(updates=GUPS_UPDATES, passes=8, expect=15)
+            args.update(updates=GUPS_UPDATES, passes=16, expect=15)
         if slow:
             # Many passes of a fast peer, one of a slow one.
             args.update(passes=12, pass_limit=12, run_limit=8, check_limit=5,

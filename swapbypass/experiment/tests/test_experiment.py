@@ -282,6 +282,20 @@ class Parts(unittest.TestCase):
         self.assertEqual(good.steady("triad"), 4.0)
         self.assertTrue(good.cut_short())
 
+    def test_clock_jump(self):
+        """One pass that is far too short does not count; of few passes the
+        best one does."""
+        def steady(*seconds):
+            text = "stream bytes=24 elements=1000 passes=1 contents=random\n"
+            for number, sec in enumerate(seconds, 1):
+                text += (f"pass kernel=triad pass={number} seconds={sec} "
+                         "bytes=24000 rate_mbs=1 complete=1\n")
+            text += "verify result=ok checked=1 of=1 wrong=0\n"
+            return self.parse(text).steady("triad")
+        self.assertEqual(steady(*[3] + 5 * [2] + [0.5] + 5 * [2]), 2)
+        self.assertEqual(steady(5, 2, 3), 2)
+        self.assertEqual(steady(5), 5)
+
     def test_out_of_memory(self):
         """Expected only of zram with incompressible data."""
         made = plan.Plan(64, 48)
