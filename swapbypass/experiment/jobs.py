@@ -173,6 +173,10 @@ class Outcome:
         found = self.steady_pass(kernel)
         return found.full_seconds() if found else None
 
+    def estimated(self, kernel):
+        """Whether steady() is scaled up from a part of a pass."""
+        return not self.steady_pass(kernel).complete
+
     def cut_short(self):
         """Whether a pass ran out of time."""
         return any(not p.complete for p in self.passes)

@@ -95,7 +95,8 @@ def _ratio(above, below):
 
 
 def _partial(outcome):
-    return " (from a part of a pass)" if outcome.cut_short() else ""
+    kernel = kernel_of(outcome.job.program)
+    return " (from a part of a pass)" if outcome.estimated(kernel) else ""
 
 
 def _compare(text, results, limit, at_least, upper, lower):
@@ -286,8 +287,7 @@ def curve_text(results, free):
         for ws in sizes:
             value, out = results.best(steady("stream"), "stream", mode, ws,
                                       contents=curve_contents(mode))
-            mark = "~" if out and out.cut_short() and not out.kernel(
-                "triad")[1:] else ""
+            mark = "~" if out and out.estimated("triad") else ""
             cells.append(f"{mark + _number(value):>10}")
         if any(c.strip() != "-" for c in cells):
             lines.append("  " + f"{MODE_TEXT[mode]:<30}" + "".join(cells))
@@ -371,7 +371,7 @@ def _curve(results, program, mode):
         value, out = results.best(steady(program), program, mode, ws,
                                   contents=curve_contents(mode))
         if value is not None:
-            points.append((ws, value, out.cut_short()))
+            points.append((ws, value, out.estimated(kernel_of(program))))
     return points
 
 
