@@ -215,3 +215,34 @@ int bench_run_and_time_exit(int (*body)(void))
 		printf("exit seconds=%.6f\n", end - *left);
 	return WEXITSTATUS(status);
 }
+
+struct bench_options bench_opt;
+
+int bench_take_option(int option, const char *argument)
+{
+	switch (option) {
+	case 'o':
+		bench_opt.page_out = 1;
+		return 1;
+	case 't':
+		bench_opt.pass_limit = bench_seconds(argument);
+		return 1;
+	case 'T':
+		bench_opt.run_limit = bench_seconds(argument);
+		return 1;
+	case 'V':
+		bench_opt.check_limit = bench_seconds(argument);
+		return 1;
+	case 'C':
+		bench_add_counter(argument);
+		return 1;
+	case 'x':
+		bench_opt.time_exit = 1;
+		return 1;
+	case 'X':
+		bench_opt.corrupt = 1;
+		return 1;
+	default:
+		return 0;
+	}
+}

@@ -36,6 +36,32 @@ struct bench_counters {
 	uint64_t file[BENCH_MAX_FILES];
 };
 
+/**
+ * struct bench_options - the options that the benchmarks have in common
+ * @page_out: -o, swap the data out before the first pass
+ * @corrupt: -X, damage the data before the check
+ * @time_exit: -x, time the exit of the process
+ * @pass_limit: -t, seconds for one pass; 0 = none, here and below
+ * @run_limit: -T, start no pass after this time
+ * @check_limit: -V, seconds for the check of the data
+ */
+struct bench_options {
+	int page_out;
+	int corrupt;
+	int time_exit;
+	double pass_limit;
+	double run_limit;
+	double check_limit;
+};
+
+extern struct bench_options bench_opt;
+
+/* What getopt() needs for them. */
+#define BENCH_OPTIONS		"ot:T:V:C:xX"
+
+/* Takes one of these options; returns 0 if it is none of them. */
+int bench_take_option(int option, const char *argument);
+
 /* Seconds on a clock that never goes back. */
 double bench_now(void);
 

@@ -29,11 +29,6 @@ static struct {
 	size_t words;
 	uint64_t rounds;		/* per pass; a round is STREAMS updates */
 	unsigned int passes;
-	int page_out;
-	int corrupt;
-	double pass_limit;		/* seconds; 0 = none */
-	double run_limit;
-	double check_limit;
 } opt = {
 	.words = (64UL << 20) / 8,
 	.passes = 1,
@@ -105,8 +100,8 @@ static int run_pass(unsigned int pass)
 	for (round = 0; round < opt.rounds; ) {
 		run_round();
 		round++;
-		if (opt.pass_limit > 0 &&
-		    bench_now() - start > opt.pass_limit)
+		if (bench_opt.pass_limit > 0 &&
+		    bench_now() - start > bench_opt.pass_limit)
 			break;
 	}
 	seconds = bench_now() - start;
@@ -136,8 +131,8 @@ static int check(void)
 	start = bench_now();
 	for (i = 0; i < opt.words; i++) {
 		wrong += table[i] != i;
-		if (i % 512 == 511 && opt.check_limit > 0 &&
-		    bench_now() - start > opt.check_limit) {
+		if (i % 512 == 511 && bench_opt.check_limit > 0 &&
+		    bench_now() - start > bench_opt.check_limit) {
 			i++;
 			break;
 		}
@@ -159,7 +154,7 @@ static int body(void)
 		table[i] = i;
 	printf("init seconds=%.6f\n", bench_now() - start);
 
-	if (opt.page_out) {
+	if (bench_opt.page_out) {
 		size_t left;
 
 		start = bench_now();
@@ -172,13 +167,13 @@ static int body(void)
 	rewind_streams();
 	start = bench_now();
 	for (pass = 0; pass < opt.passes; pass++) {
-		if (opt.run_limit > 0 && bench_now() - start > opt.run_limit)
+		if (bench_opt.run_limit > 0 && bench_now() - start > bench_opt.run_limit)
 			break;
 		if (!run_pass(pass))
 			break;
 	}
 
-	if (opt.corrupt)
+	if (bench_opt.corrupt)
 		table[17] ^= 1ULL << 40;
 	return check();
 }
@@ -204,9 +199,9 @@ static void usage(void)
 int main(int argc, char **argv)
 {
 	uint64_t updates = 0, mib;
-	int option, time_exit = 0;
+	int option;
 
-	while ((option = getopt(argc, argv, "m:u:n:ot:T:V:C:xX")) != -1) {
+	while ((option = getopt(argc, argv, "m:u:n:" BENCH_OPTIONS)) != -1) {
 		switch (option) {
 		case 'm':
 			mib = bench_number(optarg, 1UL << 20);
@@ -220,29 +215,9 @@ int main(int argc, char **argv)
 		case 'n':
 			opt.passes = (unsigned int)bench_number(optarg, 1000);
 			break;
-		case 'o':
-			opt.page_out = 1;
-			break;
-		case 't':
-			opt.pass_limit = bench_seconds(optarg);
-			break;
-		case 'T':
-			opt.run_limit = bench_seconds(optarg);
-			break;
-		case 'V':
-			opt.check_limit = bench_seconds(optarg);
-			break;
-		case 'C':
-			bench_add_counter(optarg);
-			break;
-		case 'x':
-			time_exit = 1;
-			break;
-		case 'X':
-			opt.corrupt = 1;
-			break;
 		default:
-			usage();
+			if (!bench_take_option(option, optarg))
+				usage();
 		}
 	}
 	if (optind != argc)
@@ -254,5 +229,5 @@ int main(int argc, char **argv)
 	printf("gups bytes=%zu words=%zu passes=%u updates_per_pass=%llu\n",
 	       opt.words * sizeof(*table), opt.words, opt.passes,
 	       (unsigned long long)(opt.rounds * STREAMS));
-	return time_exit ? bench_run_and_time_exit(body) : body();
+	return bench_opt.time_exit ? bench_run_and_time_exit(body) : body();
 }

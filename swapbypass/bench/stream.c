@@ -57,11 +57,6 @@ static struct {
 	unsigned int passes;
 	unsigned int kernels;		/* bit per enum kernel */
 	enum contents contents;
-	int page_out;
-	int corrupt;
-	double pass_limit;		/* seconds; 0 = none */
-	double run_limit;
-	double check_limit;
 	uint64_t seed;
 } opt = {
 	.elements = (64UL << 20) / sizeof(struct element),
@@ -167,8 +162,8 @@ static int run_kernel(enum kernel kernel, unsigned int pass)
 	for (at = 0; at < opt.elements; at = to) {
 		to = opt.elements - at < CHUNK ? opt.elements : at + CHUNK;
 		run_chunk(kernel, at, to);
-		if (opt.pass_limit > 0 &&
-		    bench_now() - start > opt.pass_limit) {
+		if (bench_opt.pass_limit > 0 &&
+		    bench_now() - start > bench_opt.pass_limit) {
 			at = to;
 			break;
 		}
@@ -200,7 +195,7 @@ static void run_passes(void)
 
 	for (pass = 0; pass < opt.passes; pass++) {
 		done.pass = pass;
-		if (opt.run_limit > 0 && bench_now() - start > opt.run_limit)
+		if (bench_opt.run_limit > 0 && bench_now() - start > bench_opt.run_limit)
 			return;
 		for (kernel = 0; kernel < NR_KERNELS; kernel++) {
 			if ((opt.kernels & (1U << kernel)) &&
@@ -260,8 +255,8 @@ static int check(void)
 		sum.b += fabs(e.b);
 		sum.c += fabs(e.c);
 
-		if (i % CHUNK == CHUNK - 1 && opt.check_limit > 0 &&
-		    bench_now() - start > opt.check_limit) {
+		if (i % CHUNK == CHUNK - 1 && bench_opt.check_limit > 0 &&
+		    bench_now() - start > bench_opt.check_limit) {
 			i++;
 			break;
 		}
@@ -300,7 +295,7 @@ static int body(void)
 	}
 	printf("init seconds=%.6f\n", bench_now() - start);
 
-	if (opt.page_out) {
+	if (bench_opt.page_out) {
 		size_t left;
 
 		start = bench_now();
@@ -313,7 +308,7 @@ static int body(void)
 
 	run_passes();
 
-	if (opt.corrupt)
+	if (bench_opt.corrupt)
 		((unsigned char *)b)[opt.elements / 3 * sizeof(double) + 5] ^= 1;
 	return check();
 }
@@ -359,9 +354,9 @@ static void usage(void)
 
 int main(int argc, char **argv)
 {
-	int option, time_exit = 0;
+	int option;
 
-	while ((option = getopt(argc, argv, "m:n:k:c:s:ot:T:V:C:xX")) != -1) {
+	while ((option = getopt(argc, argv, "m:n:k:c:s:" BENCH_OPTIONS)) != -1) {
 		switch (option) {
 		case 'm':
 			opt.elements = (bench_number(optarg, 1UL << 20) << 20) /
@@ -386,29 +381,9 @@ int main(int argc, char **argv)
 		case 's':
 			opt.seed = bench_number(optarg, UINT64_MAX);
 			break;
-		case 'o':
-			opt.page_out = 1;
-			break;
-		case 't':
-			opt.pass_limit = bench_seconds(optarg);
-			break;
-		case 'T':
-			opt.run_limit = bench_seconds(optarg);
-			break;
-		case 'V':
-			opt.check_limit = bench_seconds(optarg);
-			break;
-		case 'C':
-			bench_add_counter(optarg);
-			break;
-		case 'x':
-			time_exit = 1;
-			break;
-		case 'X':
-			opt.corrupt = 1;
-			break;
 		default:
-			usage();
+			if (!bench_take_option(option, optarg))
+				usage();
 		}
 	}
 	if (optind != argc || !opt.kernels)
@@ -417,5 +392,5 @@ int main(int argc, char **argv)
 	printf("stream bytes=%zu elements=%zu passes=%u contents=%s\n",
 	       opt.elements * sizeof(struct element), opt.elements, opt.passes,
 	       contents_name[opt.contents]);
-	return time_exit ? bench_run_and_time_exit(body) : body();
+	return bench_opt.time_exit ? bench_run_and_time_exit(body) : body();
 }
