@@ -201,7 +201,7 @@ bench-cost: deps all guest-base	## what the extension costs where it is not used
 .PHONY: test-files unit kunit kunit-py e2e style test run experiments bench-micro bench-cost
 
 clean:				## remove objects, keep sources
-	rm -rf $(addprefix $(B)/,guest guest-base guest-kasan host kvm-plain qemu tests tools jobs log)
+	rm -rf $(addprefix $(B)/,guest guest-base guest-kasan host kvm-plain qemu tests tools jobs images log)
 	rm -rf $(B)/src/*/obj-*
 
 distclean:			## remove everything that was fetched or built
