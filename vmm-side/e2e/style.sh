@@ -78,6 +78,8 @@ for f in $(find symspy symcall swapbypass vmm-side -path '*/overlay/*' -prune -o
 	checkpatch "$user" -f "$f"
 done
 result 'checkpatch --strict, programs' $bad
+# checkpatch leaves a cache where it runs.
+rm -f .checkpatch-camelcase.*
 
 # sparse TREE OBJDIR TARGET...: our files must not appear in what it says
 sparse_tree()
