@@ -1145,7 +1145,8 @@ static int run(size_t t, bool nested, bool quiet)
 		return ret;
 	printf("%s %s: %s%s%s\n", ret == TEST_OK ? "PASS" :
 	       ret == TEST_VIOLATED ? "FAIL" : "ERROR", tests[t].name, tests[t].what,
-	       WIFSIGNALED(status) ? ": " : "", WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "");
+	       WIFSIGNALED(status) ? ": " : "",
+	       WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "");
 	fflush(stdout);
 	return ret;
 }

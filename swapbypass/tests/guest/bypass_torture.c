@@ -411,18 +411,20 @@ static void look(pid_t pid, uint64_t *state)
 static bool swapoff_fits(void)
 {
 	size_t avail = 0, total = 0, free = 0;
+	unsigned int found = 0;
 	FILE *f = fopen("/proc/meminfo", "re");
 	char line[128];
 
 	if (!f)
 		return false;
 	while (fgets(line, sizeof(line), f)) {
-		sscanf(line, "MemAvailable: %zu", &avail);
-		sscanf(line, "SwapTotal: %zu", &total);
-		sscanf(line, "SwapFree: %zu", &free);
+		if (sscanf(line, "MemAvailable: %zu", &avail) == 1 ||
+		    sscanf(line, "SwapTotal: %zu", &total) == 1 ||
+		    sscanf(line, "SwapFree: %zu", &free) == 1)
+			found++;
 	}
 	fclose(f);
-	return (total - free) * 5 / 4 + 4096 < avail;
+	return found == 3 && (total - free) * 5 / 4 + 4096 < avail;
 }
 
 /*
