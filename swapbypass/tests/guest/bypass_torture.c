@@ -418,10 +418,9 @@ static bool swapoff_fits(void)
 	if (!f)
 		return false;
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "MemAvailable: %zu", &avail) == 1 ||
-		    sscanf(line, "SwapTotal: %zu", &total) == 1 ||
-		    sscanf(line, "SwapFree: %zu", &free) == 1)
-			found++;
+		found += sscanf(line, "MemAvailable: %zu", &avail) == 1;
+		found += sscanf(line, "SwapTotal: %zu", &total) == 1;
+		found += sscanf(line, "SwapFree: %zu", &free) == 1;
 	}
 	fclose(f);
 	return found == 3 && (total - free) * 5 / 4 + 4096 < avail;
