@@ -206,12 +206,21 @@ static void run_passes(void)
 	done.pass = opt.passes;
 }
 
-/* The arithmetic of all passes on one element, as far as the work got. */
+/*
+ * The arithmetic of all passes on one element, as far as the work got. One
+ * kernel alone gives the same result again and again, because none of the four
+ * reads what it writes: its first pass says it all.
+ */
 static struct element expected(size_t i)
 {
+	const int one_kernel = !(opt.kernels & (opt.kernels - 1));
 	struct element e = start_value(i);
 	unsigned int pass, kernel;
 
+	if (one_kernel && done.pass > 0) {
+		step(&e, __builtin_ctz(opt.kernels));
+		return e;
+	}
 	for (pass = 0; pass < opt.passes; pass++) {
 		for (kernel = 0; kernel < NR_KERNELS; kernel++) {
 			if (pass == done.pass && kernel == done.kernel) {
