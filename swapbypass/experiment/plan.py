@@ -100,7 +100,7 @@ class Plan:
         jobs = []
         # The ratio between these is judged at 5%: take turns.
         for repeat in range(2):
-            for mode in (NEVER, BYPASS, NO_PRESSURE):
+            for mode in (NEVER, BYPASS, NO_PRESSURE)[:3 - repeat]:
                 jobs.append(self.job("stream", mode, self.pagings(mode)[0], ws,
                                      repeat=repeat,
                                      time_exit=mode == BYPASS))
@@ -129,39 +129,39 @@ class Plan:
         return jobs
 
     def sweep(self):
-        """The other points of the plot."""
+        """The other points of the plot, the ends of the curves first."""
         jobs = []
-        for size in SIZES:
+        ends = (SIZES[0], SIZES[-1])
+        for size in ends + SIZES[1:-1]:
             ws = self.working_set(size)
-            for mode in (NEVER, BYPASS):
+            modes = (NEVER, BYPASS)
+            if self.full or size == SIZES[0]:
+                modes += PEERS
+            for mode in modes:
                 for paging in self.pagings(mode):
-                    if ws == self.bar_ws() and paging != "nested":
+                    if ws == self.bar_ws() and (mode in PEERS or
+                                                paging != "nested"):
+                        continue        # the bars have it
+                    if (mode == NEVER and paging == "nested" and
+                            not self.full and ws != self.bar_ws()):
                         continue
-                    if (not self.full and paging == "nested" and
-                            ws != self.bar_ws()):
-                        continue
-                    jobs.append(self.job("stream", mode, paging, ws,
-                                         optional=True))
-        jobs.append(self.job("stream", NEVER, self.pagings(NEVER)[0],
-                             self.bar_ws(), contents="constant", optional=True))
-        jobs.append(self.job("stream", ZRAM, self.pagings(ZRAM)[0],
-                             self.bar_ws(), optional=True))
-        sizes = [s for s in SIZES if s != BAR_SIZE] if self.full else [0.5]
-        for size in sizes:
-            ws = self.working_set(size)
-            for mode in (ZRAM, SYMSWAP, VIRTIO):
-                for paging in self.pagings(mode):
                     jobs.append(self.job("stream", mode, paging, ws,
                                          contents=curve_contents(mode),
                                          optional=True))
+        # The usual constant arrays, and what zram cannot hold.
+        jobs.append(self.job("stream", NEVER, self.pagings(NEVER)[0],
+                             self.bar_ws(), contents="constant",
+                             optional=True))
+        jobs.append(self.job("stream", ZRAM, self.pagings(ZRAM)[0],
+                             self.bar_ws(), optional=True))
         if not self.full:
-            jobs.append(self.job("gups", SYMSWAP, self.pagings(SYMSWAP)[0],
-                                 self.gups_table(BAR_SIZE), optional=True))
             for mode in (ZRAM, SYMSWAP):
                 jobs.append(self.job("stream", mode, self.pagings(mode)[0],
                                      self.working_set(1.5),
                                      contents=curve_contents(mode),
                                      optional=True))
+            jobs.append(self.job("gups", SYMSWAP, self.pagings(SYMSWAP)[0],
+                                 self.gups_table(BAR_SIZE), optional=True))
         return jobs
 
     def full_extra(self):
