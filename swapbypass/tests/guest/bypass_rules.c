@@ -1216,7 +1216,7 @@ static void clean_slate(void)
 
 static int test_the_tests(int argc, char **argv)
 {
-	unsigned int good = 0, bad = 0;
+	unsigned int good = 0, bad = 0, try;
 	size_t r, t;
 	int got, i;
 
@@ -1229,10 +1229,18 @@ static int test_the_tests(int argc, char **argv)
 			continue;
 		for (t = 0; strcmp(tests[t].name, removed[r].test); t++)
 			;
-		test_option("skip_hooks", removed[r].skip);
-		got = run(t, false, true);
-		test_option("skip_hooks", 0);
-		clean_slate();
+		/*
+		 * The VMM may drop a mapping on its own account before the test
+		 * looks, and so hide a missing hook. That is chance: try again.
+		 */
+		for (try = 0; try < 5; try++) {
+			test_option("skip_hooks", removed[r].skip);
+			got = run(t, false, true);
+			test_option("skip_hooks", 0);
+			clean_slate();
+			if (got == removed[r].want)
+				break;
+		}
 		printf("%s %s without %s: %s\n",
 		       got == removed[r].want ? "PASS" : "FAIL", removed[r].test,
 		       removed[r].what, got == TEST_OK ? "holds" :
