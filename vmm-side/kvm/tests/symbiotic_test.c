@@ -27,22 +27,9 @@
 
 #include <symbiotic/abi.h>
 
-#include "guest.h"
-
 /* What include/uapi/linux/kvm.h of the patched kernel adds. */
-#ifndef KVM_CAP_SYMBIOTIC
-#define KVM_EXIT_SYMCALL	0x5359
-#define KVM_CAP_SYMBIOTIC	0x53590001
-#define KVM_SYMCALL		_IOWR(KVMIO, 0xf0, struct kvm_symcall)
-
-struct kvm_symcall {
-	__u64 nr;
-	__u64 args[5];
-	__u64 ret[5];
-	__s32 status;
-	__u32 pad;
-};
-#endif
+#include "../../qemu/overlay/target/i386/kvm/symbiotic-kvm.h"
+#include "guest.h"
 
 #define GLOBAL_GPA	0x10000000ULL
 #define LOCAL_GPA	0x10001000ULL
