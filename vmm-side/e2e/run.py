@@ -8,7 +8,7 @@ Each case is a section; its keys:
   l1_cmd     instead of cmd: shell command in L1 itself, no guest
   host_cmd   shell command in L1 while the guest's cmd runs ($QMP, $KVMDIR)
   host paging smp mem symbiotic swap swap_size swap_store append kernel boot
-  reboot kvm_params qemu_args timeout     as in `make exec` and Bench.run()
+  bypass_mode reboot kvm_params qemu_args timeout     as in `make exec` and Bench.run()
   icount     yes: on the machine whose clocks count instructions
   files      no: without /files
 
@@ -48,7 +48,7 @@ LOGS = HERE.parents[1] / "build" / "log" / "e2e"
 
 MATRIX = ("host", "paging", "smp", "swap", "symbiotic")
 KEYS = {"cmd", "l1_cmd", "host_cmd", "host", "paging", "smp", "mem", "symbiotic", "swap", "swap_size",
-        "swap_store", "append", "kernel", "boot", "reboot", "kvm_params", "qemu_args", "timeout", "icount",
+        "swap_store", "bypass_mode", "append", "kernel", "boot", "reboot", "kvm_params", "qemu_args", "timeout", "icount",
         "files", "status", "error", "stdout", "stderr", "console", "host_out", "no_stdout", "no_console",
         "stats", "group", "needs"}
 TROUBLE = (r"BUG:|WARNING:|Oops|KASAN|general protection fault|rcu.*stall|soft lockup|hung task"
@@ -96,7 +96,8 @@ class Case:
             kernel=self.get("kernel", "guest"), timeout=int(self.get("timeout", "120")),
             host_cmd=self.get("host_cmd") or None, host=self.get("host", "symbiotic"),
             kvm_params=self.get("kvm_params"), qemu_args=shlex.split(self.get("qemu_args")),
-            boot=self.get("boot", "pvh"), reboot=self.flag("reboot"))
+            boot=self.get("boot", "pvh"), reboot=self.flag("reboot"),
+            bypass_mode=self.get("bypass_mode"))
 
     def problems(self, r):
         """Everything in the result that is not as the row says."""

@@ -18,6 +18,7 @@ from images import RigError
 from machine import L0, L1, LocalHost, die_with_parent, stop, tail
 
 HOSTS = ("symbiotic", "plain-kvm", "bare-metal")
+STORES = ("tmpfs", "hugetlbfs", "disk")
 SWAPS = ("bypass", "symswap", "virtio-blk", "zram", "none")
 
 
@@ -165,13 +166,15 @@ class Bench:
     def run(self, cmd, files=None, guest_mem=512, smp=1, paging="shadow", symbiotic=True,
             swap="none", append="", kernel="guest", timeout=120, host_cmd=None, host=None,
             swap_size=512, swap_store="tmpfs", kvm_params="", qemu_args=(), boot="pvh",
-            reboot=False, interactive=False):
+            reboot=False, interactive=False, bypass_mode=None):
         """Run a shell command in a fresh guest; returns a Result."""
         host = host or self.host
         if host not in HOSTS:
             raise RigError(f"HOST={host}: one of {', '.join(HOSTS)}")
         if swap not in SWAPS:
             raise RigError(f"SWAP={swap}: one of {', '.join(SWAPS)}")
+        if swap_store not in STORES:
+            raise RigError(f"SWAP_STORE={swap_store}: one of {', '.join(STORES)}")
         if paging not in ("shadow", "nested"):
             raise RigError(f"PAGING={paging}: shadow or nested")
         if host == "bare-metal" and swap in ("bypass", "symswap"):
@@ -222,7 +225,7 @@ class Bench:
                        "SWAP_STORE": swap_store, "TIMEOUT": str(timeout),
                        "LOCAL": "1" if self._kind == "local" else "0",
                        "INTERACTIVE": "1" if interactive else "0",
-                       "BYPASS_MODE": self._bypass_mode(host, symbiotic, swap)}
+                       "BYPASS_MODE": self._bypass_mode(host, symbiotic, swap, bypass_mode)}
             self._write_job(job, args, job_env, host_cmd)
             machine = self._host_machine(interactive)
             start = time.monotonic()
@@ -243,11 +246,11 @@ class Bench:
         return result
 
     @staticmethod
-    def _bypass_mode(host, symbiotic, swap):
+    def _bypass_mode(host, symbiotic, swap, mode):
         """Mode to set in the VM; empty leaves KVM's own default."""
         if host != "symbiotic" or not symbiotic:
             return ""
-        return {"bypass": "always", "symswap": "off"}.get(swap, "")
+        return mode or {"bypass": "always", "symswap": "off"}.get(swap, "")
 
     def _write_job(self, job, args, env, host_cmd):
         replace = {"@WORK@": '"$WORK"', "@JOB@": '"$JOB"', "@SWAP@": '"$SWAPFILE"',

@@ -3,7 +3,8 @@
 """`make exec` and `make shell`: one command, or an interactive shell, in a guest.
 
 The options come from the environment, as make passes them: CMD, FILES,
-GUEST_MEM, SMP, PAGING, SYMBIOTIC, SWAP, SWAP_SIZE, HOST, ICOUNT, APPEND,
+GUEST_MEM, SMP, PAGING, SYMBIOTIC, SWAP, SWAP_SIZE,
+SWAP_STORE, HOST, ICOUNT, APPEND,
 KERNEL, TIMEOUT, HOST_CMD, STATS.
 """
 
@@ -49,7 +50,8 @@ def main():
         result = bench.run(
             cmd, files=option("FILES", None), guest_mem=number("GUEST_MEM", 512), smp=number("SMP", 1),
             paging=option("PAGING", "shadow"), symbiotic=onoff == "on", swap=option("SWAP", "none"),
-            swap_size=number("SWAP_SIZE", 512), append=option("APPEND", ""),
+            swap_size=number("SWAP_SIZE", 512), swap_store=option("SWAP_STORE", "tmpfs"),
+            append=option("APPEND", ""),
             kernel=option("KERNEL", "guest"), timeout=number("TIMEOUT", 120),
             host_cmd=option("HOST_CMD", None), interactive=interactive)
     sys.stdout.write(result.stdout)

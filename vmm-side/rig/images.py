@@ -16,7 +16,9 @@ BUILD = TOP / "build"
 HERE = pathlib.Path(__file__).resolve().parent
 QEMU = BUILD / "qemu" / "qemu-system-x86_64"
 FIRMWARE = pathlib.Path("/usr/share/qemu")
-BLOBS = ("qboot.rom", "pvh.bin", "linuxboot_dma.bin", "kvmvapic.bin")
+SEABIOS = pathlib.Path("/usr/share/seabios")
+BLOBS = (FIRMWARE / "qboot.rom", FIRMWARE / "pvh.bin", FIRMWARE / "linuxboot_dma.bin",
+         FIRMWARE / "kvmvapic.bin", SEABIOS / "bios-256k.bin")
 BUSYBOX = "/bin/busybox"
 
 # Module directories by the name that `host=` uses.
@@ -104,7 +106,7 @@ def l1_initramfs():
     for lib in shared_objects(QEMU):
         a.file(lib, lib)
     for blob in BLOBS:
-        a.file(f"usr/share/qemu/{blob}", FIRMWARE / blob, 0o644)
+        a.file(f"usr/share/qemu/{blob.name}", blob, 0o644)
     for name, tree in MODULE_TREES.items():
         with built(tree.name):
             for module, path in MODULES.items():

@@ -18,7 +18,7 @@ WORK=/dev/shm/job.$$
 [ -d /run/images ] || mkdir -p /run/images
 mkdir -p "$WORK"
 export WORK
-qpid='' hpid=''
+qpid='' hpid='' DISKFILE=''
 
 # shellcheck disable=SC1091 # written per job
 . "$JOB/job.env"
@@ -29,6 +29,7 @@ finish()
 	[ -e "$WORK/pid" ] && kill -9 "$(cat "$WORK/pid")" 2>/dev/null
 	[ -n "$qpid" ] && wait "$qpid" 2>/dev/null
 	umount "$WORK/huge" 2>/dev/null
+	[ -z "$DISKFILE" ] || rm -f "$DISKFILE"
 	rm -rf "$WORK"
 	echo "$*" >"$JOB/verdict"
 	exit 0
@@ -83,6 +84,19 @@ image()
 	fi
 }
 
+# A file on a disk: L1's own, or the user's.
+disk()
+{
+	dir=/var/tmp
+	if [ "$LOCAL" != 1 ]; then
+		dir=/disk
+		mkdir -p $dir
+		mountpoint -q $dir || mount -t ext4 /dev/vda $dir || finish "cannot mount L1's disk"
+	fi
+	DISKFILE=$dir/swap.$$
+	: >"$DISKFILE" || finish "cannot write to $dir"
+}
+
 counters()
 {
 	for f in "$KVMDIR"/*; do
@@ -125,12 +139,18 @@ cat "/run/images/$INITRD" "$JOB/initrd.job" >"$WORK/initrd"
 case $SWAP in
 bypass | symswap | virtio-blk)
 	SWAPFILE=$WORK/swap
-	if [ "$SWAP_STORE" = hugetlbfs ]; then
+	case $SWAP_STORE in
+	hugetlbfs)
 		echo $((SWAP_MB / 2)) >/proc/sys/vm/nr_hugepages
 		mkdir "$WORK/huge"
 		mount -t hugetlbfs none "$WORK/huge" || finish "cannot mount hugetlbfs"
 		SWAPFILE=$WORK/huge/swap
-	fi
+		;;
+	disk)
+		disk
+		SWAPFILE=$DISKFILE
+		;;
+	esac
 	[ "$SWAP" = virtio-blk ] && truncate -s "${SWAP_MB}M" "$SWAPFILE"
 	;;
 esac

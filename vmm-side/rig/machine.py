@@ -20,6 +20,7 @@ from images import RigError
 
 L0 = "qemu-system-x86_64"
 BOOT_TIMEOUT = 120
+DISK_MB = 2048          # sparse
 
 
 def tail(path, lines=40):
@@ -106,6 +107,8 @@ class L1:
                "-kernel", str(kernel), "-initrd", str(self.dir / "initrd"),
                "-append", f"console=ttyS0 panic=-1 quiet loglevel=5 tsc=reliable mitigations=off {append}",
                "-chardev", f"file,id=con,path={self._console}", "-serial", "chardev:con",
+               "-drive", f"if=none,id=disk,file={self._disk()},format=raw,cache=writeback,discard=unmap",
+               "-device", "virtio-blk-pci,drive=disk,serial=disk",
                "-virtfs", f"local,path={jobs.parent},mount_tag=jobs,security_model=none,multidevs=remap",
                "-device", "virtio-serial-pci,max_ports=4",
                "-chardev", f"socket,id=agent,path={self.dir}/agent,server=on,wait=off",
@@ -125,6 +128,14 @@ class L1:
             self.close()
             raise RigError(f"{e}\n--- L0 ---\n{tail(jobs / 'l0.log')}\n--- L1 console ---\n"
                            f"{tail(self._console)}") from None
+
+    def _disk(self):
+        """A disk with a file system, for what shall not lie in L1's memory."""
+        disk = self.dir / "disk"
+        disk.touch()
+        os.truncate(disk, DISK_MB << 20)
+        subprocess.run(["/sbin/mkfs.ext4", "-q", "-m", "0", str(disk)], check=True)
+        return disk
 
     def _connect(self):
         deadline = time.monotonic() + 20

@@ -159,6 +159,14 @@ static bool bypass_skip(unsigned int bit)
 	return READ_ONCE(skip_hooks) & bit;
 }
 
+/* Zero pages go to the zero map also while a window is attached. */
+static u32 keep_zeromap;
+
+static bool bypass_keeps_zeromap(void)
+{
+	return READ_ONCE(keep_zeromap);
+}
+
 /* Holds up one process in one hook, to make a race window wide. */
 static u32 stall_hooks;
 static u32 stall_ms;
@@ -184,12 +192,18 @@ static void __init bypass_debugfs_init(void)
 	struct dentry *dir = debugfs_create_dir("symbiotic_bypass", NULL);
 
 	debugfs_create_u32("skip_hooks", 0600, dir, &skip_hooks);
+	debugfs_create_u32("keep_zeromap", 0600, dir, &keep_zeromap);
 	debugfs_create_u32("stall_hooks", 0600, dir, &stall_hooks);
 	debugfs_create_u32("stall_ms", 0600, dir, &stall_ms);
 	debugfs_create_u32("stall_pid", 0600, dir, &stall_pid);
 }
 #else
 static bool bypass_skip(unsigned int bit)
+{
+	return false;
+}
+
+static bool bypass_keeps_zeromap(void)
 {
 	return false;
 }
@@ -339,6 +353,18 @@ out:
 	rcu_read_unlock();
 }
 EXPORT_SYMBOL_GPL(symbiotic_bypass_drop_slots);
+
+bool __symbiotic_bypass_stores_zeroes(swp_entry_t entry)
+{
+	const struct bypass_dev *dev;
+	bool ours;
+
+	rcu_read_lock();
+	dev = rcu_dereference(bypass_dev);
+	ours = dev && dev->type == swp_type(entry);
+	rcu_read_unlock();
+	return ours && !bypass_keeps_zeromap();
+}
 
 /* ---- Answering -------------------------------------------------------- */
 

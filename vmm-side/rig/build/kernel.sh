@@ -9,6 +9,7 @@
 
 set -eu
 
+cc=$(realpath "$(dirname "$0")")/cc.sh
 tree=$(realpath "$1") out=$2 fragments=$3
 shift 3
 
@@ -19,16 +20,17 @@ ln -sfn "$(realpath --relative-to="$(dirname "$out")" "$obj")" "$out"
 kmake()
 {
 	# A fixed build time, user and host: identical sources, identical image.
-	make -C "$tree" O="$obj" CC='ccache gcc' HOSTCC='ccache gcc' \
+	make -C "$tree" O="$obj" CC="$cc" HOSTCC="$cc" \
 		KBUILD_BUILD_TIMESTAMP='1970-01-01' KBUILD_BUILD_USER=build \
 		KBUILD_BUILD_HOST=build "$@"
 }
 
 # Every requested option must be in the result: Kconfig drops silently what
-# lacks a dependency.
+# lacks a dependency. Of several requests for one option the last one counts.
 check_config()
 {
 	bad=0
+	tac "$obj/request.config" | awk -F= '/^CONFIG_/ && !seen[$1]++' >"$obj/request.last"
 	while IFS= read -r line; do
 		case $line in
 		CONFIG_*=n)
@@ -45,7 +47,7 @@ check_config()
 		esac
 		echo "kernel.sh: asked for $line, got: $(grep -w "$sym" "$obj/.config" || echo 'nothing')" >&2
 		bad=1
-	done <"$obj/request.config"
+	done <"$obj/request.last"
 	return $bad
 }
 

@@ -9,11 +9,12 @@
 set -eu
 
 src=$1 out=$2
+cc=$(realpath "$(dirname "$0")")/cc.sh
 mkdir -p "$out"
 cd "$out"
 export CCACHE_BASEDIR="${src%/src/qemu}" CCACHE_NOHASHDIR=1
 if [ ! -e build.ninja ]; then
-	"$src/configure" --cc='ccache gcc' --host-cc='ccache gcc' \
+	"$src/configure" --cc="$cc" --host-cc="$cc" \
 		--target-list=x86_64-softmmu --without-default-features \
 		--enable-tcg --enable-kvm --enable-fdt=system --disable-docs
 fi

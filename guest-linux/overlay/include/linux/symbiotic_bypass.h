@@ -9,6 +9,7 @@
 
 #include <linux/bits.h>
 #include <linux/jump_label.h>
+#include <linux/mm_types.h>
 #include <linux/types.h>
 
 struct gendisk;
@@ -51,6 +52,7 @@ bool __symbiotic_bypass_zap_begin(struct vm_area_struct *vma,
 				  unsigned long start, unsigned long end,
 				  enum symbiotic_bypass_hook hook);
 void __symbiotic_bypass_zap_end(struct mm_struct *mm);
+bool __symbiotic_bypass_stores_zeroes(swp_entry_t entry);
 
 /**
  * symbiotic_bypass_vma_locked() - a VMA has been marked write-locked
@@ -98,6 +100,22 @@ static inline void symbiotic_bypass_zap_end(struct mm_struct *mm, bool begun)
 		__symbiotic_bypass_zap_end(mm);
 }
 
+/**
+ * symbiotic_bypass_stores_zeroes() - must a page of zeroes be written like others?
+ * @entry: its swap entry, in the swap cache
+ *
+ * The zero map saves the write of such a page, but what is not in the slot
+ * cannot be bypassed.
+ *
+ * Context: any.
+ */
+static inline bool symbiotic_bypass_stores_zeroes(swp_entry_t entry)
+{
+	if (static_branch_unlikely(&symbiotic_bypass_key))
+		return __symbiotic_bypass_stores_zeroes(entry);
+	return false;
+}
+
 /* For mm/swapfile.c; see the definitions. */
 void symbiotic_bypass_swapon(struct swap_info_struct *si);
 void symbiotic_bypass_swapoff(struct swap_info_struct *si);
@@ -123,6 +141,12 @@ static inline bool symbiotic_bypass_zap_begin(struct vm_area_struct *vma,
 }
 
 static inline void symbiotic_bypass_zap_end(struct mm_struct *mm, bool begun) { }
+
+static inline bool symbiotic_bypass_stores_zeroes(swp_entry_t entry)
+{
+	return false;
+}
+
 static inline void symbiotic_bypass_swapon(struct swap_info_struct *si) { }
 static inline void symbiotic_bypass_swapoff(struct swap_info_struct *si) { }
 

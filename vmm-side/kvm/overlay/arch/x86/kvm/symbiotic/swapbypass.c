@@ -37,7 +37,7 @@
 #include "swapbypass_trace.h"
 
 /* Pages that one symcall is asked to answer for; see docs/design.md. */
-#define KVM_BYPASS_BATCH	32
+#define KVM_BYPASS_BATCH	SYMB_LOOKUP_MAX
 
 /*
  * Adaptive mode: a guest that takes this many faults on its swap device in one
@@ -236,10 +236,6 @@ static int kvm_bypass_attach(struct kvm_vcpu *vcpu, struct kvm_swapbypass *swap,
 	struct symb_swap_desc desc;
 	int ret = 0;
 
-	/* With two-dimensional paging KVM sees no guest page faults. */
-	if (tdp_enabled)
-		return -SYMB_HC_ENOSYS;
-
 	if (kvm_vcpu_read_guest(vcpu, gpa, &desc, sizeof(desc)) ||
 	    !kvm_bypass_desc_valid(kvm, &desc))
 		return -SYMB_HC_EINVAL;
@@ -307,6 +303,17 @@ int kvm_swapbypass_hypercall(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1,
 }
 
 /* ---- The fault ---------------------------------------------------------- */
+
+/**
+ * kvm_swapbypass_batch - SPTEs that one fault may install besides its own
+ * @kvm: the VM
+ *
+ * Return: a number that does not change while the VM has vCPUs.
+ */
+int kvm_swapbypass_batch(struct kvm *kvm)
+{
+	return kvm_swapbypass(kvm) && !tdp_enabled ? KVM_BYPASS_BATCH : 0;
+}
 
 static bool kvm_bypass_enabled(struct kvm_swapbypass *swap)
 {

@@ -120,6 +120,7 @@ int kvm_swapbypass_hypercall(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1,
 			     u64 a2, u64 a3);
 
 /* For the shadow MMU; see the kernel-doc at the definitions. */
+int kvm_swapbypass_batch(struct kvm *kvm);
 int kvm_swapbypass_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
 			 u64 pte, unsigned int pt_access,
 			 unsigned int *pte_access);
@@ -138,6 +139,11 @@ void kvm_mmu_bypass_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
 #else
 
 static inline void kvm_swapbypass_create_debugfs(struct kvm *kvm) { }
+
+static inline int kvm_swapbypass_batch(struct kvm *kvm)
+{
+	return 0;
+}
 
 #endif /* CONFIG_KVM_SYMBIOTIC */
 

@@ -30,7 +30,10 @@ module_param(symbiotic, bool, 0444);
  */
 u32 kvm_symbiotic_supported(void)
 {
-	return symbiotic ? SYMB_FEAT_ALL : 0;
+	if (!symbiotic)
+		return 0;
+	/* With two-dimensional paging KVM sees no page faults of the guest. */
+	return tdp_enabled ? SYMB_FEAT_ALL & ~SYMB_FEAT_SWAPBYPASS : SYMB_FEAT_ALL;
 }
 
 /**
