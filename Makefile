@@ -101,6 +101,10 @@ host: tree-host			## the L1 host kernel with the extended KVM (build/host)
 	$(call say,KERNEL,host)
 	$(call kernel,host,linux-host,$(HCONF)/host.config $(HCONF)/symbiotic.config,vmlinux modules)
 
+host-debug: tree-host		## the L1 host kernel with KASAN and lockdep (make e2e HOST_KERNEL=host-debug)
+	$(call say,KERNEL,host-debug)
+	$(call kernel,host-debug,linux-host,$(HCONF)/host.config $(HCONF)/symbiotic.config $(HCONF)/debug.config,vmlinux modules)
+
 # Unmodified KVM modules, for the same L1 kernel: the extension changes nothing
 # outside KVM's own code, so modules of either tree fit. The four modules alone
 # are built; without a vmlinux beside them modpost cannot check their symbols,
@@ -173,8 +177,9 @@ kunit: all			## KUnit suites in the guest: symbiotic, plain KVM, bare metal
 kunit-py: all			## KUnit by the kernel's own kunit.py, under our VMM
 	@vmm-side/e2e/kunit-py.sh $(B)
 
-e2e: all test-files		## end-to-end cases; ONLY=regex, KASAN=1
-	@vmm-side/e2e/run.py --only '$(ONLY)'
+HOST_KERNEL	?= host
+e2e: all test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=regex, HOST_KERNEL=host-debug
+	@vmm-side/e2e/run.py --only '$(ONLY)' --host-kernel $(HOST_KERNEL)
 
 style: guest host		## checkpatch --strict, sparse, shellcheck
 	@vmm-side/e2e/style.sh $(B)
@@ -204,11 +209,11 @@ bench-cost: deps all guest-base	## what the extension costs where it is not used
 .PHONY: test-files unit kunit kunit-py e2e style test run experiments bench-micro bench-cost
 
 clean:				## remove objects, keep sources
-	rm -rf $(addprefix $(B)/,guest guest-base guest-kasan host kvm-plain qemu tests tools jobs images log)
+	rm -rf $(addprefix $(B)/,guest guest-base guest-kasan host host-debug kvm-plain qemu tests tools jobs images log)
 	rm -rf $(B)/src/*/obj-*
 
 distclean:			## remove everything that was fetched or built
 	rm -rf $(B)
 
 .PHONY: help deps versions trees tree-guest tree-host tree-qemu check-patches all
-.PHONY: guest guest-base guest-kasan host kvm-plain qemu clean distclean
+.PHONY: guest guest-base guest-kasan host host-debug kvm-plain qemu clean distclean

@@ -16,8 +16,8 @@ Each case is a section; its keys:
              guest must not report one
   error      regular expression for how a run with status = none ended
   stdout stderr console host_out   regular expressions that must be found
-  no_stdout no_console             ... that must not be found; the default of
-             no_console is what a kernel prints when something is wrong
+  no_stdout no_console no_host_console    ... that must not be found; the default
+             of the consoles is what a kernel prints when something is wrong
   stats      conditions on the change of KVM's counters while cmd ran, such as
              "symcalls > 0, bypass_maps == 0"
   group      what to choose by; also the first part of the name
@@ -50,6 +50,7 @@ MATRIX = ("host", "paging", "smp", "swap", "symbiotic")
 KEYS = {"cmd", "l1_cmd", "host_cmd", "host", "paging", "smp", "mem", "symbiotic", "swap", "swap_size",
         "swap_store", "bypass_mode", "append", "kernel", "boot", "reboot", "kvm_params", "qemu_args", "timeout", "icount",
         "files", "status", "error", "stdout", "stderr", "console", "host_out", "no_stdout", "no_console",
+        "no_host_console",
         "stats", "group", "needs"}
 TROUBLE = (r"BUG:|WARNING:|Oops|KASAN|general protection fault|rcu.*stall|soft lockup|hung task"
            r"|possible (recursive|circular) locking|suspicious RCU|inconsistent lock state|Call Trace")
@@ -116,7 +117,8 @@ class Case:
             for pattern in filter(None, self.get(key).split("\n")):
                 if not re.search(pattern, text, re.M):
                     yield f"{key} lacks /{pattern}/"
-        for key, text, default in (("no_stdout", r.stdout, ""), ("no_console", r.console, TROUBLE)):
+        for key, text, default in (("no_stdout", r.stdout, ""), ("no_console", r.console, TROUBLE),
+                                   ("no_host_console", r.host_console, TROUBLE)):
             pattern = self.get(key, default)
             found = pattern and re.search(pattern, text, re.M)
             if found:
@@ -156,7 +158,9 @@ def load(path):
     return cases
 
 
-def skip_reason(case):
+def skip_reason(case, host_kernel):
+    if host_kernel != "host" and "plain-kvm" in case.get("host"):
+        return "only one host kernel has unmodified modules"
     if case.get("needs") == "emulated" and hardware.kind() != "emulated":
         return "only on an emulated machine"
     if case.get("kernel") == "guest-kasan" and not (FILES.parents[1] / "guest-kasan" / "vmlinux").exists():
@@ -169,7 +173,7 @@ def log_failure(case, result, problems):
     path = LOGS / (case.name.replace("/", "-") + ".log")
     parts = [f"case {case.name}", *(f"{k} = {v}" for k, v in case.row.items()), "", *problems]
     if result:
-        for key in ("stdout", "stderr", "host_out", "console"):
+        for key in ("stdout", "stderr", "host_out", "console", "host_console"):
             parts += [f"--- {key} ---", getattr(result, key)]
         parts += ["--- counters ---"] + [f"{k} {v} {result.host_before.get(k, 0)}"
                                          for k, v in sorted(result.host_after.items())]
@@ -183,6 +187,7 @@ def main():
     ap.add_argument("-x", "--exclude", help="regular expression for names to leave out")
     ap.add_argument("-l", "--list", action="store_true")
     ap.add_argument("-c", "--cases", type=pathlib.Path, default=HERE / "cases.ini")
+    ap.add_argument("--host-kernel", default="host", help="host or host-debug")
     a = ap.parse_args()
 
     cases = [c for c in load(a.cases) if re.search(a.only, c.name)
@@ -195,7 +200,7 @@ def main():
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     bench, machine = None, None
     for number, case in enumerate(cases, 1):
-        reason = skip_reason(case)
+        reason = skip_reason(case, a.host_kernel)
         if reason:
             counts["skipped"] += 1
             print(f"ok {number} - {case.name} # SKIP {reason}", flush=True)
@@ -206,7 +211,7 @@ def main():
                 if bench:
                     bench.close()
                 machine = case.machine()
-                bench = Bench(icount=machine)
+                bench = Bench(icount=machine, host_kernel=a.host_kernel)
             result = case.run(bench)
             problems = list(case.problems(result))
         except (RigError, OSError, ValueError, subprocess.SubprocessError) as e:

@@ -14,7 +14,7 @@ import time
 
 import hardware
 import images
-from images import RigError
+from images import RigError, read
 from machine import L0, L1, LocalHost, die_with_parent, stop, tail
 
 HOSTS = ("symbiotic", "plain-kvm", "bare-metal")
@@ -30,6 +30,7 @@ class Result:
     stdout: str = ""
     stderr: str = ""
     console: str = ""
+    host_console: str = ""      # what L1's kernel said meanwhile
     host_before: dict = dataclasses.field(default_factory=dict)
     host_after: dict = dataclasses.field(default_factory=dict)
     host_out: str = ""
@@ -40,13 +41,6 @@ class Result:
     def explain(self):
         """Text for people about a run that has no status."""
         return f"{self.error}\n--- guest console ---\n" + "\n".join(self.console.splitlines()[-40:])
-
-
-def read(path):
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 def counters(path):
@@ -73,13 +67,15 @@ class Bench:
     host: where guests run unless run() says otherwise: "symbiotic" (our KVM),
     "plain-kvm" (unmodified modules, same L1), "bare-metal" (straight on L0).
     icount: clocks count instructions. smp: CPUs of the host machine.
+    host_kernel: "host", or "host-debug", which checks locking and memory.
     """
 
-    def __init__(self, host="symbiotic", icount=False, smp=2, memory=6144, l1_append=""):
+    def __init__(self, host="symbiotic", icount=False, smp=2, memory=6144, l1_append="",
+                 host_kernel="host"):
         if host not in HOSTS:
             raise RigError(f"HOST={host}: one of {', '.join(HOSTS)}")
         self.host, self.icount, self.smp, self.memory = host, icount, smp, memory
-        self.l1_append = l1_append
+        self.l1_append, self.host_kernel = l1_append, host_kernel
         self._machine = None
         self._numbers = itertools.count(1)
         jobs = images.BUILD / "jobs"
@@ -275,20 +271,23 @@ class Bench:
             else:
                 accel = "kvm" if self._kind == "nested" and not self.icount else "tcg"
                 self._machine = L1(self.dir, accel, self.smp, self.memory, self.icount, interactive,
-                                   self.l1_append)
+                                   self.l1_append, self.host_kernel)
         return self._machine
 
     def _run_on(self, machine, job, timeout, interactive):
         verdict = ""
+        said = len(machine.console())
         try:
             machine.run(job, None if interactive and self._kind == "local" else
                         (86400 if interactive else timeout + 60), foreground=interactive)
             verdict = read(job / "verdict").strip() or "no verdict\n" + read(job / "host.log")
         except RigError as e:
-            verdict = f"{e}\n--- L1 console ---\n{machine.console()}\n--- host log ---\n{tail(job / 'host.log')}"
+            verdict = f"{e}\n--- L1 console ---\n{machine.console()[-4000:]}\n--- host log ---\n{tail(job / 'host.log')}"
             machine.close()
             self._machine = None
-        return self._collect(job, verdict)
+        result = self._collect(job, verdict)
+        result.host_console = machine.console()[said:]
+        return result
 
     @staticmethod
     def _collect(job, verdict):

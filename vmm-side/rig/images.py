@@ -21,14 +21,20 @@ BLOBS = (FIRMWARE / "qboot.rom", FIRMWARE / "pvh.bin", FIRMWARE / "linuxboot_dma
          FIRMWARE / "kvmvapic.bin", SEABIOS / "bios-256k.bin")
 BUSYBOX = "/bin/busybox"
 
-# Module directories by the name that `host=` uses.
-MODULE_TREES = {"symbiotic": BUILD / "host", "plain-kvm": BUILD / "kvm-plain"}
 MODULES = {"irqbypass": "virt/lib/irqbypass.ko", "kvm": "arch/x86/kvm/kvm.ko",
            "kvm-amd": "arch/x86/kvm/kvm-amd.ko", "kvm-intel": "arch/x86/kvm/kvm-intel.ko"}
 
 
 class RigError(Exception):
     """The bench itself failed; the message says what to look at."""
+
+
+def read(path):
+    """A text file's content; '' if there is none."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def need(path, target):
@@ -96,7 +102,15 @@ def shared_objects(binary):
     return re.findall(r"(/\S+) \(0x", out)
 
 
-def l1_initramfs():
+def module_trees(kernel):
+    """Module directories by the name that `host=` uses."""
+    trees = {"symbiotic": BUILD / kernel}
+    if kernel == "host":
+        trees["plain-kvm"] = BUILD / "kvm-plain"
+    return trees
+
+
+def l1_initramfs(kernel="host"):
     """L1: busybox, our QEMU with its libraries, KVM modules, host tools."""
     a = Cpio()
     busybox(a)
@@ -107,7 +121,7 @@ def l1_initramfs():
         a.file(lib, lib)
     for blob in BLOBS:
         a.file(f"usr/share/qemu/{blob.name}", blob, 0o644)
-    for name, tree in MODULE_TREES.items():
+    for name, tree in module_trees(kernel).items():
         with built(tree.name):
             for module, path in MODULES.items():
                 if (tree / path).exists():

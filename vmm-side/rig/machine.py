@@ -84,12 +84,13 @@ class LocalHost:
 class L1:
     """A whole AMD-V machine in QEMU, with our host kernel and QEMU in it."""
 
-    def __init__(self, jobs, accel, smp=2, memory=6144, icount=False, interactive=False, append=""):
+    def __init__(self, jobs, accel, smp=2, memory=6144, icount=False, interactive=False, append="",
+                 kernel="host"):
         self.jobs = jobs
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="symbiotic-l1-"))
         self._console = jobs / "l1-console"
-        kernel = images.kernel_image("host", "pvh")
-        (self.dir / "initrd").write_bytes(images.l1_initramfs())
+        (self.dir / "initrd").write_bytes(images.l1_initramfs(kernel))
+        kernel = images.kernel_image(kernel, "pvh")
 
         if accel == "kvm":
             machine = ["-accel", "kvm", "-cpu", "host"]
@@ -171,7 +172,8 @@ class L1:
             raise RigError("L1 hangs or died" if line is None else f"L1's agent said: {line}")
 
     def console(self):
-        return tail(self._console)
+        """All that L1's kernel has said."""
+        return images.read(self._console)
 
     def alive(self):
         return self._l0.poll() is None
