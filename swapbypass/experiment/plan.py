@@ -123,9 +123,11 @@ class Plan:
                 if self.full or mode != SYMSWAP:
                     jobs.append(self.job("gups", mode, paging, table))
         if "shadow" not in self.pagings(SYMSWAP):
-            # The exit of a process is compared under the same paging mode.
-            jobs.append(self.job("stream", SYMSWAP, "shadow", ws, passes=1,
-                                 check_limit=2, time_exit=True))
+            # The exit of a process is compared under the same paging mode,
+            # as often as SwapBypass exits above.
+            jobs += [self.job("stream", SYMSWAP, "shadow", ws, passes=1,
+                              check_limit=2, time_exit=True, repeat=repeat)
+                     for repeat in range(2)]
         return jobs
 
     def sweep(self):
