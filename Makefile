@@ -107,12 +107,12 @@ host-debug: tree-host		## the L1 host kernel with KASAN and lockdep (make e2e HO
 
 # Unmodified KVM modules, for the same L1 kernel: the extension changes nothing
 # outside KVM's own code, so modules of either tree fit. The four modules alone
-# are built; without a vmlinux beside them modpost cannot check their symbols,
-# which insmod does.
+# are built; without a vmlinux beside them modpost can only warn of symbols,
+# which insmod checks.
 KVM_MODULES	:= virt/lib/irqbypass.ko $(patsubst %,arch/x86/kvm/%.ko,kvm kvm-amd kvm-intel)
 kvm-plain: | $(B)/src/linux-base $(B)/versions	## unmodified KVM modules for the same L1 kernel
 	$(call say,KERNEL,kvm-plain)
-	$(call kernel,kvm-plain,linux-base,$(HCONF)/host.config,$(KVM_MODULES))
+	$(call kernel,kvm-plain,linux-base,$(HCONF)/host.config,KBUILD_MODPOST_WARN=1 $(KVM_MODULES))
 
 qemu: tree-qemu			## QEMU with the symbiotic extension (build/qemu)
 	$(call say,QEMU,build/qemu)
