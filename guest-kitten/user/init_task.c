@@ -7,7 +7,7 @@
  * A line's programs run at the same time and see each other by SMARTMAP: the
  * memory of rank r is at (r + 1) << 39. The next line runs when all of them
  * have ended; the first one that ends with another status than 0 ends it all.
- * Words are separated by blanks, there are no quotes. Lines that start with #
+ * A line that starts with ?N is expected to end with status N. Words are separated by blanks, there are no quotes. Lines that start with #
  * are comments.
  *
  * Each task is made as the field does it: an address space, physical memory
@@ -282,7 +282,7 @@ static int finish_all(int n, int status)
 	return status;
 }
 
-static int run_line(char *text)
+static int run_jobs(char *text)
 {
 	int n = parse(text), status;
 
@@ -297,6 +297,22 @@ static int run_line(char *text)
 		return status;
 	status = make_all(n);
 	return finish_all(n, status);
+}
+
+static int run_line(char *text)
+{
+	int want = 0, status;
+	const char *digit;
+
+	if (*text != '?')
+		return run_jobs(text);
+	for (digit = next_word(&text) + 1; *digit; digit++)
+		want = want * 10 + (*digit - '0');
+	status = run_jobs(text);
+	if (status == want)
+		return 0;
+	print(2, "init_task: status %d, expected %d\n", status, want);
+	return 1;
 }
 
 static int run_script(const struct archive_entry *script)
