@@ -118,7 +118,12 @@ qemu: tree-qemu			## QEMU with the symbiotic extension (build/qemu)
 	$(call say,QEMU,build/qemu)
 	@$(call LOCK,qemu) $(STEP) qemu $(B)/log/qemu.log $(STEPS)/qemu.sh $(B)/src/qemu $(B)/qemu
 
-all: guest host kvm-plain qemu tools	## everything `make exec` needs
+# Seconds; nothing of it needs the kernels above.
+kitten:				## the lightweight-kernel guest (build/kitten)
+	@mkdir -p $(B)/log
+	@$(call LOCK,kitten) $(MAKE) --no-print-directory -C guest-kitten O=$(B)/kitten
+
+all: guest host kvm-plain qemu tools kitten	## everything `make exec` needs
 
 # ---- running -------------------------------------------------------------
 
@@ -136,6 +141,9 @@ export APPEND KERNEL TIMEOUT HOST_CMD HOST_SMP STATS
 # What exec needs is built once; later changes are built by `make all`, so that
 # exec itself starts at once.
 READY		:= $(B)/guest/vmlinux $(B)/host/vmlinux $(B)/qemu/qemu-system-x86_64
+ifeq ($(KERNEL),kitten)
+READY		:= $(B)/kitten/vmlinux $(filter-out $(B)/guest/% $(if $(filter bare-metal,$(HOST)),$(B)/%),$(READY))
+endif
 ifeq ($(HOST),plain-kvm)
 READY		+= $(B)/kvm-plain/arch/x86/kvm/kvm.ko
 endif
@@ -145,10 +153,22 @@ $(READY):
 exec: | $(READY)		## CMD='...': run a command in the guest (see README.md)
 	@$(RIG)/cli.py exec
 
+# On bare metal unless HOST says otherwise: that needs no other build.
+run-kitten: export KERNEL = kitten
+run-kitten: export HOST := $(or $(HOST),bare-metal)
+run-kitten: export CMD = $(or $(KITTEN_CMD),$(KITTEN_RUN))
+run-kitten: kitten		## boot the lightweight kernel and run STREAM and GUPS
+	@$(RIG)/cli.py exec
+
+define KITTEN_RUN
+stream -m 64 -n 3
+gups -m 16
+endef
+
 shell: | $(READY)		## an interactive guest, same options as exec
 	@$(RIG)/cli.py shell
 
-.PHONY: tools exec shell
+.PHONY: tools exec shell run-kitten
 
 # ---- tests ---------------------------------------------------------------
 
@@ -209,11 +229,11 @@ bench-cost: deps all guest-base	## what the extension costs where it is not used
 .PHONY: test-files unit kunit kunit-py e2e style test run experiments bench-micro bench-cost
 
 clean:				## remove objects, keep sources
-	rm -rf $(addprefix $(B)/,guest guest-base guest-kasan host host-debug kvm-plain qemu tests tools jobs images log)
+	rm -rf $(addprefix $(B)/,kitten guest guest-base guest-kasan host host-debug kvm-plain qemu tests tools jobs images log)
 	rm -rf $(B)/src/*/obj-*
 
 distclean:			## remove everything that was fetched or built
 	rm -rf $(B)
 
 .PHONY: help deps versions trees tree-guest tree-host tree-qemu check-patches all
-.PHONY: guest guest-base guest-kasan host host-debug kvm-plain qemu clean distclean
+.PHONY: kitten guest guest-base guest-kasan host host-debug kvm-plain qemu clean distclean

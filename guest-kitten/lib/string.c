@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory and strings. The string instructions do the work: every machine that
- * this runs on is fast at them, the emulated ones most of all.
+ * Memory and strings. The string instructions do the work, in words of eight
+ * bytes: real processors do not care, emulated ones are much faster.
  */
 #include <kitten/lib.h>
 
 void *memset(void *dst, int c, size_t n)
 {
+	u64 word = (u8)c * 0x0101010101010101ULL, words = n / 8;
 	void *d = dst;
 
-	asm volatile("rep stosb" : "+D" (d), "+c" (n) : "a" (c) : "memory");
+	n %= 8;
+	asm volatile("rep stosq" : "+D" (d), "+c" (words) : "a" (word)
+		     : "memory");
+	asm volatile("rep stosb" : "+D" (d), "+c" (n) : "a" (word) : "memory");
 	return dst;
 }
 
 void *memcpy(void *dst, const void *src, size_t n)
 {
 	void *d = dst;
+	u64 words = n / 8;
 
+	n %= 8;
+	asm volatile("rep movsq" : "+D" (d), "+S" (src), "+c" (words)
+		     :: "memory");
 	asm volatile("rep movsb" : "+D" (d), "+S" (src), "+c" (n)
 		     :: "memory");
 	return dst;

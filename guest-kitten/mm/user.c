@@ -27,43 +27,55 @@ static void close_user(void)
 		asm volatile("clac" ::: "memory");
 }
 
-/* Returns the bytes that are left. */
-static u64 copy(void *dst, const void *src, u64 n)
+/* Words, then the rest; a fault in either ends it. Returns 0 or -EFAULT. */
+static int copy(void *dst, const void *src, u64 n)
 {
+	u64 left = n / 8, rest = n % 8;
+
 	open_user();
-	asm volatile("1:\trep movsb\n"
-		     "2:\n"
-		     EXTABLE("1b", "2b")
-		     : "+D" (dst), "+S" (src), "+c" (n) :: "memory");
+	asm volatile("1:\trep movsq\n\t"
+		     "movq %3, %%rcx\n"
+		     "2:\trep movsb\n"
+		     "3:\n"
+		     EXTABLE("1b", "3b")
+		     EXTABLE("2b", "3b")
+		     : "+D" (dst), "+S" (src), "+c" (left)
+		     : "r" (rest) : "memory");
 	close_user();
-	return n;
+	return left ? -EFAULT : 0;
 }
 
 int copy_from_user(void *dst, u64 src, u64 n)
 {
 	if (!range_ok(src, n))
 		return -EFAULT;
-	return copy(dst, (const void *)src, n) ? -EFAULT : 0;
+	return copy(dst, (const void *)src, n);
 }
 
 int copy_to_user(u64 dst, const void *src, u64 n)
 {
 	if (!range_ok(dst, n))
 		return -EFAULT;
-	return copy((void *)dst, src, n) ? -EFAULT : 0;
+	return copy((void *)dst, src, n);
 }
 
 int clear_user(u64 dst, u64 n)
 {
+	u64 left = n / 8, rest = n % 8;
+
 	if (!range_ok(dst, n))
 		return -EFAULT;
 	open_user();
-	asm volatile("1:\trep stosb\n"
-		     "2:\n"
-		     EXTABLE("1b", "2b")
-		     : "+D" (dst), "+c" (n) : "a" (0) : "memory");
+	asm volatile("1:\trep stosq\n\t"
+		     "movq %2, %%rcx\n"
+		     "2:\trep stosb\n"
+		     "3:\n"
+		     EXTABLE("1b", "3b")
+		     EXTABLE("2b", "3b")
+		     : "+D" (dst), "+c" (left)
+		     : "r" (rest), "a" (0) : "memory");
 	close_user();
-	return n ? -EFAULT : 0;
+	return left ? -EFAULT : 0;
 }
 
 s64 copy_string_from_user(char *dst, u64 src, u64 size)
