@@ -80,6 +80,13 @@ static int do_wait_host(const char *strings, u32 argc)
 	}
 }
 
+static int do_init_test(const char *strings, u32 argc)
+{
+	(void)strings;
+	(void)argc;
+	return init_test();
+}
+
 static int do_true(const char *strings, u32 argc)
 {
 	(void)strings;
@@ -95,6 +102,7 @@ bool builtin(const char *name, const char *strings, u32 argc, int *status)
 	} table[] = {
 		{ "echo", do_echo },
 		{ "selftest", do_selftest },
+		{ "init_test", do_init_test },
 		{ "machine", do_machine },
 		{ "symbiotic", do_symbiotic },
 		{ "wait_host", do_wait_host },

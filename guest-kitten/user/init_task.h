@@ -29,4 +29,9 @@ void print(int fd, const char *fmt, ...);
 /* Runs a command that is no program; false if there is none of that name. */
 bool builtin(const char *name, const char *strings, u32 argc, int *status);
 
+/* ---- init_test.c ---- */
+
+/* Bad arguments for the kernel's own calls, as KTAP. */
+int init_test(void);
+
 #endif /* INIT_TASK_H */
