@@ -110,7 +110,7 @@ int vscnprintf(char *buf, size_t size, const char *fmt, va_list args)
 		case 'p':
 			spec.alt = true;
 			spec.longs = 1;
-			/* fallthrough */
+			fallthrough;
 		case 'u':
 		case 'x':
 			put_number(&o, spec.longs ? va_arg(args, u64) :

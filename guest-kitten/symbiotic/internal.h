@@ -44,6 +44,9 @@ int symcall_cpu_on(struct cpu *cpu);
 void symcall_cpu_off(struct cpu *cpu);
 int symcall_init(void);
 
+/* tests/symcall_selftest.c */
+int symcall_selftest_init(void);
+
 /* Called by the entry code, and that. */
 int symb_symcall(struct symcall_regs *regs);
 void symb_symcall_entry(void);

@@ -96,7 +96,9 @@ int symcall_init(void)
 	symb_use_vmmcall = cpu_has.amd;
 	nmi_hook(abort_nmi);
 	ret = symcall_register(SYMCALL_QUERY_BATCH, call_query);
-	return ret ? ret : symcall_register(SYMCALL_MEM_LOOKUP, call_lookup);
+	if (!ret)
+		ret = symcall_register(SYMCALL_MEM_LOOKUP, call_lookup);
+	return ret ? ret : symcall_selftest_init();
 }
 
 int symcall_cpu_on(struct cpu *cpu)

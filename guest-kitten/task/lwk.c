@@ -373,26 +373,24 @@ static s64 call_machine_end(struct regs *r)
 	machine_end();
 }
 
-#define CALL(nr)	[LWK_##nr - LWK_CALL_BASE]
-
 const syscall_fn lwk_calls[] = {
-	CALL(PMEM_ADD) = call_pmem_add,
-	CALL(PMEM_ALLOC) = call_pmem_alloc,
-	CALL(PMEM_FREE) = call_pmem_free,
-	CALL(PMEM_QUERY) = call_pmem_query,
-	CALL(ASPACE_CREATE) = call_aspace_create,
-	CALL(ASPACE_DESTROY) = call_aspace_destroy,
-	CALL(ASPACE_ADD_REGION) = call_aspace_add_region,
-	CALL(ASPACE_MAP_PMEM) = call_aspace_map_pmem,
-	CALL(ASPACE_SMARTMAP) = call_aspace_smartmap,
-	CALL(ASPACE_LOAD) = call_aspace_load,
-	CALL(TASK_CREATE) = call_task_create,
-	CALL(TASK_WAIT) = call_task_wait,
-	CALL(MACHINE_INFO) = call_machine_info,
-	CALL(SELFTEST) = call_selftest,
-	CALL(BENCH_READY) = call_bench_ready,
-	CALL(BENCH_EXIT) = call_bench_exit,
-	CALL(MACHINE_END) = call_machine_end,
+	[LWK_PMEM_ADD - LWK_CALL_BASE] = call_pmem_add,
+	[LWK_PMEM_ALLOC - LWK_CALL_BASE] = call_pmem_alloc,
+	[LWK_PMEM_FREE - LWK_CALL_BASE] = call_pmem_free,
+	[LWK_PMEM_QUERY - LWK_CALL_BASE] = call_pmem_query,
+	[LWK_ASPACE_CREATE - LWK_CALL_BASE] = call_aspace_create,
+	[LWK_ASPACE_DESTROY - LWK_CALL_BASE] = call_aspace_destroy,
+	[LWK_ASPACE_ADD_REGION - LWK_CALL_BASE] = call_aspace_add_region,
+	[LWK_ASPACE_MAP_PMEM - LWK_CALL_BASE] = call_aspace_map_pmem,
+	[LWK_ASPACE_SMARTMAP - LWK_CALL_BASE] = call_aspace_smartmap,
+	[LWK_ASPACE_LOAD - LWK_CALL_BASE] = call_aspace_load,
+	[LWK_TASK_CREATE - LWK_CALL_BASE] = call_task_create,
+	[LWK_TASK_WAIT - LWK_CALL_BASE] = call_task_wait,
+	[LWK_MACHINE_INFO - LWK_CALL_BASE] = call_machine_info,
+	[LWK_SELFTEST - LWK_CALL_BASE] = call_selftest,
+	[LWK_BENCH_READY - LWK_CALL_BASE] = call_bench_ready,
+	[LWK_BENCH_EXIT - LWK_CALL_BASE] = call_bench_exit,
+	[LWK_MACHINE_END - LWK_CALL_BASE] = call_machine_end,
 };
 
 const u32 nr_lwk_calls = ARRAY_SIZE(lwk_calls);

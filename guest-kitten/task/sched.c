@@ -315,7 +315,7 @@ static void make_idle(struct cpu *cpu)
 	cpu->current = t;
 }
 
-/* The boot processor's idle thread goes on on the boot stack. */
+/* The boot processor's idle thread keeps the boot stack. */
 void sched_init(void)
 {
 	make_idle(&cpus[0]);

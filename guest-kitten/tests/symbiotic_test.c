@@ -105,6 +105,21 @@ static const char *calls_on_each_cpu(void)
 	return NULL;
 }
 
+static const char *call_state(void)
+{
+	if (!on())
+		return SKIP_NO_VMM;
+	if (!boot_option("symcalltest"))
+		return "boot with symcalltest";
+	EXPECT(!symb_hypercall(SYMB_HC_SYMCALL_LOOP, 1, SYMCALL_SELFTEST,
+			       SYMCALL_SELFTEST_STATE, 0));
+	EXPECT(!symb_hypercall(SYMB_HC_SYMCALL_LOOP, 1, SYMCALL_SELFTEST,
+			       SYMCALL_SELFTEST_EXITS, 0));
+	EXPECT(!symb_hypercall(SYMB_HC_SYMCALL_LOOP, 1, SYMCALL_SELFTEST,
+			       SYMCALL_SELFTEST_NESTED, 0));
+	return NULL;
+}
+
 static const char *nothing_is_swapped(void)
 {
 	struct symcall_regs r;
@@ -141,6 +156,7 @@ static const struct test_case tests[] = {
 	{ "off_is_off", off_is_off },
 	{ "pages", pages },
 	{ "calls_on_each_cpu", calls_on_each_cpu },
+	{ "call_state", call_state },
 	{ "nothing_is_swapped", nothing_is_swapped },
 	{ "refused_values", refused_values },
 };

@@ -7,8 +7,9 @@
  * A line's programs run at the same time and see each other by SMARTMAP: the
  * memory of rank r is at (r + 1) << 39. The next line runs when all of them
  * have ended; the first one that ends with another status than 0 ends it all.
- * A line that starts with ?N is expected to end with status N. Words are separated by blanks, there are no quotes. Lines that start with #
- * are comments.
+ * A line that starts with ?N is expected to end with status N. Words are
+ * separated by blanks, there are no quotes; lines that start with # are
+ * comments.
  *
  * Each task is made as the field does it: an address space, physical memory
  * for image, stack and heap bound to it, and then a task.

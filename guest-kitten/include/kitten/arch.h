@@ -94,6 +94,6 @@ void show_regs(const struct regs *regs);
 /* ---- the end ---- */
 
 /* Resets the machine; with QEMU's -no-reboot that is its end. */
-void machine_end(void) __attribute__((noreturn));
+void machine_end(void) __noreturn;
 
 #endif /* KITTEN_ARCH_H */

@@ -33,6 +33,7 @@ typedef __s64 s64;
 
 #define __printf(f, a)	__attribute__((format(printf, f, a)))
 #define __noreturn	__attribute__((noreturn))
+#define fallthrough	__attribute__((fallthrough))
 #define __packed	__attribute__((packed))
 #define __aligned(x)	__attribute__((aligned(x)))
 

@@ -78,9 +78,10 @@ int main(int argc, char **argv)
 		       (double)detours[i].at / rate,
 		       (double)detours[i].length / rate);
 	}
-	printf("selfish seconds=%.3f threshold_ns=%.0f loop_ns=%.1f detours=%u per_second=%.1f longest_ns=%.0f lost_percent=%.4f\n",
-	       seconds, (double)threshold / rate, (double)shortest / rate, n,
-	       n / seconds, (double)longest / rate,
+	printf("selfish seconds=%.3f threshold_ns=%.0f loop_ns=%.1f",
+	       seconds, (double)threshold / rate, (double)shortest / rate);
+	printf(" detours=%u per_second=%.1f longest_ns=%.0f lost_percent=%.4f\n",
+	       n, n / seconds, (double)longest / rate,
 	       100.0 * (double)lost / rate * 1e-9 / seconds);
 	return 0;
 }
