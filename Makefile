@@ -226,7 +226,13 @@ bench-micro: deps all		## null symcall against null hypercall
 bench-cost: deps all guest-base	## what the extension costs where it is not used
 	@python3 swapbypass/experiment/cost.py $(RUN_ARGS)
 
-.PHONY: test-files unit kunit kunit-py e2e style test run experiments bench-micro bench-cost
+bench-noise: deps all		## noise of both guests under the VMM
+	@python3 guest-kitten/experiment/noise.py $(RUN_ARGS)
+
+bench-paging: deps all		## shadow against nested paging, both guests
+	@python3 guest-kitten/experiment/paging.py $(RUN_ARGS)
+
+.PHONY: bench-noise bench-paging test-files unit kunit kunit-py e2e style test run experiments bench-micro bench-cost
 
 clean:				## remove objects, keep sources
 	rm -rf $(addprefix $(B)/,kitten guest guest-base guest-kasan host host-debug kvm-plain qemu tests tools jobs images log)

@@ -113,7 +113,7 @@ shellcheck $(find . -path ./build -prune -o -name '*.sh' -print) vmm-side/rig/l1
 	.ci/run >"$build/style.out" 2>&1
 result shellcheck $?
 
-PYTHONPYCACHEPREFIX=$build/pycache python3 -m compileall -q vmm-side/rig vmm-side/e2e swapbypass/experiment >"$build/style.out" 2>&1
+PYTHONPYCACHEPREFIX=$build/pycache python3 -m compileall -q vmm-side/rig vmm-side/e2e swapbypass/experiment guest-kitten/experiment >"$build/style.out" 2>&1
 result 'python compiles' $?
 
 echo "$passed passed, $failed failed, $skipped skipped"
