@@ -86,6 +86,7 @@ void apic_init(void)
 	clock_delay_us(CALIBRATE_US);
 	ticks_ms = (u64)(~0U - reg_read(REG_CURRENT)) * 1000 / CALIBRATE_US;
 	reg_write(REG_INITIAL, 0);
+	reg_write(REG_TIMER, VEC_TIMER);
 }
 
 u32 apic_id(void)
@@ -127,15 +128,19 @@ void apic_start_ap(u32 apic_id)
 
 void apic_timer_at(u64 when)
 {
+	struct cpu *cpu = this_cpu();
 	u64 now, ticks;
 
+	/* A write here may be an exit from a virtual machine. */
 	if (!when) {
-		reg_write(REG_INITIAL, 0);
+		if (cpu->timer_set)
+			reg_write(REG_INITIAL, 0);
+		cpu->timer_set = false;
 		return;
 	}
 	now = clock_ns();
 	ticks = when > now ? (when - now) / 1000 * ticks_ms / 1000 : 0;
 	/* Too far away: it fires early, and the scheduler asks again. */
-	reg_write(REG_TIMER, VEC_TIMER);
 	reg_write(REG_INITIAL, min_u64(ticks + 1, ~0U));
+	cpu->timer_set = true;
 }

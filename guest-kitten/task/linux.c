@@ -425,7 +425,9 @@ static s64 sys_tgkill(struct regs *r)
 static s64 sys_sched_yield(struct regs *r)
 {
 	(void)r;
-	this_cpu()->need_resched = true;
+	/* Alone, there is nobody to yield to. */
+	if (this_cpu()->queue)
+		this_cpu()->need_resched = true;
 	return 0;
 }
 

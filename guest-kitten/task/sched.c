@@ -33,10 +33,13 @@ void cpu_flush_if_asked(struct cpu *cpu)
 
 void klock(void)
 {
-	/* Who has the lock may wait for our flush. */
 	while (__atomic_exchange_n(&kernel_lock, 1, __ATOMIC_ACQUIRE)) {
-		cpu_flush_if_asked(this_cpu());
-		cpu_relax();
+		/* Reading alone leaves the cache line to who has the lock. */
+		while (__atomic_load_n(&kernel_lock, __ATOMIC_RELAXED)) {
+			/* That one may wait for our flush. */
+			cpu_flush_if_asked(this_cpu());
+			cpu_relax();
+		}
 	}
 }
 

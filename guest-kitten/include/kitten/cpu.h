@@ -46,6 +46,7 @@ struct tss {
  * @nr_threads: live threads that belong to this CPU
  * @need_resched: another thread may be due
  * @flush: another CPU wants our TLB flushed, and waits for it
+ * @timer_set: the timer may still fire
  * @online: it has come up
  * @work: to be called once by its idle thread
  * @irqs: interrupts taken
@@ -65,6 +66,7 @@ struct cpu {
 	u32 nr_threads;
 	bool need_resched;
 	bool flush;
+	bool timer_set;
 	bool online;
 	void (*work)(struct cpu *cpu);
 	u64 irqs;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define THREADS		8
-#define ROUNDS		20000
+#define ROUNDS		5000
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
