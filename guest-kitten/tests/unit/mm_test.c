@@ -90,6 +90,14 @@ static void pages_of_all_sizes(void)
 	EXPECT(!pt_walk(root, 2 * SZ_1G + SZ_2M + PAGE_SIZE, NULL));
 	EXPECT(!pt_walk(root, 0, NULL) && !pt_walk(root, ~0ULL, NULL));
 
+	/* Both addresses have to be aligned for a large page. */
+	EXPECT(!pt_map(root, 8 * SZ_1G, SZ_1G + SZ_2M, SZ_1G, 0, SZ_1G));
+	EXPECT((pt_walk(root, 8 * SZ_1G + SZ_2M, &page) & PT_ADDR) ==
+	       SZ_1G + 2 * SZ_2M && page == SZ_2M);
+	EXPECT(!pt_map(root, 16 * SZ_1G, PAGE_SIZE, SZ_2M, 0, SZ_1G));
+	EXPECT((pt_walk(root, 16 * SZ_1G, &page) & PT_ADDR) == PAGE_SIZE &&
+	       page == PAGE_SIZE);
+
 	/* Over, under and beside what is there. */
 	EXPECT(pt_map(root, SZ_1G, 0, PAGE_SIZE, 0, SZ_1G) == -EEXIST);
 	EXPECT(pt_map(root, SZ_1G, 0, SZ_1G, 0, SZ_1G) == -EEXIST);
