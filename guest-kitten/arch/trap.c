@@ -167,6 +167,10 @@ void trap(struct regs *regs)
 {
 	u64 v = regs->vector;
 
+	/* User mode may have left AC set. */
+	if (cpu_has.smap)
+		asm volatile("clac" ::: "memory");
+
 	if (v == VEC_TIMER || v == VEC_IPI)
 		interrupt(regs);
 	else if (own_stack(v) || !(regs->cs & 3))

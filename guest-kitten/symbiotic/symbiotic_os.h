@@ -6,6 +6,7 @@
 #ifndef SYMBIOTIC_OS_H
 #define SYMBIOTIC_OS_H
 
+#include <kitten/cpu.h>
 #include <kitten/lib.h>
 #include <kitten/types.h>
 
@@ -15,14 +16,6 @@
 #define symb_cmpxchg(ptr, old, new)					\
 	__sync_val_compare_and_swap(ptr, (__typeof__(*(ptr)))(old), new)
 
-/* i if it is below n, else 0; by arithmetic that no speculation gets past. */
-static inline u64 symb_index_nospec(u64 i, u64 n)
-{
-	u64 mask;
-
-	asm volatile("cmpq %1, %2\n\tsbbq %0, %0"
-		     : "=r" (mask) : "r" (n), "r" (i) : "cc");
-	return i & mask;
-}
+#define symb_index_nospec(i, n)	index_nospec(i, n)
 
 #endif /* SYMBIOTIC_OS_H */

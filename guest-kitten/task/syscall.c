@@ -16,10 +16,12 @@ static bool quiet(u64 nr)
 
 static syscall_fn find(u64 nr)
 {
+	u64 own = nr - LWK_CALL_BASE;
+
 	if (nr < nr_linux_calls)
-		return linux_calls[nr];
-	if (nr >= LWK_CALL_BASE && nr - LWK_CALL_BASE < nr_lwk_calls)
-		return lwk_calls[nr - LWK_CALL_BASE];
+		return linux_calls[index_nospec(nr, nr_linux_calls)];
+	if (nr >= LWK_CALL_BASE && own < nr_lwk_calls)
+		return lwk_calls[index_nospec(own, nr_lwk_calls)];
 	return NULL;
 }
 

@@ -93,6 +93,21 @@ static const char *one_shot(void)
 	return NULL;
 }
 
+/* Where there is PCI, there is a host bridge at its first place. */
+static const char *pci(void)
+{
+	const struct pci_device *d;
+
+	if (!pci_count())
+		return "no PCI";
+	d = pci_find(0x8086, 0x1237);
+	if (!d)
+		return "not the machine that we know";
+	EXPECT(!d->bus && !d->slot && !d->fn && d->class == 0x060000);
+	EXPECT(!pci_find(0xffff, 0xffff));
+	return NULL;
+}
+
 static const char *format(void)
 {
 	char text[32];
@@ -113,6 +128,7 @@ static const struct test_case tests[] = {
 	{ "flush_returns", flush_returns },
 	{ "no_tick", no_tick },
 	{ "one_shot", one_shot },
+	{ "pci", pci },
 };
 
 const struct test_suite test_machine = { .name = "machine", SUITE(tests) };

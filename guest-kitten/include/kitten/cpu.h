@@ -207,6 +207,16 @@ static inline void write_cr3(u64 v)
 	asm volatile("movq %0, %%cr3" :: "r" (v) : "memory");
 }
 
+/* i if it is below n, else 0; by arithmetic that no speculation gets past. */
+static inline u64 index_nospec(u64 i, u64 n)
+{
+	u64 mask;
+
+	asm volatile("cmpq %1, %2\n\tsbbq %0, %0"
+		     : "=r" (mask) : "r" (n), "r" (i) : "cc");
+	return i & mask;
+}
+
 static inline void cpu_relax(void)
 {
 	asm volatile("pause" ::: "memory");
