@@ -75,18 +75,21 @@ def main(argv=None):
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--threshold", type=float, default=2000, metavar="NS")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--icount", action="store_true",
+                        help="on the machine whose clocks count instructions: nothing outside disturbs it")
     parser.add_argument("--paging", choices=("shadow", "nested"), default="nested")
     args = parser.parse_args(argv)
     from rig import Bench   # pylint: disable=C0415
 
     found = {g: [] for g in GUESTS}
-    with Bench(host="symbiotic") as bench:
+    with Bench(host="symbiotic", icount=args.icount) as bench:
         # In turns, so that both see the same weather.
         for _ in range(args.rounds):
             for guest in GUESTS:
                 found[guest].append(measure(bench, guest, args.paging, args.seconds, args.threshold))
     lines = [f"Noise under the symbiotic VMM: {args.rounds} runs of {args.seconds:g} s each in turns, "
-             f"medians; gaps over {args.threshold:g} ns", ""] + list(table(found, args.paging))
+             f"medians; gaps over {args.threshold:g} ns"
+             + (" of instructions" if args.icount else ""), ""] + list(table(found, args.paging))
     for line in lines:
         say(line)
 
