@@ -61,13 +61,14 @@ void apic_cpu_init(void)
 	if (cpu_has.x2apic)
 		base |= BASE_X2APIC;
 	wrmsr(MSR_APIC_BASE, base);
+	/* Enabled first: until then the local vectors cannot be unmasked. */
+	reg_write(REG_SPURIOUS, 0x100 | VEC_SPURIOUS);
 	reg_write(REG_TPR, 0);
 	reg_write(REG_LINT0, LVT_MASKED);
 	reg_write(REG_LINT1, LVT_NMI);
 	reg_write(REG_TIMER, VEC_TIMER);
 	reg_write(REG_DIVIDE, DIVIDE_BY_16);
 	reg_write(REG_INITIAL, 0);
-	reg_write(REG_SPURIOUS, 0x100 | VEC_SPURIOUS);
 }
 
 /* Before the first processor's cpu_init(). */

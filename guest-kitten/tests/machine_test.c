@@ -93,6 +93,34 @@ static const char *one_shot(void)
 	return NULL;
 }
 
+/* Each processor's own timer interrupts it. */
+static void sleep_a_little(struct cpu *cpu)
+{
+	u64 irqs = cpu->irqs, end = clock_ns() + 1000000000;
+
+	apic_timer_at(clock_ns() + 1000000);
+	while (cpu->irqs == irqs && clock_ns() < end) {
+		asm volatile("sti; nop; nop; cli" ::: "memory");
+		cpu_relax();
+	}
+	if (cpu->irqs != irqs)
+		count(cpu);
+}
+
+static const char *timer_on_each_cpu(void)
+{
+	u32 want = 0;
+
+	for (u32 i = 0; i < nr_cpus && i < 8; i++)
+		want |= 1U << (i * 4);
+	seen = 0;
+	kunlock();
+	on_each_cpu(sleep_a_little);
+	klock();
+	EXPECT(seen == want);
+	return NULL;
+}
+
 /* Where there is PCI, there is a host bridge at its first place. */
 static const char *pci(void)
 {
@@ -128,6 +156,7 @@ static const struct test_case tests[] = {
 	{ "flush_returns", flush_returns },
 	{ "no_tick", no_tick },
 	{ "one_shot", one_shot },
+	{ "timer_on_each_cpu", timer_on_each_cpu },
 	{ "pci", pci },
 };
 

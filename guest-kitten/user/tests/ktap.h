@@ -13,6 +13,8 @@ __attribute__((unused))
 static int ktap(int good, const char *name)
 {
 	printf("%sok %u %s\n", good ? "" : "not ", ++ktap_nr, name);
+	/* Said before the next test can hang. */
+	fflush(stdout);
 	ktap_failed += !good;
 	return good;
 }
@@ -22,7 +24,6 @@ __attribute__((unused))
 static int ktap_end(void)
 {
 	printf("1..%u\n", ktap_nr);
-	fflush(stdout);
 	return ktap_failed ? 1 : 0;
 }
 
