@@ -140,14 +140,15 @@ export APPEND KERNEL TIMEOUT HOST_CMD HOST_SMP STATS
 
 # What exec needs is built once; later changes are built by `make all`, so that
 # exec itself starts at once.
-READY		:= $(B)/guest/vmlinux $(B)/host/vmlinux $(B)/qemu/qemu-system-x86_64
-ifeq ($(KERNEL),kitten)
-READY		:= $(B)/kitten/vmlinux $(filter-out $(B)/guest/% $(if $(filter bare-metal,$(HOST)),$(B)/%),$(READY))
-endif
+READY_HOST	:= $(B)/host/vmlinux $(B)/qemu/qemu-system-x86_64
 ifeq ($(HOST),plain-kvm)
-READY		+= $(B)/kvm-plain/arch/x86/kvm/kvm.ko
+READY_HOST	+= $(B)/kvm-plain/arch/x86/kvm/kvm.ko
 endif
-$(READY):
+READY		:= $(B)/guest/vmlinux $(READY_HOST)
+ifeq ($(KERNEL),kitten)
+READY		:= $(B)/kitten/vmlinux $(if $(filter bare-metal,$(HOST)),,$(READY_HOST))
+endif
+$(sort $(READY) $(READY_HOST)):
 	@$(MAKE) --no-print-directory $(firstword $(subst /, ,$(patsubst $(B)/%,%,$@)))
 
 exec: | $(READY)		## CMD='...': run a command in the guest (see README.md)
@@ -157,7 +158,7 @@ exec: | $(READY)		## CMD='...': run a command in the guest (see README.md)
 run-kitten: export KERNEL = kitten
 run-kitten: export HOST := $(or $(HOST),bare-metal)
 run-kitten: export CMD = $(or $(KITTEN_CMD),$(KITTEN_RUN))
-run-kitten: kitten		## boot the lightweight kernel and run STREAM and GUPS
+run-kitten: kitten | $(if $(filter-out bare-metal,$(HOST)),$(READY_HOST))	## boot the lightweight kernel and run STREAM and GUPS
 	@$(RIG)/cli.py exec
 
 define KITTEN_RUN
