@@ -118,7 +118,12 @@ qemu: tree-qemu			## QEMU with the symbiotic extension (build/qemu)
 	$(call say,QEMU,build/qemu)
 	@$(call LOCK,qemu) $(STEP) qemu $(B)/log/qemu.log $(STEPS)/qemu.sh $(B)/src/qemu $(B)/qemu
 
-all: guest host kvm-plain qemu tools	## everything `make exec` needs
+# Seconds; nothing of it needs the kernels above.
+kitten:				## the lightweight-kernel guest (build/kitten)
+	@mkdir -p $(B)/log
+	@$(call LOCK,kitten) $(MAKE) --no-print-directory -C guest-kitten O=$(B)/kitten
+
+all: guest host kvm-plain qemu tools kitten	## everything `make exec` needs
 
 # ---- running -------------------------------------------------------------
 
@@ -135,20 +140,36 @@ export APPEND KERNEL TIMEOUT HOST_CMD HOST_SMP STATS
 
 # What exec needs is built once; later changes are built by `make all`, so that
 # exec itself starts at once.
-READY		:= $(B)/guest/vmlinux $(B)/host/vmlinux $(B)/qemu/qemu-system-x86_64
+READY_HOST	:= $(B)/host/vmlinux $(B)/qemu/qemu-system-x86_64
 ifeq ($(HOST),plain-kvm)
-READY		+= $(B)/kvm-plain/arch/x86/kvm/kvm.ko
+READY_HOST	+= $(B)/kvm-plain/arch/x86/kvm/kvm.ko
 endif
-$(READY):
+READY		:= $(B)/guest/vmlinux $(READY_HOST)
+ifeq ($(KERNEL),kitten)
+READY		:= $(B)/kitten/vmlinux $(if $(filter bare-metal,$(HOST)),,$(READY_HOST))
+endif
+$(sort $(READY) $(READY_HOST)):
 	@$(MAKE) --no-print-directory $(firstword $(subst /, ,$(patsubst $(B)/%,%,$@)))
 
 exec: | $(READY)		## CMD='...': run a command in the guest (see README.md)
 	@$(RIG)/cli.py exec
 
+# On bare metal unless HOST says otherwise: that needs no other build.
+run-kitten: export KERNEL = kitten
+run-kitten: export HOST := $(or $(HOST),bare-metal)
+run-kitten: export CMD = $(or $(KITTEN_CMD),$(KITTEN_RUN))
+run-kitten: kitten | $(if $(filter-out bare-metal,$(HOST)),$(READY_HOST))	## boot the lightweight kernel and run STREAM and GUPS
+	@$(RIG)/cli.py exec
+
+define KITTEN_RUN
+stream -m 64 -n 3
+gups -m 16
+endef
+
 shell: | $(READY)		## an interactive guest, same options as exec
 	@$(RIG)/cli.py shell
 
-.PHONY: tools exec shell
+.PHONY: tools exec shell run-kitten
 
 # ---- tests ---------------------------------------------------------------
 
@@ -213,14 +234,20 @@ bench-micro: deps all		## null symcall against null hypercall
 bench-cost: deps all guest-base	## what the extension costs where it is not used
 	@python3 swapbypass/experiment/cost.py $(RUN_ARGS)
 
-.PHONY: test-files unit kunit kunit-py e2e style test run experiments bench-micro bench-cost
+bench-noise: deps all		## noise of both guests under the VMM
+	@python3 guest-kitten/experiment/noise.py $(RUN_ARGS)
+
+bench-paging: deps all		## shadow against nested paging, both guests
+	@python3 guest-kitten/experiment/paging.py $(RUN_ARGS)
+
+.PHONY: bench-noise bench-paging test-files unit kunit kunit-py e2e style test run experiments bench-micro bench-cost
 
 clean:				## remove objects, keep sources
-	rm -rf $(addprefix $(B)/,guest guest-base guest-kasan host host-debug kvm-plain qemu tests tools jobs images log)
+	rm -rf $(addprefix $(B)/,kitten guest guest-base guest-kasan host host-debug kvm-plain qemu tests tools jobs images log)
 	rm -rf $(B)/src/*/obj-*
 
 distclean:			## remove everything that was fetched or built
 	rm -rf $(B)
 
 .PHONY: help deps versions trees tree-guest tree-host tree-qemu check-patches all
-.PHONY: guest guest-base guest-kasan host host-debug kvm-plain qemu clean distclean
+.PHONY: kitten guest guest-base guest-kasan host host-debug kvm-plain qemu clean distclean

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """KUnit in the guest: boot with kunit.enable=1, fetch the results of every
-suite over the data channel, count cases.
+suite over the data channel, count cases. And the lightweight kernel's tests of
+itself, which print the same way.
 
 On the symbiotic VMM, on unmodified KVM and on bare metal: the same image. With
 --kasan, the checking kernel instead, on bare metal.
@@ -26,6 +27,10 @@ PLAN = re.compile(r"^    1\.\.(\d+)$")
 RUNS = (("symbiotic", {"host": "symbiotic", "paging": "shadow", "smp": 2}),
         ("plain-kvm", {"host": "plain-kvm", "paging": "nested"}),
         ("bare-metal", {"host": "bare-metal", "smp": 2}))
+# The lightweight kernel's tests of itself speak the same language.
+KITTEN = (("kitten-symbiotic", {"host": "symbiotic", "paging": "shadow", "smp": 2, "append": "symcalltest"}),
+          ("kitten-plain-kvm", {"host": "plain-kvm", "paging": "nested"}),
+          ("kitten-bare-metal", {"host": "bare-metal", "smp": 2}))
 KASAN = ("kasan", {"host": "bare-metal", "smp": 2, "kernel": "guest-kasan", "guest_mem": 1024,
                    "timeout": 300})
 
@@ -55,11 +60,14 @@ def count(text, run):
 
 def main():
     total = [0, 0, 0]
-    runs = [KASAN] if "--kasan" in sys.argv[1:] else RUNS
+    kunit = [KASAN] if "--kasan" in sys.argv[1:] else RUNS
+    runs = [(n, {"cmd": CMD, "append": "kunit.enable=1", **m}) for n, m in kunit]
+    if kunit is RUNS:
+        runs += [(n, {"cmd": "selftest", "kernel": "kitten", **m}) for n, m in KITTEN]
     with Bench() as bench:
         for name, machine in runs:
             options = {"guest_mem": 256, "timeout": 180, **machine}
-            r = bench.run(CMD, append="kunit.enable=1", **options)
+            r = bench.run(**options)
             if r.status != 0:
                 print(f"not ok {name}: {r.explain()}")
                 total[1] += 1

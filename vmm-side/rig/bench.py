@@ -19,6 +19,7 @@ from machine import L0, L1, LocalHost, die_with_parent, stop, tail
 
 HOSTS = ("symbiotic", "plain-kvm", "bare-metal")
 STORES = ("tmpfs", "hugetlbfs", "disk")
+KITTEN = "kitten"       # the kernel that is not Linux
 SWAPS = ("bypass", "symswap", "virtio-blk", "zram", "none")
 
 
@@ -83,7 +84,7 @@ class Bench:
         remove_leftovers(jobs)
         self.dir = pathlib.Path(tempfile.mkdtemp(dir=jobs, prefix=f"bench-{os.getpid()}-"))
         self._kind = hardware.kind()
-        self._initrd = None
+        self._initrds = {}
         atexit.register(self.close)
 
     def __enter__(self):
@@ -113,12 +114,15 @@ class Bench:
                 shutil.copy(path, dest)
         return path.name
 
-    def _guest_initrd(self):
-        if not self._initrd:
-            blob = images.guest_initramfs()
-            self._initrd = self.dir / f"initrd-{len(blob)}"
-            self._initrd.write_bytes(blob)
-        return self._initrd
+    def _guest_initrd(self, kernel, files):
+        """The archive of a kernel. Linux gets files on a disk, Kitten here."""
+        key = ("kitten", files) if kernel == KITTEN else "linux"
+        if key not in self._initrds:
+            blob = images.kitten_initramfs(files) if kernel == KITTEN else images.guest_initramfs()
+            path = self.dir / f"initrd{len(self._initrds)}-{len(blob)}"
+            path.write_bytes(blob)
+            self._initrds[key] = path
+        return self._initrds[key]
 
     # ---- command lines ---------------------------------------------------
 
@@ -133,9 +137,14 @@ class Bench:
         return args
 
     @staticmethod
-    def _ports(interactive, ctl, job):
+    def _ports(interactive, ctl, job, kernel):
         if interactive:
             return []
+        if kernel == KITTEN:
+            # Behind the console: serial ports for the same three channels.
+            return ["-chardev", f"file,id=out,path={job}/out", "-serial", "chardev:out",
+                    "-chardev", f"file,id=err,path={job}/err", "-serial", "chardev:err",
+                    "-chardev", ctl, "-serial", "chardev:ctl"]
         args = ["-device", "virtio-serial-pci,max_ports=8", "-chardev", ctl,
                 "-device", "virtserialport,chardev=ctl,name=ctl"]
         for name in ("out", "err"):
@@ -173,6 +182,8 @@ class Bench:
             raise RigError(f"SWAP_STORE={swap_store}: one of {', '.join(STORES)}")
         if paging not in ("shadow", "nested"):
             raise RigError(f"PAGING={paging}: shadow or nested")
+        if kernel == KITTEN and (swap != "none" or interactive or boot != "pvh"):
+            raise RigError("KERNEL=kitten has no swap, no shell, and boots by PVH")
         if host == "bare-metal" and swap in ("bypass", "symswap"):
             raise RigError(f"SWAP={swap} needs our QEMU; bare metal has virtio-blk, zram, none")
 
@@ -181,17 +192,16 @@ class Bench:
         env = {"FILES": "1" if files else "", "SWAP": swap, "SWAP_MB": str(swap_size),
                "SHELL_TTY": "/dev/ttyS0" if interactive else ""}
         (job / "initrd.job").write_bytes(images.job_initramfs(cmd, env))
-        shared = {"kernel": images.kernel_image(kernel, boot), "initrd": self._guest_initrd()}
-        if files:
+        shared = {"kernel": images.kernel_image(kernel, boot), "initrd": self._guest_initrd(kernel, files)}
+        if files and kernel != KITTEN:
             shared["files"] = images.squashfs(files)
 
         if host == "bare-metal":
             start = time.monotonic()
             result = self._run_bare(job, shared, guest_mem, smp, swap, swap_size, append, timeout,
-                                    boot, interactive)
+                                    boot, interactive, kernel)
         else:
             args = self._common(smp, guest_mem, append, interactive, boot)
-            args += self._ports(interactive, "pipe,id=ctl,path=@WORK@/ctl", "@JOB@")
             # -svm: no third level here. -tsc-deadline: with it guests hang now
             # and then under an emulated L1.
             accel = "kvm" if symbiotic or host == "plain-kvm" else "kvm,symbiotic=off"
@@ -206,7 +216,7 @@ class Bench:
                      "-qmp", "unix:@WORK@/qmp,server=on,wait=off", "-pidfile", "@WORK@/pid"]
             if not reboot:
                 args += ["-no-reboot"]
-            if files:
+            if "files" in shared:
                 args += self._disk("files", f"@IMG@{shared['files'].name}", readonly=True)
             args += self._swap_args(swap, swap_size) + list(qemu_args)
             if interactive:
@@ -215,6 +225,7 @@ class Bench:
             else:
                 args += ["-chardev", "file,id=con,path=@JOB@/console"]
             args += ["-serial", "chardev:con"]
+            args += self._ports(interactive, "pipe,id=ctl,path=@WORK@/ctl", "@JOB@", kernel)
             job_env = {"IMAGES": " ".join(self._share(p) for p in shared.values()),
                        "INITRD": shared["initrd"].name, "KVM_HOST": host, "PAGING": paging,
                        "KVM_PARAMS": kvm_params, "SWAP": swap, "SWAP_MB": str(swap_size),
@@ -305,7 +316,8 @@ class Bench:
             result.error = verdict + (f"\n--- QEMU ---\n{log}" if log else "")
         return result
 
-    def _run_bare(self, job, shared, guest_mem, smp, swap, swap_size, append, timeout, boot, interactive):
+    def _run_bare(self, job, shared, guest_mem, smp, swap, swap_size, append, timeout, boot, interactive,
+                  kernel):
         """The same guest image straight on L0: a machine with no hypervisor."""
         initrd = job / "initrd"
         initrd.write_bytes(shared["initrd"].read_bytes() + (job / "initrd.job").read_bytes())
@@ -317,7 +329,6 @@ class Bench:
             accel = ["-accel", "tcg,thread=multi", "-cpu", "max,-svm,-hypervisor"]
         sock = pathlib.Path(tempfile.mkdtemp(prefix="symbiotic-l0-"))
         args = self._common(smp, guest_mem, append, interactive, boot)
-        args += self._ports(interactive, f"pipe,id=ctl,path={sock}/ctl", job)
         args += [*accel, "-M", "pc,graphics=off", "-kernel", str(shared["kernel"]), "-initrd", str(initrd),
                  "-no-reboot"]
         if "files" in shared:
@@ -328,6 +339,7 @@ class Bench:
             args += self._disk("swap", f"{sock}/swap")
         con = "stdio,signal=off" if interactive else f"file,path={job}/console"
         args += ["-chardev", f"{con},id=con", "-serial", "chardev:con"]
+        args += self._ports(interactive, f"pipe,id=ctl,path={sock}/ctl", job, kernel)
         args = [a.replace("@FW@", f"{images.FIRMWARE}/") for a in args]
         try:
             if interactive:

@@ -140,6 +140,21 @@ def guest_initramfs():
     return a.bytes()
 
 
+def kitten_initramfs(files=None):
+    """The lightweight kernel's archive: its first task and the programs; and
+    those of a directory, which must be static."""
+    a = Cpio()
+    with built("kitten"):
+        a.file("init_task", need(BUILD / "kitten" / "init_task", "kitten"))
+        programs = sorted((BUILD / "kitten" / "programs").iterdir())
+        for program in programs + (sorted(pathlib.Path(files).iterdir()) if files else []):
+            if program.is_file() and os.access(program, os.X_OK):
+                a.file(program.name, stripped(program))
+    # What benchmarks read before and after. This kernel has no such events.
+    a.data("proc/vmstat", b"nr_free_pages 0\npswpin 0\npswpout 0\npgmajfault 0\n")
+    return a.bytes()
+
+
 def job_initramfs(cmd, env):
     """What differs from job to job: the command and its settings."""
     a = Cpio()

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Numbers that entry.S needs and cannot take from the C headers; symcall.c
+ * asserts that they are the same.
+ */
+#ifndef SYMBIOTIC_ENTRY_ABI_H
+#define SYMBIOTIC_ENTRY_ABI_H
+
+#define ENTRY_HC_RET	0x535
+#define ENTRY_HC_ERR	0x536
+
+#define ENTRY_REGS_RBX	8
+#define ENTRY_REGS_RCX	16
+#define ENTRY_REGS_RDX	24
+#define ENTRY_REGS_RSI	32
+#define ENTRY_REGS_RDI	40
+
+#endif /* SYMBIOTIC_ENTRY_ABI_H */
