@@ -55,11 +55,12 @@ $(B)/versions: | $(B)/src/linux-base $(B)/src/qemu-base
 
 # The neutral headers are part of both kernel trees; the neutral core of the
 # guest only of the guest's.
-HEADERS		:= $(foreach d,symspy symcall swapbypass,--copy '$(d)/include:include')
-CORE		:= $(foreach d,symspy symcall swapbypass,--copy '$(d)/*.c:arch/x86/symbiotic/core')
+NEUTRAL		:= symspy symcall swapbypass dma-offset
+HEADERS		:= $(foreach d,$(NEUTRAL),--copy '$(d)/include:include')
+CORE		:= $(foreach d,$(NEUTRAL),--copy '$(d)/*.c:arch/x86/symbiotic/core')
 APPLY_guest	:= $(HEADERS) $(CORE) --copy guest-linux/overlay:. --patches guest-linux/patches/6.12
 APPLY_host	:= $(HEADERS) --copy vmm-side/kvm/overlay:. --patches vmm-side/kvm/patches/6.12
-APPLY_qemu	:= $(foreach d,symspy symcall swapbypass,--copy '$(d)/include:include') \
+APPLY_qemu	:= $(HEADERS) \
 		   --copy vmm-side/qemu/overlay:. --patches vmm-side/qemu/patches/7.2
 
 tree-guest tree-host: tree-%: | $(B)/src/linux-base $(B)/versions
