@@ -161,7 +161,7 @@ test-files: guest tools		## programs for the guest of the tests (build/tests/fil
 	$(call say,TESTS,$(FILES_DIR))
 	@mkdir -p $(FILES_DIR)
 	@$(call LOCK,test-files) $(STEP) test-files $(B)/log/test-files.log sh -ec '\
-		for d in symspy/tests/guest swapbypass/tests/guest vmm-side/qemu/tests; do \
+		for d in symspy/tests/guest swapbypass/tests/guest dma-offset/tests/guest vmm-side/qemu/tests; do \
 			$(MAKE) --no-print-directory -C $$d OUT=$(FILES_DIR); done; \
 		$(MAKE) --no-print-directory -C swapbypass/bench O=$(FILES_DIR); \
 		$(MAKE) --no-print-directory -C vmm-side/kvm/tests OUT=$(B)/tools; \
