@@ -132,7 +132,7 @@ tools:				## host tools (build/tools)
 
 # Options of exec and shell go to the rig through the environment.
 export CMD FILES GUEST_MEM SMP PAGING SYMBIOTIC SWAP SWAP_SIZE SWAP_STORE HOST ICOUNT
-export APPEND KERNEL TIMEOUT HOST_CMD HOST_SMP STATS
+export APPEND KERNEL TIMEOUT HOST_CMD HOST_SMP STATS PASSTHROUGH
 
 # What exec needs is built once; later changes are built by `make all`, so that
 # exec itself starts at once.
