@@ -164,6 +164,7 @@ test-files: guest tools		## programs for the guest of the tests (build/tests/fil
 		for d in symspy/tests/guest swapbypass/tests/guest dma-offset/tests/guest vmm-side/qemu/tests; do \
 			$(MAKE) --no-print-directory -C $$d OUT=$(FILES_DIR); done; \
 		$(MAKE) --no-print-directory -C swapbypass/bench O=$(FILES_DIR); \
+		$(MAKE) --no-print-directory -C dma-offset/bench O=$(FILES_DIR); \
 		$(MAKE) --no-print-directory -C vmm-side/kvm/tests OUT=$(B)/tools; \
 		install -m 755 swapbypass/tests/host/*.sh $(B)/tools; \
 		$(STEPS)/with-libs.sh $(FILES_DIR) /usr/bin/cpuid; \
@@ -204,10 +205,13 @@ experiments: deps all		## the full sweep of the experiment
 bench-micro: deps all		## null symcall against null hypercall
 	@python3 swapbypass/experiment/micro.py $(RUN_ARGS)
 
+run-passthrough: deps all test-files	## NVMe without an IOMMU: passthrough, bare metal, virtio-blk
+	@python3 dma-offset/experiment/run.py $(RUN_ARGS)
+
 bench-cost: deps all guest-base	## what the extension costs where it is not used
 	@python3 swapbypass/experiment/cost.py $(RUN_ARGS)
 
-.PHONY: test-files unit kunit kunit-py e2e style test run experiments bench-micro bench-cost
+.PHONY: test-files unit kunit kunit-py e2e style test run run-passthrough experiments bench-micro bench-cost
 
 clean:				## remove objects, keep sources
 	rm -rf $(addprefix $(B)/,guest guest-base guest-kasan host host-debug kvm-plain qemu tests tools jobs images log)

@@ -15,7 +15,7 @@ import time
 import hardware
 import images
 from images import RigError, read
-from machine import GUARD, L0, L1, PASSTHROUGH, LocalHost, die_with_parent, stop, tail
+from machine import GUARD, L0, L1, PASSTHROUGH, LocalHost, device_args, die_with_parent, stop, tail
 
 HOSTS = ("symbiotic", "plain-kvm", "bare-metal")
 STORES = ("tmpfs", "hugetlbfs", "disk")
@@ -209,7 +209,7 @@ class Bench:
         if host == "bare-metal":
             start = time.monotonic()
             result = self._run_bare(job, shared, guest_mem, smp, swap, swap_size, append, timeout,
-                                    boot, interactive)
+                                    boot, interactive, passthrough)
         else:
             args = self._common(smp, guest_mem, append, interactive, boot)
             args += self._ports(interactive, "pipe,id=ctl,path=@WORK@/ctl", "@JOB@")
@@ -330,7 +330,8 @@ class Bench:
             result.error = verdict + (f"\n--- QEMU ---\n{log}" if log else "")
         return result
 
-    def _run_bare(self, job, shared, guest_mem, smp, swap, swap_size, append, timeout, boot, interactive):
+    def _run_bare(self, job, shared, guest_mem, smp, swap, swap_size, append, timeout, boot, interactive,
+                  devices=()):
         """The same guest image straight on L0: a machine with no hypervisor."""
         initrd = job / "initrd"
         initrd.write_bytes(shared["initrd"].read_bytes() + (job / "initrd.job").read_bytes())
@@ -345,6 +346,7 @@ class Bench:
         args += self._ports(interactive, f"pipe,id=ctl,path={sock}/ctl", job)
         args += [*accel, "-M", "pc,graphics=off", "-kernel", str(shared["kernel"]), "-initrd", str(initrd),
                  "-no-reboot"]
+        args += device_args(self.dir, devices)
         if "files" in shared:
             args += self._disk("files", str(shared["files"]), readonly=True)
         if swap == "virtio-blk":

@@ -60,6 +60,23 @@ def stop(process):
             process.wait()
 
 
+def device_args(jobs, names):
+    """QEMU's arguments for devices of PASSTHROUGH."""
+    nvme = jobs / "nvme"
+    nvme.touch()
+    os.truncate(nvme, NVME_MB << 20)
+    args = {"nvme": ["-drive", f"if=none,id=nvme,file={nvme},format=raw,cache=writeback",
+                     "-device", "nvme,drive=nvme,serial=nvme"],
+            "e1000e": ["-netdev", "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat",
+                       "-device", "e1000e,netdev=net,romfile="],
+            "edu": ["-device", "edu,dma_mask=0xffffffffffff"]}
+    out = []
+    for name in names:
+        slot = PASSTHROUGH[name].partition(".")[0][-2:]
+        out += args[name][:-1] + [f"{args[name][-1]},addr=0x{slot}"]
+    return out
+
+
 class LocalHost:
     """The user's own host runs the extended KVM: no L0, no boot."""
 
@@ -124,7 +141,7 @@ class L1:
                "-chardev", f"socket,id=agent,path={self.dir}/agent,server=on,wait=off",
                "-device", "virtserialport,chardev=agent,name=agent"]
         if devices:
-            cmd += self._devices()
+            cmd += device_args(jobs, PASSTHROUGH)
         if interactive:
             cmd += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty,name=tty"]
         self._log = open(jobs / "l0.log", "wb")
@@ -140,17 +157,6 @@ class L1:
             self.close()
             raise RigError(f"{e}\n--- L0 ---\n{tail(jobs / 'l0.log')}\n--- L1 console ---\n"
                            f"{tail(self._console)}") from None
-
-    def _devices(self):
-        nvme = self.jobs / "nvme"
-        nvme.touch()
-        os.truncate(nvme, NVME_MB << 20)
-        slot = {name: f"addr=0x{address[8:10]}" for name, address in PASSTHROUGH.items()}
-        return ["-drive", f"if=none,id=nvme,file={nvme},format=raw,cache=writeback",
-                "-device", f"nvme,drive=nvme,serial=nvme,{slot['nvme']}",
-                "-netdev", "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat",
-                "-device", f"e1000e,netdev=net,romfile=,{slot['e1000e']}",
-                "-device", f"edu,dma_mask=0xffffffffffff,{slot['edu']}"]
 
     def _disk(self):
         """A disk with a file system, for what shall not lie in L1's memory."""

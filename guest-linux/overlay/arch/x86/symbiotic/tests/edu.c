@@ -9,6 +9,8 @@
  *   check ROUNDS LOW HIGH	move random pages through the device and back,
  *				in memory at guest-physical LOW up to HIGH
  *   outside			mappings that must be refused
+ *   cost TIMES			ticks of the time-stamp counter for mapping and
+ *				unmapping a page with the offset, and without
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -21,6 +23,8 @@
 #include <linux/pci.h>
 #include <linux/random.h>
 #include <linux/uaccess.h>
+
+#include <asm/tsc.h>
 
 #define EDU_ID			0x00
 #define EDU_IRQ_STATUS		0x24
@@ -176,6 +180,40 @@ static int edu_outside(struct edu *edu)
 	return mapped ? -EILSEQ : 0;
 }
 
+static u64 map_ticks(struct device *dev, struct page *page, u32 times)
+{
+	u64 start = rdtsc_ordered();
+	u32 i;
+
+	for (i = 0; i < times; i++) {
+		dma_addr_t addr = dma_map_page(dev, page, 0, PAGE_SIZE,
+					       DMA_TO_DEVICE);
+
+		dma_unmap_page(dev, addr, PAGE_SIZE, DMA_TO_DEVICE);
+	}
+	return rdtsc_ordered() - start;
+}
+
+static int edu_cost(struct edu *edu, u32 times)
+{
+	struct device *dev = &edu->pdev->dev;
+	const struct bus_dma_region *map = dev->dma_range_map;
+	struct page *page = alloc_page(GFP_KERNEL);
+	u64 with, without;
+
+	if (!page)
+		return -ENOMEM;
+	with = map_ticks(dev, page, times);
+	/* The device does nothing meanwhile: commands exclude each other. */
+	dev->dma_range_map = NULL;
+	without = map_ticks(dev, page, times);
+	dev->dma_range_map = map;
+	__free_page(page);
+	snprintf(edu->result, sizeof(edu->result),
+		 "cost times %u with %llu without %llu\n", times, with, without);
+	return 0;
+}
+
 static ssize_t edu_write(struct file *file, const char __user *buf,
 			 size_t count, loff_t *pos)
 {
@@ -194,6 +232,8 @@ static ssize_t edu_write(struct file *file, const char __user *buf,
 	mutex_lock(&edu->lock);
 	if (sscanf(line, "check %u %llx %llx", &rounds, &low, &high) == 3)
 		ret = edu_check(edu, rounds, low, high);
+	else if (sscanf(line, "cost %u", &rounds) == 1)
+		ret = edu_cost(edu, rounds);
 	else if (!strncmp(line, "outside", 7))
 		ret = edu_outside(edu);
 	else
