@@ -79,10 +79,9 @@ load_kvm()
 bind_devices()
 {
 	if [ ! -d /sys/module/vfio_pci ]; then
-		insmod /modules/vfio/vfio.ko enable_unsafe_noiommu_mode=1 &&
-			insmod /modules/vfio/vfio_iommu_type1.ko &&
-			insmod /modules/vfio/vfio-pci-core.ko &&
-			insmod /modules/vfio/vfio-pci.ko || finish "cannot load vfio"
+		for m in vfio vfio_iommu_type1 vfio-pci-core vfio-pci; do
+			insmod /modules/vfio/$m.ko || finish "cannot load $m"
+		done
 	fi
 	mode=/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
 	for d in $PASSTHROUGH; do

@@ -35,11 +35,6 @@ pci()
 	done
 }
 
-dma()
-{
-	cat $SYSFS/dma
-}
-
 # digest FILE
 digest()
 {
@@ -60,7 +55,7 @@ random()
 
 t_state()
 {
-	check 'feature' grep -q dma-offset $SYSFS/features
+	check 'feature' grep -q dma-offset "$SYSFS/features"
 	check 'acknowledged' sh -c "grep -q 'acknowledged 1' $SYSFS/dma"
 	check 'a range' sh -c "grep -q '^range 0 size 0x40000000 offset' $SYSFS/dma"
 	check 'a device' sh -c "grep -q '^device 0000:00:' $SYSFS/dma"
@@ -190,11 +185,11 @@ t_net()
 
 t_withdraw()
 {
-	echo stop >$DEBUG/control
+	echo stop >"$DEBUG/control"
 	check 'not acknowledged' sh -c "grep -q 'acknowledged 0' $SYSFS/dma"
 	equal 'no DMA' "$(edu check 1 0 40000000 | cut -d ' ' -f 1)" check
 	check 'failed' sh -c "! grep -q 'check 0 ' $EDU"
-	echo start >$DEBUG/control
+	echo start >"$DEBUG/control"
 	check 'acknowledged' sh -c "grep -q 'acknowledged 1' $SYSFS/dma"
 	t_edu
 }

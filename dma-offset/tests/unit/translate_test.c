@@ -128,24 +128,60 @@ static void spoil(struct symspy_dma *t, int what)
 	unsigned int i;
 
 	switch (what) {
-	case 0: t->nr_ranges = SYMSPY_DMA_RANGES + 1; break;
-	case 1: t->nr_ranges = ~0U; break;
-	case 2: t->nr_devices = SYMSPY_DMA_DEVICES + 1; break;
-	case 3: t->nr_devices = ~0U; break;
-	case 4: t->reserved = 1; break;
-	case 5: t->ranges[0].size = 0; break;
-	case 6: t->ranges[0].size += 1; break;
-	case 7: t->ranges[0].start += 8; break;
-	case 8: t->ranges[1].offset += 512; break;
-	case 9: t->ranges[1].start = ~0ULL << 12; break;
-	case 10: t->ranges[1].size = ~0ULL << 12; break;
-	case 11: t->ranges[1].size = PHYS_END; break;
-	case 12: t->ranges[1].offset = PHYS_END - 4 * GIB; break;
-	case 13: t->ranges[1].offset = -5 * GIB; break;
-	case 14: t->ranges[1] = t->ranges[0]; break;
-	case 15: t->ranges[0].size = 4 * GIB + 4096; break;
-	case 16: t->ranges[1].offset = GIB; break;
-	case 17: t->devices[2] = t->devices[0]; break;
+	case 0:
+		t->nr_ranges = SYMSPY_DMA_RANGES + 1;
+		break;
+	case 1:
+		t->nr_ranges = ~0U;
+		break;
+	case 2:
+		t->nr_devices = SYMSPY_DMA_DEVICES + 1;
+		break;
+	case 3:
+		t->nr_devices = ~0U;
+		break;
+	case 4:
+		t->reserved = 1;
+		break;
+	case 5:
+		t->ranges[0].size = 0;
+		break;
+	case 6:
+		t->ranges[0].size += 1;
+		break;
+	case 7:
+		t->ranges[0].start += 8;
+		break;
+	case 8:
+		t->ranges[1].offset += 512;
+		break;
+	case 9:
+		t->ranges[1].start = ~0ULL << 12;
+		break;
+	case 10:
+		t->ranges[1].size = ~0ULL << 12;
+		break;
+	case 11:
+		t->ranges[1].size = PHYS_END;
+		break;
+	case 12:
+		t->ranges[1].offset = PHYS_END - 4 * GIB;
+		break;
+	case 13:
+		t->ranges[1].offset = -5 * GIB;
+		break;
+	case 14:
+		t->ranges[1] = t->ranges[0];
+		break;
+	case 15:
+		t->ranges[0].size = 4 * GIB + 4096;
+		break;
+	case 16:
+		t->ranges[1].offset = GIB;
+		break;
+	case 17:
+		t->devices[2] = t->devices[0];
+		break;
 	case 18:
 		t->ranges[2] = t->ranges[0];
 		t->ranges[0] = t->ranges[1];
@@ -179,7 +215,10 @@ static void test_read(void)
 	page.nr_ranges = SYMSPY_DMA_RANGES;
 	for (what = 0; what < SYMSPY_DMA_RANGES; what++)
 		page.ranges[what] = (struct symspy_dma_range){
-			what * MIB, MIB, (40ULL - 2 * what) * GIB };
+			.start = MIB * what,
+			.size = MIB,
+			.offset = GIB * (40 - what - what),
+		};
 	CHECK(!dma_offset_read(&t, &page));
 
 	row = "to the end of physical memory";

@@ -168,7 +168,7 @@ static int dma_sync(struct pci_dev *binding)
 			return 0;
 		}
 	}
-	pr_warn("VMM takes no acknowledgement of its DMA ranges, not used\n");
+	pr_warn("VMM does not let us use its DMA ranges, not used\n");
 	return -EPROTO;
 }
 

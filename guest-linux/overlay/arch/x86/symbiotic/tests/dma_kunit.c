@@ -135,8 +135,9 @@ static void test_nothing(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, buf);
 	addr = dma_map_single(dev, buf, PAGE_SIZE, DMA_TO_DEVICE);
 	KUNIT_EXPECT_TRUE(test, dma_mapping_error(dev, addr));
-	KUNIT_EXPECT_NULL(test, dma_alloc_coherent(dev, PAGE_SIZE, &addr,
-						   GFP_KERNEL | __GFP_NOWARN));
+	buf = dma_alloc_coherent(dev, PAGE_SIZE, &addr,
+				 GFP_KERNEL | __GFP_NOWARN);
+	KUNIT_EXPECT_NULL(test, buf);
 }
 
 static void test_other_device(struct kunit *test)
@@ -167,4 +168,5 @@ static struct kunit_suite dma_suite = {
 	.name = "symbiotic-dma",
 	.test_cases = dma_cases,
 };
+
 kunit_test_suite(dma_suite);
