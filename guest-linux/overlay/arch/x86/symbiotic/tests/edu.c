@@ -8,7 +8,7 @@
  *
  *   check ROUNDS LOW HIGH	move random pages through the device and back,
  *				in memory at guest-physical LOW up to HIGH
- *   outside			mappings that must be refused
+ *   outside END			mappings that must be refused; memory ends at END
  *   cost TIMES			ticks of the time-stamp counter for mapping and
  *				unmapping a page with the offset, and without
  */
@@ -156,11 +156,11 @@ static int edu_check(struct edu *edu, u32 rounds, u64 low, u64 high)
 	return ret;
 }
 
-static int edu_outside(struct edu *edu)
+static int edu_outside(struct edu *edu, u64 end)
 {
 	struct device *dev = &edu->pdev->dev;
 	phys_addr_t bar = pci_resource_start(edu->pdev, 0);
-	struct page *last = pfn_to_page(max_pfn - 1);
+	struct page *last = pfn_to_page(PHYS_PFN(end) - 1);
 	unsigned int mapped = 0;
 	dma_addr_t addr[4];
 	unsigned int i;
@@ -234,8 +234,8 @@ static ssize_t edu_write(struct file *file, const char __user *buf,
 		ret = edu_check(edu, rounds, low, high);
 	else if (sscanf(line, "cost %u", &rounds) == 1)
 		ret = edu_cost(edu, rounds);
-	else if (!strncmp(line, "outside", 7))
-		ret = edu_outside(edu);
+	else if (sscanf(line, "outside %llx", &high) == 1)
+		ret = edu_outside(edu, high);
 	else
 		ret = -EINVAL;
 	mutex_unlock(&edu->lock);
