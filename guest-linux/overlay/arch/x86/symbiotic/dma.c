@@ -35,12 +35,12 @@
 
 /**
  * struct dma_state - what is agreed with the VMM
- * @lock: protects the rest; but see symb_dma_on()
+ * @lock: protects the rest but @listening; but see symb_dma_on()
  * @table: what was read last; stays when the feature goes off, so that the
  *	devices in it never get a driver without a map
  * @acked: the VMM lets the devices master the bus
  * @failed: the VMM has published nonsense, the feature is off for good
- * @listening: the notifiers are registered
+ * @listening: the notifiers are registered; symb_start()'s alone
  */
 static struct {
 	struct mutex lock;	/* see above */
@@ -238,12 +238,13 @@ void symb_dma_on(void)
 		return;
 	}
 
-	mutex_lock(&dma_state.lock);
+	/* The notifier takes the lock, so this must come before it. */
 	if (!dma_state.listening) {
+		dma_state.listening = true;
 		bus_register_notifier(&pci_bus_type, &bus_nb);
 		atomic_notifier_chain_register(&panic_notifier_list, &panic_nb);
-		dma_state.listening = true;
 	}
+	mutex_lock(&dma_state.lock);
 	dma_update(NULL);
 	mutex_unlock(&dma_state.lock);
 }
