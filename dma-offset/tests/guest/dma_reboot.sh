@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# dma_reboot.sh reset: the NVMe works, then the machine starts
-# over, and the NVMe works again. A mark on its disk tells the boots apart.
+# dma_reboot.sh reset|kexec|crash: the NVMe works, then the machine or only the
+# kernel starts over, and the NVMe works again. A mark on its disk tells the
+# boots apart.
 
 how=$1
 disk=/dev/nvme0n1
@@ -20,8 +21,14 @@ case $how in
 reset)
 	echo b >/proc/sysrq-trigger
 	;;
+kexec)
+	exec ./kexec.sh
+	;;
+crash)
+	exec ./kexec.sh crash 0
+	;;
 *)
-	echo "usage: dma_reboot.sh reset" >&2
+	echo "usage: dma_reboot.sh reset|kexec|crash" >&2
 	exit 2
 	;;
 esac

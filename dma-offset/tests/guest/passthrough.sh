@@ -12,6 +12,7 @@
 #   nvme           reads and writes; prints what L0 must find on the disk
 #   nvme-swap      memory pressure with the disk as swap space
 #   net            traffic both ways
+#   hotplug        a device that comes while the guest runs
 #   withdraw       features off and on again: bus mastering follows
 
 # shellcheck source=/dev/null
@@ -181,6 +182,19 @@ t_net()
 	kill %1 2>/dev/null
 	equal 'echo of 8 MiB' "$(digest $TMP/b)" "$a"
 	grep eth0 /proc/interrupts
+}
+
+t_hotplug()
+{
+	n=0
+	until [ -n "$(pci edu)" ]; do
+		n=$((n + 1))
+		[ $n -lt 100 ] || break
+		sleep 0.3
+		echo 1 >/sys/bus/pci/rescan
+	done
+	check 'came' [ -n "$(pci edu)" ]
+	t_edu
 }
 
 t_withdraw()
