@@ -346,7 +346,8 @@ class Bench:
         args += self._ports(interactive, f"pipe,id=ctl,path={sock}/ctl", job)
         args += [*accel, "-M", "pc,graphics=off", "-kernel", str(shared["kernel"]), "-initrd", str(initrd),
                  "-no-reboot"]
-        args += device_args(self.dir, devices)
+        # Not the disk that L1 has open.
+        args += device_args(job, devices)
         if "files" in shared:
             args += self._disk("files", str(shared["files"]), readonly=True)
         if swap == "virtio-blk":

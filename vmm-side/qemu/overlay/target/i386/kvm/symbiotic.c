@@ -495,7 +495,8 @@ void symbiotic_put_msrs(CPUState *cs)
         SYMB_MSR_SYMCALL_GS, SYMB_MSR_SYMCALL_FS, SYMB_MSR_LOCAL_PAGE,
     };
     static const uint32_t global[] = {
-        SYMB_MSR_FEATURES, SYMB_MSR_DMA_ACK, SYMB_MSR_GLOBAL_PAGE,
+        /* Clears SYMB_MSR_DMA_ACK, too. */
+        SYMB_MSR_FEATURES, SYMB_MSR_GLOBAL_PAGE,
     };
     SymbioticVCPU *vcpu = symbiotic_vcpu(cs);
 
