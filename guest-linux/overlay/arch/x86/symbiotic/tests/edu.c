@@ -39,7 +39,8 @@
 #define EDU_DMA_IRQ		BIT(2)
 
 #define EDU_BUFFER		0x40000
-#define EDU_BUFFER_SIZE		4096
+/* Half of what it has: some versions of the device refuse its last byte. */
+#define EDU_BUFFER_SIZE		2048
 
 /* How many pages to look at for one in the wanted place. */
 #define PAGES_MAX		200000
