@@ -55,11 +55,12 @@ $(B)/versions: | $(B)/src/linux-base $(B)/src/qemu-base
 
 # The neutral headers are part of both kernel trees; the neutral core of the
 # guest only of the guest's.
-HEADERS		:= $(foreach d,symspy symcall swapbypass,--copy '$(d)/include:include')
-CORE		:= $(foreach d,symspy symcall swapbypass,--copy '$(d)/*.c:arch/x86/symbiotic/core')
+NEUTRAL		:= symspy symcall swapbypass dma-offset
+HEADERS		:= $(foreach d,$(NEUTRAL),--copy '$(d)/include:include')
+CORE		:= $(foreach d,$(NEUTRAL),--copy '$(d)/*.c:arch/x86/symbiotic/core')
 APPLY_guest	:= $(HEADERS) $(CORE) --copy guest-linux/overlay:. --patches guest-linux/patches/6.12
 APPLY_host	:= $(HEADERS) --copy vmm-side/kvm/overlay:. --patches vmm-side/kvm/patches/6.12
-APPLY_qemu	:= $(foreach d,symspy symcall swapbypass,--copy '$(d)/include:include') \
+APPLY_qemu	:= $(HEADERS) \
 		   --copy vmm-side/qemu/overlay:. --patches vmm-side/qemu/patches/7.2
 
 tree-guest tree-host: tree-%: | $(B)/src/linux-base $(B)/versions
@@ -136,7 +137,7 @@ tools:				## host tools (build/tools)
 
 # Options of exec and shell go to the rig through the environment.
 export CMD FILES GUEST_MEM SMP PAGING SYMBIOTIC SWAP SWAP_SIZE SWAP_STORE HOST ICOUNT
-export APPEND KERNEL TIMEOUT HOST_CMD HOST_SMP STATS
+export APPEND KERNEL TIMEOUT HOST_CMD HOST_SMP STATS PASSTHROUGH
 
 # What exec needs is built once; later changes are built by `make all`, so that
 # exec itself starts at once.
@@ -181,9 +182,10 @@ test-files: guest tools		## programs for the guest of the tests (build/tests/fil
 	$(call say,TESTS,$(FILES_DIR))
 	@mkdir -p $(FILES_DIR)
 	@$(call LOCK,test-files) $(STEP) test-files $(B)/log/test-files.log sh -ec '\
-		for d in symspy/tests/guest swapbypass/tests/guest vmm-side/qemu/tests; do \
+		for d in symspy/tests/guest swapbypass/tests/guest dma-offset/tests/guest vmm-side/qemu/tests; do \
 			$(MAKE) --no-print-directory -C $$d OUT=$(FILES_DIR); done; \
 		$(MAKE) --no-print-directory -C swapbypass/bench O=$(FILES_DIR); \
+		$(MAKE) --no-print-directory -C dma-offset/bench O=$(FILES_DIR); \
 		$(MAKE) --no-print-directory -C vmm-side/kvm/tests OUT=$(B)/tools; \
 		install -m 755 swapbypass/tests/host/*.sh $(B)/tools; \
 		$(STEPS)/with-libs.sh $(FILES_DIR) /usr/bin/cpuid; \
@@ -231,6 +233,9 @@ experiments: deps all		## the full sweep of the experiment
 bench-micro: deps all		## null symcall against null hypercall
 	@python3 swapbypass/experiment/micro.py $(RUN_ARGS)
 
+run-passthrough: deps all test-files	## NVMe without an IOMMU: passthrough, bare metal, virtio-blk
+	@python3 dma-offset/experiment/run.py $(RUN_ARGS)
+
 bench-cost: deps all guest-base	## what the extension costs where it is not used
 	@python3 swapbypass/experiment/cost.py $(RUN_ARGS)
 
@@ -240,7 +245,7 @@ bench-noise: deps all		## noise of both guests under the VMM
 bench-paging: deps all		## shadow against nested paging, both guests
 	@python3 guest-kitten/experiment/paging.py $(RUN_ARGS)
 
-.PHONY: bench-noise bench-paging test-files unit kunit kunit-py e2e style test run experiments bench-micro bench-cost
+.PHONY: bench-noise bench-paging test-files unit kunit kunit-py e2e style test run run-passthrough experiments bench-micro bench-cost
 
 clean:				## remove objects, keep sources
 	rm -rf $(addprefix $(B)/,kitten guest guest-base guest-kasan host host-debug kvm-plain qemu tests tools jobs images log)

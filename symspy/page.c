@@ -5,7 +5,9 @@
 #include <symbiotic/symspy.h>
 
 /* Bytes of the extension that this code uses. */
-#define GLOBAL_EXT_MIN	(__builtin_offsetof(struct symspy_global, pad1) - \
+#define GLOBAL_EXT_MIN	(__builtin_offsetof(struct symspy_global, dma) - \
+			 SYMSPY_EXT_OFFSET)
+#define GLOBAL_EXT_DMA	(__builtin_offsetof(struct symspy_global, pad1) - \
 			 SYMSPY_EXT_OFFSET)
 #define LOCAL_EXT_MIN	(__builtin_offsetof(struct symspy_local, pad1) - \
 			 SYMSPY_EXT_OFFSET)
@@ -58,6 +60,11 @@ static int check_global(struct symspy_page *page, const struct symspy_vmm *vmm)
 	if ((READ_ONCE(g->features) & vmm->offered) != vmm->offered) {
 		symb_warn("global page offers features %#x, CPUID %#x, not used\n",
 			  READ_ONCE(g->features), vmm->offered);
+		return 0;
+	}
+	if (vmm->offered & SYMB_FEAT_DMA_OFFSET &&
+	    READ_ONCE(g->ext.size) < GLOBAL_EXT_DMA) {
+		symb_warn("global page: no room for DMA ranges, not used\n");
 		return 0;
 	}
 	page->ext = true;

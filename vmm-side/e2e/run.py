@@ -20,6 +20,14 @@ Each case is a section; its keys:
              of the consoles is what a kernel prints when something is wrong
   stats      conditions on the change of KVM's counters while cmd ran, such as
              "symcalls > 0, bypass_maps == 0"
+  passthrough   devices of L1 that the guest gets: nvme, e1000e, edu; the guest
+             has one huge page for RAM then, so mem = 1024
+  ram        page size of that RAM: 1G, 2M, tmpfs, or anonymous memory if empty
+  noiommu    no: with VFIO's no-IOMMU mode off
+  guard      what happened to L1's memory that the devices must not reach, a
+             regular expression; default "changed 0 bytes"
+             A line "disk OFFSET SIZE SHA256" (MiB) of stdout is compared with
+             what L0 sees on the disk of the NVMe.
   group      what to choose by; also the first part of the name
   needs      "emulated": only where L0 emulates the machine
 
@@ -29,6 +37,7 @@ runs once for each combination.
 
 import argparse
 import configparser
+import hashlib
 import itertools
 import pathlib
 import re
@@ -51,7 +60,7 @@ KEYS = {"cmd", "l1_cmd", "host_cmd", "host", "paging", "smp", "mem", "symbiotic"
         "swap_store", "bypass_mode", "append", "kernel", "boot", "reboot", "kvm_params", "qemu_args", "timeout", "icount",
         "files", "status", "error", "stdout", "stderr", "console", "host_out", "no_stdout", "no_console",
         "no_host_console",
-        "stats", "group", "needs"}
+        "stats", "group", "needs", "passthrough", "ram", "noiommu", "guard"}
 TROUBLE = (r"BUG:|WARNING:|Oops|KASAN|general protection fault|rcu.*stall|soft lockup|hung task"
            r"|possible (recursive|circular) locking|suspicious RCU|inconsistent lock state|Call Trace")
 
@@ -76,11 +85,11 @@ class Case:
 
     def machine(self):
         """Cases with the same answer share a booted L1."""
-        return self.flag("icount")
+        return self.flag("icount"), "passthrough" in self.row
 
     def order(self):
         """Neighbours share loaded KVM modules."""
-        return (self.flag("icount"), self.get("host", "symbiotic"), self.get("paging", "shadow"),
+        return (*self.machine(), self.get("host", "symbiotic"), self.get("paging", "shadow"),
                 self.get("kvm_params"))
 
     def run(self, bench):
@@ -98,7 +107,8 @@ class Case:
             host_cmd=self.get("host_cmd") or None, host=self.get("host", "symbiotic"),
             kvm_params=self.get("kvm_params"), qemu_args=shlex.split(self.get("qemu_args")),
             boot=self.get("boot", "pvh"), reboot=self.flag("reboot"),
-            bypass_mode=self.get("bypass_mode"))
+            bypass_mode=self.get("bypass_mode"), passthrough=self.get("passthrough").split(),
+            ram=self.get("ram", "1G"), noiommu=self.flag("noiommu", "yes"))
 
     def problems(self, r):
         """Everything in the result that is not as the row says."""
@@ -125,6 +135,8 @@ class Case:
                 yield f"{key[3:]} has {found.group(0)!r}"
         if self.get("host_cmd") and r.host_status != 0:
             yield f"host_cmd: status {r.host_status}"
+        if "passthrough" in self.row and not re.search(self.get("guard", "changed 0 bytes"), r.guard):
+            yield f"memory outside the guest: {r.guard or 'nothing known'}"
         yield from self._stats(r)
 
     def _stats(self, r):
@@ -142,6 +154,16 @@ class Case:
             if not {"==": change == limit, "!=": change != limit, ">=": change >= limit,
                     "<=": change <= limit, ">": change > limit, "<": change < limit}[op]:
                 yield f"{name} changed by {change}, expected {condition}"
+
+
+def disk_problems(bench, r):
+    """What the guest says that it has written against what is there."""
+    for line in re.findall(r"^disk (\d+) (\d+) ([0-9a-f]{64})$", r.stdout, re.M):
+        offset, size = int(line[0]) << 20, int(line[1]) << 20
+        with open(bench.dir / "nvme", "rb") as disk:
+            disk.seek(offset)
+            if hashlib.sha256(disk.read(size)).hexdigest() != line[2]:
+                yield f"the disk has other data at {line[0]} MiB than the guest has written"
 
 
 def load(path):
@@ -163,6 +185,8 @@ def skip_reason(case, host_kernel):
         return "only one host kernel has unmodified modules"
     if case.get("needs") == "emulated" and hardware.kind() != "emulated":
         return "only on an emulated machine"
+    if "passthrough" in case.row and hardware.kind() == "local":
+        return "passthrough is tested with emulated devices"
     if case.get("kernel") == "guest-kasan" and not (FILES.parents[1] / "guest-kasan" / "vmlinux").exists():
         return "guest-kasan is not built"
     return ""
@@ -211,9 +235,10 @@ def main():
                 if bench:
                     bench.close()
                 machine = case.machine()
-                bench = Bench(icount=machine, host_kernel=a.host_kernel)
+                icount, devices = machine
+                bench = Bench(icount=icount, devices=devices, host_kernel=a.host_kernel)
             result = case.run(bench)
-            problems = list(case.problems(result))
+            problems = list(case.problems(result)) + list(disk_problems(bench, result))
         except (RigError, OSError, ValueError, subprocess.SubprocessError) as e:
             problems = [f"the bench failed: {e}"]
         seconds = time.monotonic() - start

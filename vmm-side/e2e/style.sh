@@ -56,8 +56,8 @@ user=$user,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,PRINTK_WITHOUT_KERN_LEVEL,NEW_TYPEDE
 kitten=$user,AVOID_BUG,ENOSYS,FUNCTION_ARGUMENTS
 
 bad=0
-for f in $(find guest-linux/overlay vmm-side/kvm/overlay symspy symcall swapbypass \
-	   \( -path 's*/tests/*' -o -path '*/bench/*' -o -path '*/experiment/*' \) -prune \
+for f in $(find guest-linux/overlay vmm-side/kvm/overlay symspy symcall swapbypass dma-offset \
+	   \( -path '[sd]*/tests/*' -o -path '*/bench/*' -o -path '*/experiment/*' \) -prune \
 	   -o -name '*.[chS]' -print | sort); do
 	case $f in
 	*/include/symbiotic/*.h) checkpatch "$abi" -f "$f" ;;
@@ -82,7 +82,7 @@ done
 result 'checkpatch --strict, kernel patches' $bad
 
 bad=0
-for f in $(find symspy symcall swapbypass vmm-side -path '*/overlay/*' -prune -o \
+for f in $(find symspy symcall swapbypass dma-offset vmm-side -path '*/overlay/*' -prune -o \
 	   \( -path '*/tests/*.[ch]' -o -path '*/bench/*.[ch]' -o -path '*/tools/*.[ch]' \) -print | sort); do
 	checkpatch "$user" -f "$f"
 done
@@ -113,7 +113,8 @@ shellcheck $(find . -path ./build -prune -o -name '*.sh' -print) vmm-side/rig/l1
 	.ci/run >"$build/style.out" 2>&1
 result shellcheck $?
 
-PYTHONPYCACHEPREFIX=$build/pycache python3 -m compileall -q vmm-side/rig vmm-side/e2e swapbypass/experiment guest-kitten/experiment >"$build/style.out" 2>&1
+PYTHONPYCACHEPREFIX=$build/pycache python3 -m compileall -q vmm-side/rig vmm-side/e2e swapbypass/experiment guest-kitten/experiment \
+	dma-offset/experiment >"$build/style.out" 2>&1
 result 'python compiles' $?
 
 echo "$passed passed, $failed failed, $skipped skipped"

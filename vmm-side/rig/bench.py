@@ -15,7 +15,7 @@ import time
 import hardware
 import images
 from images import RigError, read
-from machine import L0, L1, LocalHost, die_with_parent, stop, tail
+from machine import GUARD, L0, L1, PASSTHROUGH, LocalHost, device_args, die_with_parent, stop, tail
 
 HOSTS = ("symbiotic", "plain-kvm", "bare-metal")
 STORES = ("tmpfs", "hugetlbfs", "disk")
@@ -36,6 +36,7 @@ class Result:
     host_after: dict = dataclasses.field(default_factory=dict)
     host_out: str = ""
     host_status: int = None
+    guard: str = ""             # what became of L1's memory that no guest may reach
     error: str = ""
     seconds: float = 0.0
 
@@ -69,14 +70,19 @@ class Bench:
     "plain-kvm" (unmodified modules, same L1), "bare-metal" (straight on L0).
     icount: clocks count instructions. smp: CPUs of the host machine.
     host_kernel: "host", or "host-debug", which checks locking and memory.
+    devices: the host machine has devices to pass through, a huge page to use
+    with them, and memory set aside to see what they damage.
     """
 
     def __init__(self, host="symbiotic", icount=False, smp=2, memory=6144, l1_append="",
-                 host_kernel="host"):
+                 host_kernel="host", devices=False):
         if host not in HOSTS:
             raise RigError(f"HOST={host}: one of {', '.join(HOSTS)}")
         self.host, self.icount, self.smp, self.memory = host, icount, smp, memory
         self.l1_append, self.host_kernel = l1_append, host_kernel
+        self.devices = devices
+        if devices:
+            self.l1_append += f" hugepagesz=1G hugepages=1 memmap={GUARD[1]}${GUARD[0]}"
         self._machine = None
         self._numbers = itertools.count(1)
         jobs = images.BUILD / "jobs"
@@ -166,12 +172,23 @@ class Bench:
             return self._disk("swap", "@SWAP@")
         return []
 
+    @staticmethod
+    def _passthrough_args(devices, ram, size):
+        args = []
+        if devices and ram:
+            args = ["-object", f"memory-backend-file,id=ram,share=on,mem-path=@WORK@/ram,size={size}M"]
+        for name in devices:
+            # The ROM is for a firmware that would drive the device.
+            args += ["-device", f"vfio-pci,host={PASSTHROUGH[name]},rombar=0,id={name}"]
+        return args
+
     # ---- running ---------------------------------------------------------
 
     def run(self, cmd, files=None, guest_mem=512, smp=1, paging="shadow", symbiotic=True,
             swap="none", append="", kernel="guest", timeout=120, host_cmd=None, host=None,
             swap_size=512, swap_store="tmpfs", kvm_params="", qemu_args=(), boot="pvh",
-            reboot=False, interactive=False, bypass_mode=None):
+            reboot=False, interactive=False, bypass_mode=None, passthrough=(), noiommu=True,
+            ram="1G"):
         """Run a shell command in a fresh guest; returns a Result."""
         host = host or self.host
         if host not in HOSTS:
@@ -184,6 +201,10 @@ class Bench:
             raise RigError(f"PAGING={paging}: shadow or nested")
         if kernel == KITTEN and (swap != "none" or interactive or boot != "pvh"):
             raise RigError("KERNEL=kitten has no swap, no shell, and boots by PVH")
+        if set(passthrough) - set(PASSTHROUGH):
+            raise RigError(f"PASSTHROUGH={' '.join(passthrough)}: {', '.join(PASSTHROUGH)}")
+        if passthrough and not self.devices:
+            raise RigError("passthrough needs a bench with devices")
         if host == "bare-metal" and swap in ("bypass", "symswap"):
             raise RigError(f"SWAP={swap} needs our QEMU; bare metal has virtio-blk, zram, none")
 
@@ -199,7 +220,7 @@ class Bench:
         if host == "bare-metal":
             start = time.monotonic()
             result = self._run_bare(job, shared, guest_mem, smp, swap, swap_size, append, timeout,
-                                    boot, interactive, kernel)
+                                    boot, interactive, kernel, passthrough)
         else:
             args = self._common(smp, guest_mem, append, interactive, boot)
             # -svm: no third level here. -tsc-deadline: with it guests hang now
@@ -211,14 +232,15 @@ class Bench:
                 # area, about which the guest's kernel warns.
                 cpu += ",-xsave,-avx,-avx2"
             args += ["-accel", accel, "-cpu", cpu,
-                     "-M", "pc,graphics=off",
+                     "-M", "pc,graphics=off" + (",memory-backend=ram" if passthrough and ram else ""),
                      "-kernel", f"@IMG@{shared['kernel'].name}", "-initrd", "@WORK@/initrd",
                      "-qmp", "unix:@WORK@/qmp,server=on,wait=off", "-pidfile", "@WORK@/pid"]
             if not reboot:
                 args += ["-no-reboot"]
             if "files" in shared:
                 args += self._disk("files", f"@IMG@{shared['files'].name}", readonly=True)
-            args += self._swap_args(swap, swap_size) + list(qemu_args)
+            args += self._swap_args(swap, swap_size)
+            args += self._passthrough_args(passthrough, ram, guest_mem) + list(qemu_args)
             if interactive:
                 tty = "stdio,signal=off" if self._kind == "local" else "serial,path=/dev/hvc0"
                 args += ["-chardev", f"{tty},id=con"]
@@ -232,6 +254,9 @@ class Bench:
                        "SWAP_STORE": swap_store, "TIMEOUT": str(timeout),
                        "LOCAL": "1" if self._kind == "local" else "0",
                        "INTERACTIVE": "1" if interactive else "0",
+                       "PASSTHROUGH": " ".join(PASSTHROUGH[p] for p in passthrough),
+                       "NOIOMMU": "Y" if noiommu else "N", "RAM": ram if passthrough else "",
+                       "GUARD": f"{GUARD[0]} {GUARD[1]}",
                        "BYPASS_MODE": self._bypass_mode(host, symbiotic, swap, bypass_mode)}
             self._write_job(job, args, job_env, host_cmd)
             machine = self._host_machine(interactive)
@@ -282,7 +307,7 @@ class Bench:
             else:
                 accel = "kvm" if self._kind == "nested" and not self.icount else "tcg"
                 self._machine = L1(self.dir, accel, self.smp, self.memory, self.icount, interactive,
-                                   self.l1_append, self.host_kernel)
+                                   self.l1_append, self.host_kernel, self.devices)
         return self._machine
 
     def _run_on(self, machine, job, timeout, interactive):
@@ -306,7 +331,7 @@ class Bench:
         host_status = read(job / "host.status").strip()
         result = Result(stdout=read(job / "out"), stderr=read(job / "err"), console=read(job / "console"),
                         host_before=counters(job / "before"), host_after=counters(job / "after"),
-                        host_out=read(job / "host.out"))
+                        host_out=read(job / "host.out"), guard=read(job / "guard"))
         if host_status.isdigit():
             result.host_status = int(host_status)
         if verdict == "ok" and status.isdigit():
@@ -317,7 +342,7 @@ class Bench:
         return result
 
     def _run_bare(self, job, shared, guest_mem, smp, swap, swap_size, append, timeout, boot, interactive,
-                  kernel):
+                  kernel, devices=()):
         """The same guest image straight on L0: a machine with no hypervisor."""
         initrd = job / "initrd"
         initrd.write_bytes(shared["initrd"].read_bytes() + (job / "initrd.job").read_bytes())
@@ -331,6 +356,8 @@ class Bench:
         args = self._common(smp, guest_mem, append, interactive, boot)
         args += [*accel, "-M", "pc,graphics=off", "-kernel", str(shared["kernel"]), "-initrd", str(initrd),
                  "-no-reboot"]
+        # Not the disk that L1 has open.
+        args += device_args(job, devices)
         if "files" in shared:
             args += self._disk("files", str(shared["files"]), readonly=True)
         if swap == "virtio-blk":

@@ -5,7 +5,7 @@
 The options come from the environment, as make passes them: CMD, FILES,
 GUEST_MEM, SMP, PAGING, SYMBIOTIC, SWAP, SWAP_SIZE,
 SWAP_STORE, HOST, ICOUNT, APPEND,
-KERNEL, TIMEOUT, HOST_CMD, STATS.
+KERNEL, TIMEOUT, HOST_CMD, STATS, PASSTHROUGH.
 """
 
 import os
@@ -43,22 +43,26 @@ def main():
     if onoff not in ("on", "off"):
         raise RigError(f"SYMBIOTIC={onoff}: on or off")
 
+    devices = option("PASSTHROUGH", "").split()
     with Bench(host=option("HOST", "symbiotic"), icount=option("ICOUNT", "0") == "1",
-               smp=number("HOST_SMP", 2)) as bench:
+               smp=number("HOST_SMP", 2), devices=bool(devices)) as bench:
         if interactive:
             print("Starting the machines; `exit` or `poweroff -f` ends the guest.", flush=True)
         result = bench.run(
-            cmd, files=option("FILES", None), guest_mem=number("GUEST_MEM", 512), smp=number("SMP", 1),
+            cmd, files=option("FILES", None), guest_mem=number("GUEST_MEM", 1024 if devices else 512), smp=number("SMP", 1),
             paging=option("PAGING", "shadow"), symbiotic=onoff == "on", swap=option("SWAP", "none"),
             swap_size=number("SWAP_SIZE", 512), swap_store=option("SWAP_STORE", "tmpfs"),
             append=option("APPEND", ""),
             kernel=option("KERNEL", "guest"), timeout=number("TIMEOUT", 120),
-            host_cmd=option("HOST_CMD", None), interactive=interactive)
+            host_cmd=option("HOST_CMD", None), interactive=interactive,
+            passthrough=devices)
     sys.stdout.write(result.stdout)
     sys.stdout.flush()
     sys.stderr.write(result.stderr)
     if result.host_out:
         sys.stderr.write(f"--- host_cmd, status {result.host_status} ---\n{result.host_out}")
+    if result.guard:
+        sys.stderr.write(f"memory outside the guest: {result.guard.splitlines()[-1]}\n")
     if option("STATS", "0") == "1":
         show_stats(result)
     if interactive and not result.error:

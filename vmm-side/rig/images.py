@@ -23,6 +23,8 @@ BUSYBOX = "/bin/busybox"
 
 MODULES = {"irqbypass": "virt/lib/irqbypass.ko", "kvm": "arch/x86/kvm/kvm.ko",
            "kvm-amd": "arch/x86/kvm/kvm-amd.ko", "kvm-intel": "arch/x86/kvm/kvm-intel.ko"}
+VFIO = ("drivers/vfio/vfio.ko", "drivers/vfio/vfio_iommu_type1.ko",
+        "drivers/vfio/pci/vfio-pci-core.ko", "drivers/vfio/pci/vfio-pci.ko")
 
 
 class RigError(Exception):
@@ -126,6 +128,10 @@ def l1_initramfs(kernel="host"):
             for module, path in MODULES.items():
                 if (tree / path).exists():
                     a.file(f"modules/{name}/{module}.ko", tree / path, 0o644)
+    with built(kernel):
+        for path in VFIO:
+            if (BUILD / kernel / path).exists():
+                a.file(f"modules/vfio/{pathlib.Path(path).name}", BUILD / kernel / path, 0o644)
     for tool in sorted((BUILD / "tools").glob("*")):
         if tool.is_file():
             a.file(f"usr/bin/{tool.name}", tool)

@@ -9,6 +9,7 @@
 #   out err      the guest command's output     status   its status, last
 #   console      the guest's console            before, after  KVM's counters
 #   host.out     output of host_cmd             verdict  "ok" or what went wrong
+#   guard        memory that passthrough devices must not reach: changed or not
 #
 # Nothing waits without a deadline. The guest is gone when this returns.
 
@@ -18,7 +19,7 @@ WORK=/dev/shm/job.$$
 [ -d /run/images ] || mkdir -p /run/images
 mkdir -p "$WORK"
 export WORK
-qpid='' hpid='' DISKFILE=''
+qpid='' hpid='' gpid='' DISKFILE=''
 
 # shellcheck disable=SC1091 # written per job
 . "$JOB/job.env"
@@ -28,7 +29,9 @@ finish()
 	[ -n "$hpid" ] && kill -9 "$hpid" 2>/dev/null
 	[ -e "$WORK/pid" ] && kill -9 "$(cat "$WORK/pid")" 2>/dev/null
 	[ -n "$qpid" ] && wait "$qpid" 2>/dev/null
-	umount "$WORK/huge" 2>/dev/null
+	# Last: until now devices could write.
+	[ -n "$gpid" ] && kill "$gpid" && wait "$gpid"
+	umount "$WORK/huge" "$WORK/ram" 2>/dev/null
 	[ -z "$DISKFILE" ] || rm -f "$DISKFILE"
 	rm -rf "$WORK"
 	echo "$*" >"$JOB/verdict"
@@ -59,7 +62,7 @@ load_kvm()
 
 	want="$KVM_HOST $vendor $on $KVM_PARAMS"
 	[ "$(cat /run/kvm.loaded 2>/dev/null)" = "$want" ] && return
-	for m in kvm_amd kvm_intel kvm irqbypass; do
+	for m in vfio_pci vfio_pci_core vfio_iommu_type1 vfio kvm_amd kvm_intel kvm irqbypass; do
 		[ -d "/sys/module/$m" ] && { rmmod "$m" || finish "cannot unload $m"; }
 	done
 	rm -f /run/kvm.loaded
@@ -70,6 +73,43 @@ load_kvm()
 	insmod "$dir/kvm.ko" $KVM_PARAMS || finish "cannot load kvm"
 	insmod "$dir/kvm-$vendor.ko" "$paging_param=$on" nested=0 || finish "cannot load kvm-$vendor"
 	echo "$want" >/run/kvm.loaded
+}
+
+# Give PASSTHROUGH's devices to vfio-pci, in a host without an IOMMU.
+bind_devices()
+{
+	if [ ! -d /sys/module/vfio_pci ]; then
+		for m in vfio vfio_iommu_type1 vfio-pci-core vfio-pci; do
+			insmod /modules/vfio/$m.ko || finish "cannot load $m"
+		done
+	fi
+	mode=/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
+	for d in $PASSTHROUGH; do
+		dev=/sys/bus/pci/devices/$d
+		[ -d "$dev" ] || finish "no device $d in L1"
+		if [ -e "$dev/driver" ]; then
+			[ "$(cat $mode)" = "$NOIOMMU" ] && continue
+			echo "$d" >"$dev/driver/unbind"
+		fi
+		echo "$NOIOMMU" >$mode
+		echo vfio-pci >"$dev/driver_override"
+		echo "$d" >/sys/bus/pci/drivers_probe
+	done
+}
+
+# Memory around the guest, and where a device would reach that takes guest
+# addresses for host addresses.
+start_guard()
+{
+	# shellcheck disable=SC2086 # two numbers
+	memguard $GUARD 512 >"$JOB/guard" 2>&1 &
+	gpid=$!
+	n=0
+	until grep -q ready "$JOB/guard"; do
+		n=$((n + 1))
+		[ $n -gt 600 ] && finish "memguard does not start"
+		sleep 0.1
+	done
 }
 
 # An image is copied to memory once per content: the job directory may be on
@@ -155,6 +195,18 @@ bypass | symswap | virtio-blk)
 	;;
 esac
 export SWAPFILE
+
+if [ -n "$PASSTHROUGH" ]; then
+	bind_devices
+	start_guard
+	mkdir "$WORK/ram"
+	case $RAM in
+	1G | 2M)
+		[ "$RAM" = 2M ] && echo 600 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+		mount -t hugetlbfs -o "pagesize=$RAM" none "$WORK/ram" || finish "cannot mount hugetlbfs"
+		;;
+	esac
+fi
 QMP=$WORK/qmp
 export QMP
 

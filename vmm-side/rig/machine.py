@@ -22,6 +22,15 @@ L0 = "qemu-system-x86_64"
 BOOT_TIMEOUT = 120
 DISK_MB = 2048          # sparse
 
+# Devices of L1 that its guests can have: where they sit, and what they are. The
+# disk of the NVMe is a file of L0, so that L0 can check what a guest writes. The
+# network is inside L0's QEMU: port 7 of 10.0.2.100 returns what it is sent.
+NVME_MB = 256
+PASSTHROUGH = {"nvme": "0000:00:10.0", "e1000e": "0000:00:11.0", "edu": "0000:00:12.0"}
+# What a device gets wrong when it takes guest addresses for host addresses lands
+# in a part of L1's memory that nobody else uses.
+GUARD = (512 << 20, 512 << 20)
+
 
 def tail(path, lines=40):
     try:
@@ -49,6 +58,23 @@ def stop(process):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def device_args(jobs, names):
+    """QEMU's arguments for devices of PASSTHROUGH."""
+    nvme = jobs / "nvme"
+    nvme.touch()
+    os.truncate(nvme, NVME_MB << 20)
+    args = {"nvme": ["-drive", f"if=none,id=nvme,file={nvme},format=raw,cache=writeback",
+                     "-device", "nvme,drive=nvme,serial=nvme"],
+            "e1000e": ["-netdev", "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat",
+                       "-device", "e1000e,netdev=net,romfile="],
+            "edu": ["-device", "edu,dma_mask=0xffffffffffff"]}
+    out = []
+    for name in names:
+        slot = PASSTHROUGH[name].partition(".")[0][-2:]
+        out += args[name][:-1] + [f"{args[name][-1]},addr=0x{slot}"]
+    return out
 
 
 class LocalHost:
@@ -85,7 +111,7 @@ class L1:
     """A whole AMD-V machine in QEMU, with our host kernel and QEMU in it."""
 
     def __init__(self, jobs, accel, smp=2, memory=6144, icount=False, interactive=False, append="",
-                 kernel="host"):
+                 kernel="host", devices=False):
         self.jobs = jobs
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="symbiotic-l1-"))
         self._console = jobs / "l1-console"
@@ -114,6 +140,8 @@ class L1:
                "-device", "virtio-serial-pci,max_ports=4",
                "-chardev", f"socket,id=agent,path={self.dir}/agent,server=on,wait=off",
                "-device", "virtserialport,chardev=agent,name=agent"]
+        if devices:
+            cmd += device_args(jobs, PASSTHROUGH)
         if interactive:
             cmd += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty,name=tty"]
         self._log = open(jobs / "l0.log", "wb")

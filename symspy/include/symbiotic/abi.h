@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 #define SYMB_ABI_MAJOR			1
-#define SYMB_ABI_MINOR			0
+#define SYMB_ABI_MINOR			1
 
 #define SYMB_PAGE_SIZE			4096
 
@@ -46,8 +46,10 @@
 #define SYMB_FEAT_SYMSPY		(1U << 0)
 #define SYMB_FEAT_SYMCALL		(1U << 1)
 #define SYMB_FEAT_SWAPBYPASS		(1U << 2)
+#define SYMB_FEAT_DMA_OFFSET		(1U << 3)	/* since 1.1; needs SYMSPY */
 #define SYMB_FEAT_ALL			(SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL | \
-					 SYMB_FEAT_SWAPBYPASS)
+					 SYMB_FEAT_SWAPBYPASS | \
+					 SYMB_FEAT_DMA_OFFSET)
 
 /* ---- MSRs ------------------------------------------------------------ */
 
@@ -81,6 +83,13 @@
 #define SYMB_MSR_ALIAS_SYMCALL_GS	0x400000d6
 #define SYMB_MSR_ALIAS_SYMCALL_FS	0x400000d7
 
+/*
+ * Ours, per VM: the generation of struct symspy_dma that the guest uses. Until
+ * it is written, and after 0 is, no passthrough device can master the bus.
+ * Anything but 0 and the present generation raises #GP: read the page again.
+ */
+#define SYMB_MSR_DMA_ACK		0x400000d8
+
 /* ---- SymSpy pages ---------------------------------------------------- */
 
 #define SYMSPY_GLOBAL_MAGIC		0x0000000000563356ULL	/* "V3V" */
@@ -111,6 +120,48 @@ struct symspy_ext_header {
 	__u32 reserved;
 };
 
+#define SYMSPY_DMA_RANGES		16
+#define SYMSPY_DMA_DEVICES		64
+
+/* A device of struct symspy_dma: PCI segment, bus, device and function. */
+#define SYMSPY_DMA_DEVICE(seg, bus, devfn)				\
+	((__u32)(seg) << 16 | (__u32)(bus) << 8 | (__u32)(devfn))
+
+/**
+ * struct symspy_dma_range - guest memory that passthrough devices can reach
+ * @start: guest-physical address
+ * @size: bytes
+ * @offset: what to add to a guest-physical address, modulo 2^64, for the
+ *	address that a passthrough device must use
+ *
+ * All three are multiples of SYMB_PAGE_SIZE. Host-physically contiguous: a
+ * device access that starts in the range must also end in it.
+ */
+struct symspy_dma_range {
+	__u64 start;
+	__u64 size;
+	__u64 offset;
+};
+
+/**
+ * struct symspy_dma - passthrough devices and how they reach guest memory
+ * @generation: 0: nothing was published; odd: is being changed; else a new
+ *	number for each content
+ * @nr_ranges: ranges in use, sorted by start, without overlap
+ * @nr_devices: devices in use
+ * @reserved: 0
+ * @ranges: the ranges; once acknowledged they stay until the VM is reset
+ * @devices: SYMSPY_DMA_DEVICE() of each, in no order
+ */
+struct symspy_dma {
+	__u32 generation;
+	__u32 nr_ranges;
+	__u32 nr_devices;
+	__u32 reserved;
+	struct symspy_dma_range ranges[SYMSPY_DMA_RANGES];
+	__u32 devices[SYMSPY_DMA_DEVICES];
+};
+
 /**
  * struct symspy_global - one page per VM
  * @magic: SYMSPY_GLOBAL_MAGIC
@@ -120,6 +171,7 @@ struct symspy_ext_header {
  * @features: SYMB_FEAT_* offered, written by the VMM
  * @guest_word: written by the guest, read by the VMM; no meaning (tests)
  * @host_word: written by the VMM, read by the guest; no meaning (tests)
+ * @dma: since 1.1; written by the VMM if it offers SYMB_FEAT_DMA_OFFSET
  */
 struct symspy_global {
 	__u64 magic;
@@ -131,7 +183,8 @@ struct symspy_global {
 	__u32 reserved0;
 	__u64 guest_word;
 	__u64 host_word;
-	__u8 pad1[SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET - 40];
+	struct symspy_dma dma;
+	__u8 pad1[SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET - 40 - 656];
 } __attribute__((packed, aligned(8)));
 
 /* Pages that one query_vaddr() call can answer for. */
@@ -290,6 +343,9 @@ _Static_assert(sizeof(struct symspy_local) == SYMB_PAGE_SIZE, "local page");
 _Static_assert(sizeof(struct symb_lookup_entry) == 16, "lookup entry");
 _Static_assert(sizeof(struct symspy_ext_header) == 16, "extension header");
 _Static_assert(sizeof(struct symb_swap_desc) == 40, "swap descriptor");
+_Static_assert(sizeof(struct symspy_dma_range) == 24, "DMA range");
+_Static_assert(sizeof(struct symspy_dma) == 656, "DMA ranges and devices");
+_Static_assert(__builtin_offsetof(struct symspy_global, dma) == 296, "since 1.1");
 _Static_assert(__builtin_offsetof(struct symspy_global, pci_map) == 12, "published");
 _Static_assert(__builtin_offsetof(struct symspy_global, ext) == SYMSPY_EXT_OFFSET, "ext");
 _Static_assert(__builtin_offsetof(struct symspy_local, ext) == SYMSPY_EXT_OFFSET, "ext");

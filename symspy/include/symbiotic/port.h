@@ -9,7 +9,8 @@
  *  - READ_ONCE(x) and WRITE_ONCE(x, v): one access of the full width;
  *  - symb_info(fmt, ...) and symb_warn(fmt, ...): one line to the log;
  *  - symb_cmpxchg(ptr, old, new): atomic, full barrier, returns the old value;
- *  - symb_index_nospec(i, n): i, and no speculation with i >= n.
+ *  - symb_index_nospec(i, n): i, and no speculation with i >= n;
+ *  - symb_rmb(): what is read after it is not older than what was before.
  *
  * and implements the functions below.
  */

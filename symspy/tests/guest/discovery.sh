@@ -14,8 +14,9 @@ shadow | nested)
 	features='symspy symcall '
 	# SwapBypass rests on shadow paging.
 	[ "$1" = shadow ] && features="${features}swapbypass "
+	features="${features}dma-offset "
 	equal state "$(attr state)" on
-	equal version "$(attr version)" 1.0
+	equal version "$(attr version)" 1.1
 	equal features "$(attr features)" "$features"
 	equal offered "$(attr offered)" "$features"
 	check 'base in the hypervisor range' [ "$(attr cpuid_base)" != 0 ]

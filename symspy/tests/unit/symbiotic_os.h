@@ -22,5 +22,6 @@ void fake_log(const char *fmt, ...);
 #define symb_cmpxchg(ptr, old, new)					\
 	__sync_val_compare_and_swap(ptr, (__typeof__(*(ptr)))(old), new)
 #define symb_index_nospec(i, n)	(i)
+#define symb_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
 
 #endif /* SYMBIOTIC_OS_H */

@@ -43,7 +43,8 @@ static int kvm, vm, vcpu, verbose;
 static struct kvm_run *run;
 static __u8 *ram, *page[2];	/* page: global, local */
 static __u64 page_gpa[2];
-static unsigned int page_exits, call_ports;
+static unsigned int page_exits, dma_exits, call_ports;
+static __u64 dma_ack;
 static bool refuse_pages;
 static jmp_buf failed;
 
@@ -273,6 +274,8 @@ static void make_vm(__u32 features)
 	memset(page[1], 0, 4096);
 	memset(page_gpa, 0, sizeof(page_gpa));
 	page_exits = 0;
+	dma_exits = 0;
+	dma_ack = 0;
 	call_ports = 0;
 	refuse_pages = false;
 	set_slot(0, 0, ram, GUEST_RAM);
@@ -289,6 +292,13 @@ static void page_exit(void)
 {
 	unsigned int n = run->msr.index - SYMB_MSR_GLOBAL_PAGE;
 
+	if (run->msr.index == SYMB_MSR_DMA_ACK) {
+		dma_exits++;
+		run->msr.error = refuse_pages;
+		if (!refuse_pages)
+			dma_ack = run->msr.data;
+		return;
+	}
 	if (n > 1)
 		fail("exit for MSR 0x%x", run->msr.index);
 	page_exits++;
@@ -605,6 +615,134 @@ static void test_features(void)
 	val = 0;
 	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_FEATURES, &val), 1);
 	expect(msr_value(SYMB_MSR_FEATURES), 0);
+}
+
+static void test_dma_ack(void)
+{
+	__u64 val = 4;
+
+	/* Not before the feature is accepted; withdrawing is always right. */
+	expect(msr_value(SYMB_MSR_DMA_ACK), 0);
+	expect(wrmsr(SYMB_MSR_DMA_ACK, 2), false);
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY);
+	expect(wrmsr(SYMB_MSR_DMA_ACK, 2), false);
+	expect(dma_exits, 0);
+	must_wrmsr(SYMB_MSR_DMA_ACK, 0);
+	expect(dma_exits, 1);
+
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY | SYMB_FEAT_DMA_OFFSET);
+	expect(wrmsr(SYMB_MSR_DMA_ACK, 1ULL << 32), false);
+	refuse_pages = true;
+	expect(wrmsr(SYMB_MSR_DMA_ACK, 2), false);
+	refuse_pages = false;
+	expect(msr_value(SYMB_MSR_DMA_ACK), 0);
+	must_wrmsr(SYMB_MSR_DMA_ACK, 6);
+	expect(msr_value(SYMB_MSR_DMA_ACK), 6);
+	expect(dma_ack, 6);
+
+	/* Keeps other features; user space hears of the end of this one. */
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_DMA_OFFSET);
+	expect(dma_ack, 6);
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY);
+	expect(dma_ack, 0);
+	expect(msr_value(SYMB_MSR_DMA_ACK), 0);
+
+	/* User space resets, and needs not be told. */
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY | SYMB_FEAT_DMA_OFFSET);
+	must_wrmsr(SYMB_MSR_DMA_ACK, 8);
+	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_DMA_ACK, &val), 0);
+	val = 0;
+	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_FEATURES, &val), 1);
+	dma_exits = 0;
+	expect(msr_value(SYMB_MSR_DMA_ACK), 0);
+	expect(dma_exits, 0);
+}
+
+/* The page that an address of ours has, from another source than KVM. */
+static __u64 page_phys(const void *mem)
+{
+	__u64 entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	if (pread(fd, &entry, 8, (unsigned long)mem / 4096 * 8) != 8)
+		fail("pagemap");
+	close(fd);
+	return (entry & ((1ULL << 55) - 1)) * 4096;
+}
+
+static void test_pin(void)
+{
+	const unsigned int pages = 48;
+	struct kvm_symb_extent extents[64];
+	char *mem = alloc(pages * 4096);
+	struct kvm_symb_pin pin = {
+		.addr = (unsigned long)mem,
+		.size = pages * 4096,
+		.extents = (unsigned long)extents,
+		.nr = 64,
+	}, bad;
+	unsigned int i, n, ext = 0;
+	__u64 done = 0;
+
+	IOCTL(vm, KVM_SYMB_PIN, &pin);
+	for (i = 0, n = 0; i < pages; i++) {
+		expect(extents[ext].phys + done, page_phys(mem + i * 4096));
+		done += 4096;
+		n++;
+		if (done == extents[ext].size) {
+			ext++;
+			done = 0;
+		}
+	}
+	expect(n, pages);
+	expect(ext, pin.nr);
+
+	bad = pin;
+	bad.addr++;
+	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+	bad = pin;
+	bad.size = 0;
+	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+	bad = pin;
+	bad.nr = 0;
+	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+	bad = pin;
+	bad.pad = 1;
+	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+	bad = pin;
+	bad.extents = 1;
+	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+	bad = pin;
+	bad.addr = ~0ULL << 12;
+	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+
+	/* Not mapped in the middle. */
+	munmap(mem + 5 * 4096, 4096);
+	expect(ioctl(vm, KVM_SYMB_PIN, &pin), -1);
+	expect(errno, EFAULT);
+
+	/* The same page everywhere is in as many pieces. */
+	for (i = 0; i < 2; i++) {
+		int fd = memfd_create("pin", 0);
+
+		expect(ftruncate(fd, 8192), 0);
+		munmap(mem, pages * 4096);
+		if (mmap(mem, 4096, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fd, 0) != mem ||
+		    mmap(mem + 4096, 4096, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fd, 0) != mem + 4096)
+			fail("mmap");
+		pin.size = 8192;
+		pin.nr = 1 + i;
+		if (i)
+			IOCTL(vm, KVM_SYMB_PIN, &pin);
+		else
+			expect(ioctl(vm, KVM_SYMB_PIN, &pin), -1);
+		if (!i)
+			expect(errno, E2BIG);
+		close(fd);
+	}
+	munmap(mem, pages * 4096);
 }
 
 static void check_page(__u32 msr, unsigned int n, __u64 gpa)
@@ -1261,6 +1399,9 @@ static void test_init(void)
 	register_call(g_symcall);
 	must_wrmsr(SYMB_MSR_LOCAL_PAGE, LOCAL_GPA);
 	must_wrmsr(SYMB_MSR_GLOBAL_PAGE, GLOBAL_GPA);
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL |
+		   SYMB_FEAT_DMA_OFFSET);
+	must_wrmsr(SYMB_MSR_DMA_ACK, 2);
 	enter(g_spin, 0);
 	expect(ioctl(vcpu, KVM_SYMCALL, &call), 0);
 	expect(run->exit_reason, KVM_EXIT_IO);
@@ -1273,6 +1414,7 @@ static void test_init(void)
 	expect(page_exits, exits + 2);
 	expect(page_gpa[0], 0);
 	expect(page_gpa[1], 0);
+	expect(dma_ack, 0);
 	IOCTL(vcpu, KVM_GET_MP_STATE, &mp);
 	expect(mp.mp_state, KVM_MP_STATE_HALTED);
 	expect(host_msr(KVM_GET_MSRS, SYMB_MSR_FEATURES, &val), 1);
@@ -1349,6 +1491,8 @@ static const struct {
 	{ "off", test_off, 0 },
 	{ "cap", test_cap, SYMB_FEAT_ALL },
 	{ "features", test_features, SYMB_FEAT_ALL },
+	{ "dma-ack", test_dma_ack, SYMB_FEAT_ALL },
+	{ "pin", test_pin, SYMB_FEAT_ALL },
 	{ "pages", test_pages, SYMB_FEAT_ALL },
 	{ "pages-alias", test_pages_alias, SYMB_FEAT_ALL },
 	{ "call-msrs", test_call_msrs, SYMB_FEAT_ALL },

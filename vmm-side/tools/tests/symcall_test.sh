@@ -47,7 +47,7 @@ wait_info()
 
 # Enabled on both vCPUs of the guest: the start of most cases.
 wait_info 'vcpu 1 .*symcall-enabled 1'
-expect 0 '^features 0x7$' symcall info
+expect 0 '^features 0xf$' symcall info
 
 case $1 in
 basic)

@@ -13,9 +13,12 @@
 #include <linux/string.h>
 #include <linux/types.h>
 
+#include <asm/barrier.h>
+
 #define symb_info(fmt, ...)		pr_info("symbiotic: " fmt, ##__VA_ARGS__)
 #define symb_warn(fmt, ...)		pr_warn("symbiotic: " fmt, ##__VA_ARGS__)
 #define symb_cmpxchg(ptr, old, new)	cmpxchg(ptr, old, new)
 #define symb_index_nospec(i, n)		array_index_nospec(i, n)
+#define symb_rmb()			smp_rmb()
 
 #endif /* _SYMBIOTIC_OS_H */

@@ -23,6 +23,7 @@
 #include <asm/processor.h>
 #include <asm/reboot.h>
 
+#include "dma.h"
 #include "symbiotic.h"
 
 /*
@@ -72,6 +73,8 @@ static u32 wanted_features(void)
 
 	if (IS_ENABLED(CONFIG_SYMBIOTIC_BYPASS))
 		wanted |= SYMB_FEAT_SWAPBYPASS;
+	if (IS_ENABLED(CONFIG_SYMBIOTIC_DMA_OFFSET))
+		wanted |= SYMB_FEAT_DMA_OFFSET;
 	return wanted;
 }
 
@@ -219,6 +222,7 @@ static int features_on(void)
 	}
 
 	WRITE_ONCE(features, accepted);
+	symb_dma_on();
 	return 0;
 
 err_global:
@@ -230,9 +234,20 @@ err_withdraw:
 
 static void features_off(void)
 {
+	symb_dma_off();
 	WRITE_ONCE(features, 0);
 	/* First, so that no call starts on a CPU that is on its way down. */
 	symspy_withdraw(&symb_state.vmm);
+	symspy_global_off(&symb_state.global);
+}
+
+/* The drivers still have to stop the passthrough devices, with their help. */
+static void features_off_but_dma(void)
+{
+	u32 kept;
+
+	WRITE_ONCE(features, SYMB_FEAT_DMA_OFFSET);
+	symspy_accept(&symb_state.vmm, SYMB_FEAT_DMA_OFFSET, &kept);
 	symspy_global_off(&symb_state.global);
 }
 
@@ -251,6 +266,13 @@ static void symb_resume(void *unused)
 	symb_cpu_on(raw_smp_processor_id());
 }
 
+/* All devices are shut down, and what comes next knows nothing of them. */
+static void symb_shutdown(void *unused)
+{
+	if (symbiotic_features())
+		features_off();
+}
+
 /*
  * Registered before those of other users of the features, so theirs suspend
  * earlier and resume later.
@@ -258,6 +280,7 @@ static void symb_resume(void *unused)
 static const struct syscore_ops symb_syscore_ops = {
 	.suspend = symb_suspend,
 	.resume = symb_resume,
+	.shutdown = symb_shutdown,
 };
 
 static struct syscore symb_syscore = {
@@ -269,7 +292,10 @@ static int symb_reboot(struct notifier_block *nb, unsigned long code, void *p)
 {
 	if (!symbiotic_features())
 		return NOTIFY_DONE;
-	features_off();
+	if (symb_dma_active())
+		features_off_but_dma();
+	else
+		features_off();
 	on_each_cpu(symb_cpu_off_ipi, NULL, 1);
 	return NOTIFY_DONE;
 }

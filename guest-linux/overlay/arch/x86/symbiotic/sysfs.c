@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
+#include "dma.h"
 #include "symbiotic.h"
 
 struct kobject *symbiotic_kobj;
@@ -35,10 +36,11 @@ static ssize_t version_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 static ssize_t show_features(char *buf, u32 f)
 {
-	return sysfs_emit(buf, "%s%s%s\n",
+	return sysfs_emit(buf, "%s%s%s%s\n",
 			  f & SYMB_FEAT_SYMSPY ? "symspy " : "",
 			  f & SYMB_FEAT_SYMCALL ? "symcall " : "",
-			  f & SYMB_FEAT_SWAPBYPASS ? "swapbypass " : "");
+			  f & SYMB_FEAT_SWAPBYPASS ? "swapbypass " : "",
+			  f & SYMB_FEAT_DMA_OFFSET ? "dma-offset " : "");
 }
 
 static ssize_t features_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -113,6 +115,17 @@ static ssize_t guest_word_store(struct kobject *kobj,
 	return count;
 }
 
+#ifdef CONFIG_SYMBIOTIC_DMA_OFFSET
+static ssize_t dma_show(struct kobject *kobj, struct kobj_attribute *attr,
+			char *buf)
+{
+	return symb_dma_show(buf);
+}
+
+/* Physical addresses of the host are for root's eyes. */
+static struct kobj_attribute dma_attr = __ATTR_RO_MODE(dma, 0400);
+#endif
+
 static struct kobj_attribute state_attr = __ATTR_RO(state);
 static struct kobj_attribute version_attr = __ATTR_RO(version);
 static struct kobj_attribute features_attr = __ATTR_RO(features);
@@ -133,6 +146,9 @@ static struct attribute *symb_attrs[] = {
 	&global_flags_attr.attr,
 	&host_word_attr.attr,
 	&guest_word_attr.attr,
+#ifdef CONFIG_SYMBIOTIC_DMA_OFFSET
+	&dma_attr.attr,
+#endif
 	NULL
 };
 ATTRIBUTE_GROUPS(symb);

@@ -40,4 +40,27 @@ struct kvm_symcall {
 
 #endif /* KVM_SYMCALL */
 
+#ifndef KVM_SYMB_PIN
+
+struct kvm_symb_extent {
+    __u64 phys;
+    __u64 size;
+};
+
+struct kvm_symb_pin {
+    __u64 addr;
+    __u64 size;
+    __u64 extents;              /* address of struct kvm_symb_extent[nr] */
+    __u32 nr;
+    __u32 pad;
+};
+
+/*
+ * Pin memory of this process until the VM is gone, and tell where it lies.
+ * E2BIG: more than nr pieces.
+ */
+#define KVM_SYMB_PIN            _IOWR(KVMIO, 0xf1, struct kvm_symb_pin)
+
+#endif /* KVM_SYMB_PIN */
+
 #endif /* TARGET_I386_KVM_SYMBIOTIC_KVM_H */

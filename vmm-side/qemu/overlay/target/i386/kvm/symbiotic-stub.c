@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Symbiotic VMs need KVM: the QMP commands of a QEMU built without it.
+ * Symbiotic VMs need KVM: the QMP commands of a QEMU built without it,
+ * and what VFIO asks.
  */
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-misc-target.h"
+#include "sysemu/symbiotic-dma.h"
 
 SymcallResult *qmp_x_symcall(int64_t cpu_index, uint64_t number, bool has_args,
                              uint64List *args, bool has_timeout,
@@ -23,4 +25,25 @@ SymbioticInfo *qmp_x_query_symbiotic(Error **errp)
 void qmp_x_symbiotic_set_host_word(uint64_t value, Error **errp)
 {
     error_setg(errp, "The guest has not mapped the global page");
+}
+
+bool symbiotic_dma_prepare(Error **errp)
+{
+    error_setg(errp, "passthrough without an IOMMU needs KVM");
+    return false;
+}
+
+bool symbiotic_dma_add(PCIDevice *pdev, SymbioticSetMaster *set_master,
+                       Error **errp)
+{
+    return false;
+}
+
+void symbiotic_dma_del(PCIDevice *pdev)
+{
+}
+
+bool symbiotic_dma_allowed(PCIDevice *pdev)
+{
+    return false;
 }

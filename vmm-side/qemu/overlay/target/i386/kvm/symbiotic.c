@@ -33,6 +33,7 @@
 #include "sysemu/symbiotic.h"
 #include "host-cpu.h"
 #include "symbiotic/abi.h"
+#include "symbiotic-dma.h"
 #include "symbiotic-kvm.h"
 
 /*
@@ -132,8 +133,19 @@ static void symspy_unmap(SymspyPage *page)
     }
 }
 
+uint32_t symbiotic_offered(void)
+{
+    return symb.features;
+}
+
+struct symspy_global *symbiotic_global_page(void)
+{
+    return symb.global.gpa ? symb.global.host : NULL;
+}
+
 static void symbiotic_vm_reset(void *opaque)
 {
+    symbiotic_dma_stop();
     symspy_unmap(&symb.global);
     symb.reset_pending = true;
 }
@@ -307,6 +319,7 @@ static void symspy_fill_global(struct symspy_global *global)
     global->magic = cpu_to_le64(SYMSPY_GLOBAL_MAGIC);
     symspy_fill_ext(&global->ext);
     global->features = cpu_to_le32(symb.features);
+    symbiotic_dma_publish(global);
 }
 
 static void symspy_fill_local(struct symspy_local *local, int cpu_index)
@@ -407,6 +420,11 @@ bool symbiotic_handle_wrmsr(CPUState *cs, struct kvm_run *run)
                         run->msr.data);
         qemu_mutex_unlock_iothread();
         break;
+    case SYMB_MSR_DMA_ACK:
+        qemu_mutex_lock_iothread();
+        ok = symbiotic_dma_ack(run->msr.data);
+        qemu_mutex_unlock_iothread();
+        break;
     default:
         return false;
     }
@@ -477,6 +495,7 @@ void symbiotic_put_msrs(CPUState *cs)
         SYMB_MSR_SYMCALL_GS, SYMB_MSR_SYMCALL_FS, SYMB_MSR_LOCAL_PAGE,
     };
     static const uint32_t global[] = {
+        /* Clears SYMB_MSR_DMA_ACK, too. */
         SYMB_MSR_FEATURES, SYMB_MSR_GLOBAL_PAGE,
     };
     SymbioticVCPU *vcpu = symbiotic_vcpu(cs);

@@ -69,6 +69,7 @@ int kvm_symbiotic_enable(struct kvm *kvm, const struct kvm_enable_cap *cap)
 	if (!symb)
 		goto unlock;
 	mutex_init(&symb->lock);
+	INIT_LIST_HEAD(&symb->pinned);
 	symb->offered = cap->args[0];
 	kvm->arch.symbiotic = symb;
 
@@ -92,6 +93,7 @@ void kvm_symbiotic_destroy_vm(struct kvm *kvm)
 		return;
 
 	kvm_swapbypass_destroy(kvm);
+	kvm_symb_unpin_all(kvm);
 	kfree(kvm->arch.symbiotic);
 	kvm->arch.symbiotic = NULL;
 }
@@ -164,14 +166,18 @@ void kvm_symbiotic_write_flags(struct kvm_vcpu *vcpu)
 				      sizeof(flags));
 }
 
-static void symbiotic_set_page(struct kvm_vcpu *vcpu, u32 msr, gpa_t gpa)
+/* User space has agreed to an address, or to a generation of DMA ranges. */
+static void symbiotic_set_page(struct kvm_vcpu *vcpu, u32 msr, u64 gpa)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 	struct kvm_symbiotic *vm = vcpu->kvm->arch.symbiotic;
 
-	if (msr == SYMB_MSR_GLOBAL_PAGE) {
+	if (msr == SYMB_MSR_GLOBAL_PAGE || msr == SYMB_MSR_DMA_ACK) {
 		mutex_lock(&vm->lock);
-		vm->global_gpa = gpa;
+		if (msr == SYMB_MSR_GLOBAL_PAGE)
+			vm->global_gpa = gpa;
+		else
+			WRITE_ONCE(vm->dma_ack, gpa);
 		mutex_unlock(&vm->lock);
 		return;
 	}
@@ -220,7 +226,8 @@ static int symbiotic_exit_wrmsr(struct kvm_vcpu *vcpu, u32 msr, u64 data,
 }
 
 /**
- * kvm_symbiotic_ask_user - let user space map, move or unmap a SymSpy page
+ * kvm_symbiotic_ask_user - let user space map, move or unmap a SymSpy page, or
+ *	let passthrough devices master the bus
  * @vcpu: the vCPU, at a WRMSR for which kvm_symbiotic_set_msr() has returned
  *	KVM_MSR_RET_SYMBIOTIC
  *
@@ -254,6 +261,8 @@ static u32 symbiotic_msr(struct kvm_vcpu *vcpu, u32 msr)
 	case SYMB_MSR_LOCAL_PAGE:
 	case SYMB_MSR_ALIAS_LOCAL_PAGE:
 		return offered & SYMB_FEAT_SYMSPY ? SYMB_MSR_LOCAL_PAGE : 0;
+	case SYMB_MSR_DMA_ACK:
+		return offered & SYMB_FEAT_DMA_OFFSET ? SYMB_MSR_DMA_ACK : 0;
 	default:
 		break;
 	}
@@ -303,6 +312,9 @@ int kvm_symbiotic_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 	case SYMB_MSR_LOCAL_PAGE:
 		msr_info->data = symb->local_gpa;
 		return 0;
+	case SYMB_MSR_DMA_ACK:
+		msr_info->data = READ_ONCE(vcpu->kvm->arch.symbiotic->dma_ack);
+		return 0;
 	case SYMB_MSR_SYMCALL_RIP:
 		msr_info->data = symb->rip;
 		return 0;
@@ -323,9 +335,9 @@ int kvm_symbiotic_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 	}
 }
 
-static int symbiotic_set_features(struct kvm *kvm, u64 features)
+static int symbiotic_set_features(struct kvm_vcpu *vcpu, u64 features)
 {
-	struct kvm_symbiotic *vm = kvm->arch.symbiotic;
+	struct kvm_symbiotic *vm = vcpu->kvm->arch.symbiotic;
 	u32 withdrawn;
 
 	if (features & ~(u64)vm->offered)
@@ -335,7 +347,12 @@ static int symbiotic_set_features(struct kvm *kvm, u64 features)
 	withdrawn = vm->accepted & ~features;
 	WRITE_ONCE(vm->accepted, features);
 	if (withdrawn & SYMB_FEAT_SWAPBYPASS)
-		kvm_swapbypass_reset(kvm);
+		kvm_swapbypass_reset(vcpu->kvm);
+	if (withdrawn & SYMB_FEAT_DMA_OFFSET && vm->dma_ack) {
+		/* User space hears of it before this vCPU runs on. */
+		vm->dma_ack = 0;
+		vcpu->arch.symbiotic->work |= KVM_SYMB_WORK_DMA_OFF;
+	}
 	mutex_unlock(&vm->lock);
 	return 0;
 }
@@ -353,7 +370,13 @@ static int symbiotic_set_msr_host(struct kvm_vcpu *vcpu, u32 msr, u64 data)
 
 	switch (msr) {
 	case SYMB_MSR_FEATURES:
-		return symbiotic_set_features(vcpu->kvm, 0);
+		symbiotic_set_features(vcpu, 0);
+		symb->work &= ~KVM_SYMB_WORK_DMA_OFF;
+		break;
+	case SYMB_MSR_DMA_ACK:
+		symb->work &= ~KVM_SYMB_WORK_DMA_OFF;
+		symbiotic_set_page(vcpu, msr, 0);
+		break;
 	case SYMB_MSR_GLOBAL_PAGE:
 		symb->work &= ~KVM_SYMB_WORK_UNMAP_GLOBAL;
 		symbiotic_set_page(vcpu, msr, 0);
@@ -414,7 +437,7 @@ int kvm_symbiotic_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 
 	switch (msr) {
 	case SYMB_MSR_FEATURES:
-		return symbiotic_set_features(vcpu->kvm, data);
+		return symbiotic_set_features(vcpu, data);
 
 	case SYMB_MSR_GLOBAL_PAGE:
 	case SYMB_MSR_LOCAL_PAGE:
@@ -428,6 +451,14 @@ int kvm_symbiotic_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 		    kvm_is_visible_gfn(vcpu->kvm, gpa_to_gfn(data)))
 			return 1;
 
+		symb->msr = msr;
+		symb->msr_data = data;
+		return KVM_MSR_RET_SYMBIOTIC;
+
+	case SYMB_MSR_DMA_ACK:
+		if (data >> 32 || (data && !kvm_symb_accepted(vcpu->kvm,
+							      SYMB_FEAT_DMA_OFFSET)))
+			return 1;
 		symb->msr = msr;
 		symb->msr_data = data;
 		return KVM_MSR_RET_SYMBIOTIC;
@@ -501,7 +532,7 @@ void __kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu, bool init_event)
 	if (!init_event || !kvm_vcpu_is_reset_bsp(vcpu))
 		return;
 
-	symbiotic_set_features(vcpu->kvm, 0);
+	symbiotic_set_features(vcpu, 0);
 	if (vm->global_gpa) {
 		symb->work |= KVM_SYMB_WORK_UNMAP_GLOBAL;
 		symbiotic_set_page(vcpu, SYMB_MSR_GLOBAL_PAGE, 0);
@@ -522,6 +553,12 @@ int __kvm_symbiotic_work(struct kvm_vcpu *vcpu)
 
 	if (symb->work & KVM_SYMB_WORK_CALL)
 		return kvm_symcall_check(vcpu);
+
+	if (symb->work & KVM_SYMB_WORK_DMA_OFF) {
+		symb->work &= ~KVM_SYMB_WORK_DMA_OFF;
+		return symbiotic_exit_wrmsr(vcpu, SYMB_MSR_DMA_ACK, 0,
+					    symbiotic_unmap_answered);
+	}
 
 	if (symb->work & KVM_SYMB_WORK_UNMAP_LOCAL) {
 		symb->work &= ~KVM_SYMB_WORK_UNMAP_LOCAL;

@@ -35,10 +35,12 @@ typedef int (*kvm_symcall_done_fn)(struct kvm_vcpu *vcpu, int status,
 
 /**
  * struct kvm_symbiotic - per VM
- * @lock: protects @accepted and @global_gpa against writes at the same time
+ * @lock: protects all but @offered and @swap against writes at the same time
  * @offered: SYMB_FEAT_* that user space offers to the guest
  * @accepted: SYMB_FEAT_* that the guest has accepted (SYMB_MSR_FEATURES)
  * @global_gpa: the global page's address in the guest; 0 = unmapped
+ * @dma_ack: generation of DMA ranges that the guest uses; 0 = none
+ * @pinned: memory that passthrough devices may reach, see pin.c
  * @swap: owned by swapbypass.c
  */
 struct kvm_symbiotic {
@@ -46,6 +48,8 @@ struct kvm_symbiotic {
 	u32 offered;
 	u32 accepted;
 	gpa_t global_gpa;
+	u32 dma_ack;
+	struct list_head pinned;
 	struct kvm_swapbypass *swap;
 };
 
@@ -86,6 +90,7 @@ struct kvm_symcall_context {
 #define KVM_SYMB_WORK_START		BIT(1)	/* user space waits for one */
 #define KVM_SYMB_WORK_UNMAP_LOCAL	BIT(2)	/* tell user space after INIT */
 #define KVM_SYMB_WORK_UNMAP_GLOBAL	BIT(3)
+#define KVM_SYMB_WORK_DMA_OFF		BIT(4)	/* tell it after withdrawal */
 
 enum kvm_symcall_user_state {
 	KVM_SYMCALL_USER_IDLE,
@@ -210,6 +215,11 @@ static inline int kvm_symbiotic_work(struct kvm_vcpu *vcpu)
 	return __kvm_symbiotic_work(vcpu);
 }
 
+/* pin.c */
+
+long kvm_symb_pin(struct kvm *kvm, struct kvm_symb_pin __user *arg);
+void kvm_symb_unpin_all(struct kvm *kvm);
+
 /* symcall.c */
 
 /**
@@ -261,6 +271,12 @@ static inline int kvm_symbiotic_enable(struct kvm *kvm,
 }
 
 static inline void kvm_symbiotic_destroy_vm(struct kvm *kvm) { }
+
+static inline long kvm_symb_pin(struct kvm *kvm,
+				struct kvm_symb_pin __user *arg)
+{
+	return -ENOTTY;
+}
 
 static inline int kvm_symbiotic_create_vcpu(struct kvm_vcpu *vcpu)
 {
