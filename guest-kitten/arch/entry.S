@@ -140,6 +140,22 @@ syscall_entry:
 	/* IRET and not SYSRET: it is right for every address. */
 	jmp	trap_exit
 
+/*
+ * Interrupts come only after the instruction behind STI, so that what is queued
+ * for this CPU after its last look wakes the HLT. Under KVM on an emulated
+ * AMD-V that can fail: QEMU 7.2's VMRUN does not load the interrupt shadow that
+ * its #VMEXIT has stored. So trap() skips the HLT if an interrupt has arrived
+ * before it; without a tick nothing else would wake this CPU.
+ */
+	.globl	cpu_sleep, cpu_sleep_hlt, cpu_sleep_end
+cpu_sleep:
+	sti
+cpu_sleep_hlt:
+	hlt
+cpu_sleep_end:
+	cli
+	ret
+
 /* A new thread wakes up here, with its struct regs on the stack. */
 	.globl	user_start
 user_start:

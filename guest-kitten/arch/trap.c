@@ -157,6 +157,9 @@ static void interrupt(struct regs *r)
 		cpu_flush_if_asked(cpu);
 	cpu->need_resched = true;
 	apic_eoi();
+	/* See cpu_sleep(). */
+	if (r->rip == (u64)cpu_sleep_hlt)
+		r->rip = (u64)cpu_sleep_end;
 }
 
 /**

@@ -11,6 +11,7 @@ and it is also counted: interrupts that the guest took while the task ran.
 
 import argparse
 import csv
+import math
 import os
 import re
 import sys
@@ -23,15 +24,15 @@ COUNT = {"kitten": "symbiotic",
 
 
 def measure(bench, guest, paging, seconds, threshold):
-    """One run: the summary, and the detours as (at, ns)."""
+    """One run: the summary, and a histogram {ns: detours}."""
     script = f"{COUNT[guest]}\n@selfish {seconds} {threshold}\n{COUNT[guest]}"
     out = common.run(bench, guest, script, guest_mem=256, smp=1, paging=paging,
                      timeout=int(seconds) + 60)
-    detours = [(d["at"], d["ns"]) for d in map(fields, re.findall(r"^detour .*$", out, re.M))]
+    bins = {b["from_ns"]: b["detours"] for b in map(fields, re.findall(r"^bin .*$", out, re.M))}
     summary = fields(re.search(r"^selfish .*$", out, re.M).group(0))
     before, after = (int(n) for n in re.findall(r"^cpu0.* irqs (\d+)$", out, re.M))
     summary["irqs"] = after - before
-    return summary, detours
+    return summary, bins
 
 
 def median(runs, key):
@@ -52,20 +53,35 @@ def table(found, paging):
                f"{irqs:26.1f}")
 
 
+def per_second(runs):
+    """The histogram over all runs of a guest, per second."""
+    seconds = sum(s["seconds"] for s, _ in runs)
+    sums = {}
+    for _, bins in runs:
+        for ns, count in bins.items():
+            sums[ns] = sums.get(ns, 0) + count
+    return {ns: count / seconds for ns, count in sorted(sums.items())}
+
+
 def plot(found, out):
-    """Every detour of the last run of each guest: when, and how long."""
+    """Detours per second by their length."""
     lines = []
-    for guest in GUESTS:
+    for shift, guest in enumerate(GUESTS):
         lines += [f"${guest} << EOD"]
-        lines += [f"{at / 1e9:.6f} {ns / 1000:.3f}" for at, ns in found[guest][-1][1]] or ["NaN NaN"]
+        lines += [f"{math.log2(ns) + 0.3 + 0.4 * shift:.2f} {rate:.4f}"
+                  for ns, rate in per_second(found[guest]).items()] or ["NaN NaN"]
         lines += ["EOD"]
+    every = [ns for g in GUESTS for ns in per_second(found[g])]
+    ticks = [int(math.log2(ns)) for ns in sorted(set(every))]
+    ticks += [ticks[-1] + 1] if ticks else []
     lines += ["set terminal svg size 1000,500 font 'sans,13'", f"set output '{out}'",
               "set title 'Detours of a task that only computes'", "set border 3", "set tics nomirror",
               "set logscale y", "set format y '%g'", "set grid ytics lc rgb '#dddddd'",
-              "set xlabel 'time (s)'", "set ylabel 'detour (us, log scale)'",
-              "set key below",
-              "plot $linux with points pt 7 ps 0.4 lc rgb '#b2182b' title 'guest-linux', "
-              "$kitten with points pt 7 ps 0.5 lc rgb '#1b7837' title 'guest-kitten'", ""]
+              "set xtics (" + ", ".join(f"'{2 ** t / 1000:g}' {t}" for t in ticks) + ")",
+              "set xlabel 'length (us)'", "set ylabel 'per second (log scale)'", "set key below",
+              "set boxwidth 0.38", "set style fill solid",
+              "plot $linux with boxes lc rgb '#b2182b' title 'guest-linux', "
+              "$kitten with boxes lc rgb '#1b7837' title 'guest-kitten'", ""]
     return common.gnuplot("\n".join(lines))
 
 
@@ -97,10 +113,10 @@ def main(argv=None):
     (directory / "noise.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     with open(directory / "noise.csv", "w", newline="", encoding="utf-8") as f:
         out = csv.writer(f)
-        out.writerow(("guest", "run", "at_ns", "ns"))
+        out.writerow(("guest", "run", "from_ns", "detours"))
         for guest in GUESTS:
-            for n, (_, detours) in enumerate(found[guest]):
-                out.writerows((guest, n, f"{at:.0f}", f"{ns:.0f}") for at, ns in detours)
+            for n, (_, bins) in enumerate(found[guest]):
+                out.writerows((guest, n, f"{ns:.0f}", f"{count:.0f}") for ns, count in bins.items())
     reason = plot(found, directory / "noise.svg")
     say(f"no plot: {reason}" if reason else f"written: {os.path.relpath(directory)}/noise.{{txt,csv,svg}}")
     return 0

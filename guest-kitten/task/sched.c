@@ -297,14 +297,10 @@ static void idle(void)
 		klock();
 		sched();
 		kunlock();
-		/*
-		 * Interrupts come only after the instruction behind STI: what
-		 * is queued from now on wakes the HLT.
-		 */
 		if (READ_ONCE(cpu->queue) || READ_ONCE(cpu->need_resched) ||
 		    READ_ONCE(cpu->work))
 			continue;
-		asm volatile("sti; hlt; cli" ::: "memory");
+		cpu_sleep();
 	}
 }
 

@@ -5,7 +5,7 @@ suite over the data channel, count cases. And the lightweight kernel's tests of
 itself, which print the same way.
 
 On the symbiotic VMM, on unmodified KVM and on bare metal: the same image. With
---kasan, the checking kernel instead, on bare metal.
+--kasan, the checking kernel of Linux instead, on bare metal.
 """
 
 import pathlib
@@ -60,9 +60,9 @@ def count(text, run):
 
 def main():
     total = [0, 0, 0]
-    kunit = [KASAN] if "--kasan" in sys.argv[1:] else RUNS
-    runs = [(n, {"cmd": CMD, "append": "kunit.enable=1", **m}) for n, m in kunit]
-    if kunit is RUNS:
+    linux = [KASAN] if "--kasan" in sys.argv[1:] else RUNS
+    runs = [(n, {"cmd": CMD, "append": "kunit.enable=1", **m}) for n, m in linux]
+    if linux is RUNS:
         runs += [(n, {"cmd": "selftest", "kernel": "kitten", **m}) for n, m in KITTEN]
     with Bench() as bench:
         for name, machine in runs:

@@ -111,6 +111,10 @@ extern char syscall_entry[];
 void switch_stack(u64 *save, u64 load);
 void user_start(void);
 
+/* Waits for an interrupt; interrupts are off before and after. */
+void cpu_sleep(void);
+extern char cpu_sleep_hlt[], cpu_sleep_end[];
+
 /* smp.c */
 void smp_init(void);
 

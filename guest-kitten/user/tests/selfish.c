@@ -3,7 +3,9 @@
  * Noise: spin on the time-stamp counter and record every gap that is longer
  * than a loop can be. `selfish SECONDS [THRESHOLD_NS]`, on any guest.
  *
- * One line for each detour (when and how long, in nanoseconds), and a summary.
+ * A histogram of the detours by powers of two of nanoseconds, and a summary:
+ * a line for each detour would take longer than the measurement where each
+ * character is an exit.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -11,12 +13,22 @@
 #include <string.h>
 #include <time.h>
 
-#define MAX_DETOURS	20000
+#define MAX_DETOURS	200000
 #define CALIBRATE_NS	50000000
 
-static struct {
-	uint64_t at, length;
-} detours[MAX_DETOURS];
+#define BINS		40
+
+static uint64_t detours[MAX_DETOURS];
+static unsigned int bins[BINS];
+
+static unsigned int bin_of(double ns)
+{
+	unsigned int i = 0;
+
+	while (i < BINS - 1 && ns >= (double)(2ULL << i))
+		i++;
+	return i;
+}
 
 static inline uint64_t tsc(void)
 {
@@ -63,20 +75,21 @@ int main(int argc, char **argv)
 		now = tsc();
 		if (now - last < shortest)
 			shortest = now - last;
-		if (now - last > threshold) {
-			detours[n].at = last - start;
-			detours[n++].length = now - last;
-		}
+		if (now - last > threshold)
+			detours[n++] = now - last;
 	}
 	seconds = (double)(last - start) / rate * 1e-9;
 
 	for (i = 0; i < n; i++) {
-		lost += detours[i].length;
-		if (detours[i].length > longest)
-			longest = detours[i].length;
-		printf("detour at=%.0f ns=%.0f\n",
-		       (double)detours[i].at / rate,
-		       (double)detours[i].length / rate);
+		lost += detours[i];
+		if (detours[i] > longest)
+			longest = detours[i];
+		bins[bin_of((double)detours[i] / rate)]++;
+	}
+	for (i = 0; i < BINS; i++) {
+		if (bins[i])
+			printf("bin from_ns=%llu detours=%u\n", 1ULL << i,
+			       bins[i]);
 	}
 	printf("selfish seconds=%.3f threshold_ns=%.0f loop_ns=%.1f",
 	       seconds, (double)threshold / rate, (double)shortest / rate);
