@@ -58,7 +58,7 @@ t_state()
 {
 	check 'feature' grep -q dma-offset "$SYSFS/features"
 	check 'acknowledged' sh -c "grep -q 'acknowledged 1' $SYSFS/dma"
-	check 'a range' sh -c "grep -q '^range 0 size 0x40000000 offset' $SYSFS/dma"
+	check 'a range' sh -c "grep -q '^range 0x0 size 0x40000000 offset' $SYSFS/dma"
 	check 'a device' sh -c "grep -q '^device 0000:00:' $SYSFS/dma"
 	check 'published map' sh -c "[ \$(( \$(cat $SYSFS/global_flags) & 1 )) = 1 ]"
 }
