@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the swap-pressure experiment runs: one Job is one guest that runs one
-benchmark program once."""
+"""What the swap-pressure experiment runs: one Job runs one benchmark program
+once, one Guest is booted for one job or for several."""
 
 import dataclasses
 import shlex
@@ -113,6 +113,59 @@ class Job:
                 f"C=; for f in {counters}; do "
                 "[ -r $f ] && C=\"$C -C $f\"; done; exec "
                 + " ".join(words) + " $C")
+
+
+PART, PART_STATUS = "--- part", "--- status"
+
+
+@dataclasses.dataclass(frozen=True)
+class Guest:
+    """One boot of a guest: jobs of one mode and paging mode that run in it one
+    after the other. KVM's statistics cannot tell several jobs apart."""
+    jobs: tuple
+
+    def name(self):
+        """For progress lines."""
+        first, last = self.jobs[0], self.jobs[-1]
+        if first is last:
+            return first.name()
+        return f"{first.name()} and {len(self.jobs) - 1} more"
+
+    def optional(self):
+        """Whether all of it may be left out."""
+        return all(j.optional for j in self.jobs)
+
+    def expect(self):
+        """Seconds that it will take, about."""
+        return sum(j.expect for j in self.jobs)
+
+    def memory(self):
+        """MiB, enough for the job that needs the most."""
+        return max(j.guest_mem for j in self.jobs)
+
+    def command(self):
+        """The shell command that runs in the guest."""
+        if len(self.jobs) == 1:
+            return self.jobs[0].command()
+        return "\n".join(
+            f"echo '{PART}'; echo '{PART}' >&2\n({job.command()})\n"
+            f"echo \"{PART_STATUS} $?\"" for job in self.jobs)
+
+    def parts(self, status, stdout, stderr):
+        """(status, stdout, stderr) of each job; status None for a job that
+        did not come to its end."""
+        if len(self.jobs) == 1:
+            return [(status, stdout, stderr)]
+        outs = stdout.split(PART + "\n")[1:]
+        errs = stderr.split(PART + "\n")[1:]
+        found = []
+        for i in range(len(self.jobs)):
+            out, _, rest = (outs[i] if i < len(outs) else "").partition(
+                PART_STATUS)
+            code = rest.strip()
+            found.append((int(code) if code.isdigit() else None, out,
+                          errs[i] if i < len(errs) else ""))
+        return found
 
 
 @dataclasses.dataclass

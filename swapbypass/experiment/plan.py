@@ -4,7 +4,7 @@ their importance: what the bars need comes first, so that a slow machine loses
 only points of the plot."""
 
 from jobs import (BYPASS, KERNELS, MODES, NEVER, NO_PRESSURE, PEERS, SYMSWAP,
-                  VIRTIO, ZRAM, Job, curve_contents)
+                  VIRTIO, ZRAM, Guest, Job, curve_contents)
 
 # The paging mode that suited each peer better when both were measured, by
 # factors of 1.6 to 3; `--full` runs both and judges by the better again.
@@ -66,11 +66,11 @@ class Plan:
             "passes": 24, "expect": 10,
         }
         if program == "gups":
-            args.update(updates=GUPS_UPDATES, passes=16, expect=15)
+            args.update(updates=GUPS_UPDATES, passes=11, expect=13)
         if slow:
             # Many passes of a fast peer, one of a slow one.
-            args.update(passes=12, pass_limit=12, run_limit=8, check_limit=5,
-                        expect=40)
+            args.update(passes=12, pass_limit=12, run_limit=6, check_limit=3,
+                        expect=30)
             if program == "gups":
                 args.update(pass_limit=5, run_limit=0, expect=25)
             if mode == VIRTIO:
@@ -123,46 +123,47 @@ class Plan:
                 if self.full or mode != SYMSWAP:
                     jobs.append(self.job("gups", mode, paging, table))
         if "shadow" not in self.pagings(SYMSWAP):
-            # The exit of a process is compared under the same paging mode.
-            jobs.append(self.job("stream", SYMSWAP, "shadow", ws, passes=1,
-                                 check_limit=2, time_exit=True))
+            # The exit of a process is compared under the same paging mode,
+            # as often as SwapBypass exits above.
+            jobs += [self.job("stream", SYMSWAP, "shadow", ws, passes=1,
+                              check_limit=2, time_exit=True, repeat=repeat)
+                     for repeat in range(2)]
         return jobs
 
     def sweep(self):
-        """The other points of the plot, the ends of the curves first."""
+        """The other points of the plot."""
         jobs = []
-        ends = (SIZES[0], SIZES[-1])
-        for size in ends + SIZES[1:-1]:
-            ws = self.working_set(size)
-            modes = (NEVER, BYPASS)
-            if self.full or size == SIZES[0]:
-                modes += PEERS
-            for mode in modes:
-                for paging in self.pagings(mode):
-                    if ws == self.bar_ws() and (mode in PEERS or
-                                                paging != "nested"):
+        for mode in (NEVER, BYPASS) + PEERS:
+            for paging in self.pagings(mode):
+                for size in SIZES:
+                    if size == BAR_SIZE and (mode, paging) != (NEVER, "nested"):
                         continue        # the bars have it
                     if (mode == NEVER and paging == "nested" and
-                            not self.full and ws != self.bar_ws()):
+                            not self.full and size != BAR_SIZE):
                         continue
-                    jobs.append(self.job("stream", mode, paging, ws,
-                                         contents=curve_contents(mode),
-                                         optional=True))
+                    jobs.append(self.point("stream", mode, paging,
+                                           self.working_set(size),
+                                           contents=curve_contents(mode)))
         # The usual constant arrays, and what zram cannot hold.
-        jobs.append(self.job("stream", NEVER, self.pagings(NEVER)[0],
-                             self.bar_ws(), contents="constant",
-                             optional=True))
-        jobs.append(self.job("stream", ZRAM, self.pagings(ZRAM)[0],
-                             self.bar_ws(), optional=True))
+        jobs.append(self.point("stream", NEVER, self.pagings(NEVER)[0],
+                               self.bar_ws(), contents="constant"))
+        jobs.append(self.point("stream", ZRAM, self.pagings(ZRAM)[0],
+                               self.bar_ws()))
         if not self.full:
-            for mode in (ZRAM, SYMSWAP):
-                jobs.append(self.job("stream", mode, self.pagings(mode)[0],
-                                     self.working_set(1.5),
-                                     contents=curve_contents(mode),
-                                     optional=True))
-            jobs.append(self.job("gups", SYMSWAP, self.pagings(SYMSWAP)[0],
-                                 self.gups_table(BAR_SIZE), optional=True))
+            jobs.append(self.point("gups", SYMSWAP, self.pagings(SYMSWAP)[0],
+                                   self.gups_table(BAR_SIZE)))
         return jobs
+
+    def point(self, program, mode, paging, ws, **more):
+        """A job of the sweep: optional, and short unless this is the full
+        sweep, which fits no time anyway."""
+        args = {"optional": True, "expect": 5}
+        if not self.full and mode in PEERS and ws > self.free:
+            args.update(pass_limit=3, run_limit=3, check_limit=2, expect=12)
+        elif self.full:
+            del args["expect"]
+        args.update(more)
+        return self.job(program, mode, paging, ws, **args)
 
     def full_extra(self):
         """What only the full sweep has: all kernels, all GUPS sizes, and the
@@ -185,9 +186,14 @@ class Plan:
                                          optional=True))
         return jobs
 
-    def jobs(self):
-        """All jobs in order."""
-        jobs = self.bars() + self.sweep()
+    def guests(self):
+        """All jobs in order, each in the guest that it runs in: a fresh one,
+        except that the points of one curve share a guest to save its boot."""
+        bars, curves = self.bars(), self.sweep()
         if self.full:
-            jobs += self.full_extra()
-        return [j for j in jobs if j.mode in HOST_MODES[self.host]]
+            bars, curves = bars + curves + self.full_extra(), []
+        guests = [Guest((j,)) for j in bars]
+        kinds = dict.fromkeys((j.mode, j.paging) for j in curves)
+        guests += [Guest(tuple(j for j in curves if (j.mode, j.paging) == kind))
+                   for kind in kinds]
+        return [g for g in guests if g.jobs[0].mode in HOST_MODES[self.host]]

@@ -34,28 +34,40 @@ def say(text=""):
     print(text, flush=True)
 
 
-def run_job(bench, job, files):
-    """Runs one job; whatever goes wrong becomes its error."""
+def run_guest(bench, guest, files):
+    """Boots a guest for its jobs; whatever goes wrong becomes their error.
+    Returns the outcomes."""
     start = time.monotonic()
-    # Boot and set-up of the guest, and some times what the job should take:
+    first = guest.jobs[0]
+
+    def failed(error, hung=False):
+        wall = time.monotonic() - start
+        return [jobs_module.Outcome(job, wall, error=error, hung=hung)
+                for job in guest.jobs]
+
+    # Boot and set-up of the guest, and some times what the jobs should take:
     # the limit is there for hangs alone.
-    limit = 60 + 3 * job.expect
+    limit = 60 + 3 * guest.expect()
     try:
-        result = bench.run(job.command(), files=files, guest_mem=job.guest_mem,
-                           paging=job.rig_paging(), swap=job.swap(), timeout=limit)
+        result = bench.run(guest.command(), files=files,
+                           guest_mem=guest.memory(), paging=first.rig_paging(),
+                           swap=first.swap(), timeout=limit)
     except Exception as error:      # pylint: disable=broad-except
-        return jobs_module.Outcome(job, time.monotonic() - start,
-                                   error=f"{type(error).__name__}: {error}")
+        return failed(f"{type(error).__name__}: {error}")
     if result.status is None:
         # The rig says why; its first line is enough here, the rest is for
         # the log.
         say("         " + result.explain().replace("\n", "\n         | "))
-        return jobs_module.Outcome(
-            job, time.monotonic() - start,
-            error=(result.error or "no status").split("\n", 1)[0], hung=True)
-    return jobs_module.parse(job, time.monotonic() - start, result.status,
-                             result.stdout, result.host_before,
-                             result.host_after, result.stderr)
+        return failed((result.error or "no status").split("\n", 1)[0], True)
+
+    wall = (time.monotonic() - start) / len(guest.jobs)
+    counts = (result.host_before, result.host_after)
+    if len(guest.jobs) > 1:
+        counts = (None, None)
+    return [jobs_module.parse(job, wall, status, out, *counts, err)
+            for job, (status, out, err) in
+            zip(guest.jobs, guest.parts(result.status, result.stdout,
+                                        result.stderr))]
 
 
 def describe(outcome):
@@ -79,6 +91,14 @@ def describe(outcome):
         text += (f"; verified {100 * int(checked) / int(total):.0f}% "
                  "of the data")
     return text + f"  [{outcome.wall:.0f} s]"
+
+
+def say_outcomes(outcomes):
+    """One line for each job of a guest."""
+    for outcome in outcomes:
+        part = (f"{outcome.job.ws} MiB {outcome.job.contents}: "
+                if len(outcomes) > 1 else "")
+        say("         " + part + describe(outcome))
 
 
 def calibrate(bench, files):
@@ -173,23 +193,24 @@ def new_directory(base):
 def run_all(bench, plan, files, deadline):
     """Runs the jobs; returns the outcomes and the jobs that were left out."""
     outcomes, left_out = [], []
-    todo = plan.jobs()
+    todo = plan.guests()
     start = time.monotonic()
-    for number, job in enumerate(todo, 1):
+    for number, guest in enumerate(todo, 1):
         spent = time.monotonic() - start
-        if deadline and job.optional and spent + job.expect > deadline:
-            left_out.append(job)
+        if deadline and guest.optional() and spent + guest.expect() > deadline:
+            left_out += guest.jobs
             continue
-        say(f"[{spent:4.0f} s] {number}/{len(todo)} {job.name()} ...")
-        outcome = run_job(bench, job, files)
-        outcomes.append(outcome)
-        say("         " + describe(outcome))
-        if outcome.hung:
+        say(f"[{spent:4.0f} s] {number}/{len(todo)} {guest.name()} ...")
+        done = run_guest(bench, guest, files)
+        outcomes += done
+        say_outcomes(done)
+        if done[0].hung:
             # Guests of an emulated host hang now and then. The hang stays
             # in the report; the second try is for the number.
-            outcome = run_job(bench, job, files)
-            outcomes.append(outcome)
-            say("         again: " + describe(outcome))
+            done = run_guest(bench, guest, files)
+            outcomes += done
+            say("         again:")
+            say_outcomes(done)
     return outcomes, left_out
 
 
@@ -277,9 +298,11 @@ def main(argv=None, bench_class=None):
     """Runs the experiment; returns the exit status."""
     args = arguments(argv)
     if args.list:
-        for job in plan_module.Plan(args.free, 50, args.full,
-                                    host=args.host).jobs():
-            say(job.name() + (" (optional)" if job.optional else ""))
+        for guest in plan_module.Plan(args.free, 50, args.full,
+                                      host=args.host).guests():
+            for job in guest.jobs:
+                say(("" if job is guest.jobs[0] else "  ") + job.name() +
+                    (" (optional)" if job.optional else ""))
         return 0
     if bench_class is None:
         # Imported late: the report and its tests need no rig.
@@ -292,8 +315,9 @@ def main(argv=None, bench_class=None):
         plan = plan_module.Plan(args.free, overhead, args.full,
                                 host=args.host)
         if args.only:
-            chosen = [j for j in plan.jobs() if re.search(args.only, j.name())]
-            plan.jobs = lambda: chosen
+            chosen = [jobs_module.Guest((j,)) for g in plan.guests()
+                      for j in g.jobs if re.search(args.only, j.name())]
+            plan.guests = lambda: chosen
         say(f"a guest needs {overhead} MiB for itself: {overhead + args.free} "
             f"MiB of memory leave {args.free} MiB free")
         outcomes, left_out = run_all(bench, plan, args.programs,

@@ -3,7 +3,8 @@
 """KUnit in the guest: boot with kunit.enable=1, fetch the results of every
 suite over the data channel, count cases.
 
-On the symbiotic VMM, on unmodified KVM and on bare metal: the same image.
+On the symbiotic VMM, on unmodified KVM and on bare metal: the same image. With
+--kasan, the checking kernel instead, on bare metal.
 """
 
 import pathlib
@@ -21,7 +22,7 @@ CASE = re.compile(r"^    (not )?ok \d+ (\S+)(.*)$")
 SUITE = re.compile(r"^(?:not )?ok \d+ (\S+)")
 PLAN = re.compile(r"^    1\.\.(\d+)$")
 
-# (name, machine, guest kernel, KASAN needs more memory and time)
+# (name, machine); KASAN needs more memory and time
 RUNS = (("symbiotic", {"host": "symbiotic", "paging": "shadow", "smp": 2}),
         ("plain-kvm", {"host": "plain-kvm", "paging": "nested"}),
         ("bare-metal", {"host": "bare-metal", "smp": 2}))
@@ -54,9 +55,7 @@ def count(text, run):
 
 def main():
     total = [0, 0, 0]
-    runs = list(RUNS)
-    if "--kasan" in sys.argv[1:]:
-        runs.append(KASAN)
+    runs = [KASAN] if "--kasan" in sys.argv[1:] else RUNS
     with Bench() as bench:
         for name, machine in runs:
             options = {"guest_mem": 256, "timeout": 180, **machine}

@@ -3,8 +3,8 @@
 #
 # qemu.sh SRC OUT: configure (once) and build a minimal QEMU.
 #
-# Only what runs an x86 virtual machine: KVM for L2, TCG so that the same
-# binary can be tried without KVM.
+# Only what runs an x86 virtual machine under KVM, with the devices of
+# configs/devices/x86_64-softmmu/symbiotic.mak.
 
 set -eu
 
@@ -16,6 +16,7 @@ export CCACHE_BASEDIR="${src%/src/qemu}" CCACHE_NOHASHDIR=1
 if [ ! -e build.ninja ]; then
 	"$src/configure" --cc="$cc" --host-cc="$cc" \
 		--target-list=x86_64-softmmu --without-default-features \
-		--enable-tcg --enable-kvm --enable-fdt=system --disable-docs
+		--without-default-devices --with-devices-x86_64=symbiotic \
+		--enable-kvm --disable-tcg --disable-docs
 fi
 ninja -j"${JOBS:-2}" qemu-system-x86_64

@@ -305,7 +305,7 @@ static struct notifier_block symb_reboot_nb = {
 };
 
 #ifdef CONFIG_CRASH_DUMP
-static void (*next_crash_shutdown)(struct pt_regs *regs);
+static void (*next_crash_shutdown)(struct pt_regs *regs) __ro_after_init;
 
 /*
  * Only this CPU can be trusted to run. Without features the VMM makes no
@@ -313,24 +313,21 @@ static void (*next_crash_shutdown)(struct pt_regs *regs);
  */
 static void symb_crash_shutdown(struct pt_regs *regs)
 {
-	features_off();
-	symb_cpu_off(raw_smp_processor_id());
+	if (symbiotic_features()) {
+		features_off();
+		symb_cpu_off(raw_smp_processor_id());
+	}
 	next_crash_shutdown(regs);
 }
 
-static void hook_crash(void)
+/* Once and for all: machine_ops is read-only after init. */
+static void __init hook_crash(void)
 {
 	next_crash_shutdown = machine_ops.crash_shutdown;
 	machine_ops.crash_shutdown = symb_crash_shutdown;
 }
-
-static void unhook_crash(void)
-{
-	machine_ops.crash_shutdown = next_crash_shutdown;
-}
 #else
-static void hook_crash(void) { }
-static void unhook_crash(void) { }
+static void __init hook_crash(void) { }
 #endif
 
 /**
@@ -362,7 +359,6 @@ int symb_start(void)
 	if (ret)
 		goto err_abort;
 
-	hook_crash();
 	register_syscore(&symb_syscore);
 	register_reboot_notifier(&symb_reboot_nb);
 
@@ -376,7 +372,6 @@ int symb_start(void)
 err_undo:
 	unregister_reboot_notifier(&symb_reboot_nb);
 	unregister_syscore(&symb_syscore);
-	unhook_crash();
 	features_off();
 err_abort:
 	symb_abort_exit();
@@ -395,7 +390,6 @@ void symb_stop(void)
 
 	unregister_reboot_notifier(&symb_reboot_nb);
 	unregister_syscore(&symb_syscore);
-	unhook_crash();
 	features_off();
 	cpuhp_remove_state(cpuhp_online);
 	symb_abort_exit();
@@ -420,6 +414,7 @@ static int __init symb_init(void)
 	if (symb_state.found)
 		return 0;
 
+	hook_crash();
 	ret = symb_start();
 	if (ret)
 		pr_info("VMM found, features off (%d)\n", ret);
