@@ -19,6 +19,7 @@
 #define symb_warn(fmt, ...)		pr_warn("symbiotic: " fmt, ##__VA_ARGS__)
 #define symb_cmpxchg(ptr, old, new)	cmpxchg(ptr, old, new)
 #define symb_index_nospec(i, n)		array_index_nospec(i, n)
+/* Pairs with whoever writes the page, as each use says. */
 #define symb_rmb()			smp_rmb()
 
 #endif /* _SYMBIOTIC_OS_H */
