@@ -81,6 +81,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/suspend.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
 #include <linux/symbiotic.h>
@@ -910,25 +911,47 @@ void symbiotic_bypass_unregister(struct gendisk *disk)
 }
 EXPORT_SYMBOL_GPL(symbiotic_bypass_unregister);
 
+/* The VMM has been told to detach; bypass_dev is to be attached again. */
+static bool bypass_suspended;
+
 /*
  * Suspend: the VMM may forget us (it does when the boot CPU is reset), so
- * detach, and attach again when the features are back. Interrupts are off and
- * this is the only CPU: no lock needed.
+ * detach. Interrupts are off and this is the only CPU: no lock needed.
  */
 static int bypass_suspend(void *unused)
 {
-	if (rcu_access_pointer(bypass_dev))
+	if (rcu_access_pointer(bypass_dev)) {
 		bypass_hc_detach();
+		bypass_suspended = true;
+	}
 	return 0;
 }
 
-static void bypass_resume(void *unused)
+/*
+ * Attach again when all devices have been resumed: before that the window is
+ * not in the address space, because its BAR has not been restored.
+ */
+static int bypass_pm_event(struct notifier_block *nb, unsigned long event,
+			   void *unused)
 {
-	struct bypass_dev *dev = rcu_dereference_protected(bypass_dev, true);
+	struct bypass_dev *dev;
 
-	if (dev && bypass_hc_attach(dev))
+	if (event != PM_POST_SUSPEND && event != PM_POST_HIBERNATION)
+		return NOTIFY_DONE;
+
+	mutex_lock(&bypass_mutex);
+	dev = rcu_dereference_protected(bypass_dev,
+					lockdep_is_held(&bypass_mutex));
+	if (dev && bypass_suspended && bypass_hc_attach(dev))
 		pr_warn("the VMM refuses the device after resume\n");
+	bypass_suspended = false;
+	mutex_unlock(&bypass_mutex);
+	return NOTIFY_OK;
 }
+
+static struct notifier_block bypass_pm_nb = {
+	.notifier_call = bypass_pm_event,
+};
 
 static void bypass_shutdown(void *unused)
 {
@@ -937,7 +960,6 @@ static void bypass_shutdown(void *unused)
 
 static const struct syscore_ops bypass_syscore_ops = {
 	.suspend = bypass_suspend,
-	.resume = bypass_resume,
 	.shutdown = bypass_shutdown,
 };
 
@@ -1037,8 +1059,9 @@ static int __init bypass_init(void)
 	if (ret)
 		goto fail_batch;
 
-	/* After the core's: suspended before it, resumed after it. */
+	/* After the core's, so suspended before it. */
 	register_syscore(&bypass_syscore);
+	register_pm_notifier(&bypass_pm_nb);
 	if (symbiotic_kobj && sysfs_create_group(symbiotic_kobj, &bypass_group))
 		pr_warn("no counters in sysfs\n");
 	bypass_debugfs_init();
