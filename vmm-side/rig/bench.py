@@ -252,9 +252,9 @@ class Bench:
                 tty = "stdio,signal=off" if self._kind == "local" else "serial,path=/dev/hvc0"
                 args += ["-chardev", f"{tty},id=con"]
             else:
-                args += ["-chardev", "file,id=con,path=@JOB@/console"]
+                args += ["-chardev", "file,id=con,path=@WORK@/console"]
             args += ["-serial", "chardev:con"]
-            args += self._ports(interactive, "pipe,id=ctl,path=@WORK@/ctl", "@JOB@", kernel)
+            args += self._ports(interactive, "pipe,id=ctl,path=@WORK@/ctl", "@WORK@", kernel)
             job_env = {"IMAGES": " ".join(self._share(p) for p in shared.values()),
                        "INITRD": shared["initrd"].name, "KVM_HOST": host, "PAGING": paging,
                        "KVM_PARAMS": kvm_params, "SWAP": swap, "SWAP_MB": str(swap_size),

@@ -33,6 +33,11 @@ finish()
 	[ -n "$gpid" ] && kill "$gpid" && wait "$gpid"
 	umount "$WORK/huge" "$WORK/ram" 2>/dev/null
 	[ -z "$DISKFILE" ] || rm -f "$DISKFILE"
+	# Not written over the share as it comes: thousands of small writes cost
+	# time, and now and then one never returned.
+	for f in out err console; do
+		[ ! -e "$WORK/$f" ] || cp "$WORK/$f" "$JOB/$f"
+	done
 	rm -rf "$WORK"
 	echo "$*" >"$JOB/verdict"
 	exit 0
