@@ -269,7 +269,6 @@ static void check_bad_addresses(uint32_t msr, unsigned int bits)
 		{ 0x00000000000f0000, "BIOS shadow" },
 		{ 0x0000000000100000, "RAM" },
 		{ 0x00000000fec00000, "I/O APIC" },
-		{ 0x00000000fed00000, "HPET" },
 		{ 0x00000000fee00000, "local APIC" },
 		{ 0x00000000feeff000, "message window" },
 		{ 0x00000000feffc000, "KVM's identity map" },
