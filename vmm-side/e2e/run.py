@@ -36,21 +36,22 @@ runs once for each combination.
 """
 
 import argparse
+import collections
 import configparser
 import hashlib
 import itertools
 import pathlib
 import re
 import shlex
-import subprocess
 import sys
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "rig"))
 
 import hardware  # noqa: E402
-from rig import Bench, RigError  # noqa: E402
+from rig import Bench  # noqa: E402
 
 FILES = HERE.parents[1] / "build" / "tests" / "files"
 LOGS = HERE.parents[1] / "build" / "log" / "e2e"
@@ -205,12 +206,76 @@ def log_failure(case, result, problems):
     return path
 
 
+class Report:
+    """What is said about cases, in the order in which they end."""
+
+    def __init__(self, total):
+        self.counts = {"passed": 0, "failed": 0, "skipped": 0}
+        self._number = itertools.count(1)
+        self._lock = threading.Lock()
+        print(f"TAP version 14\n1..{total}", flush=True)
+
+    def _say(self, what, case, comment, details=()):
+        with self._lock:
+            self.counts[what] += 1
+            verdict = "not ok" if what == "failed" else "ok"
+            print("\n".join([f"{verdict} {next(self._number)} - {case.name} # {comment}", *details]), flush=True)
+
+    def skip(self, case, reason):
+        self._say("skipped", case, f"SKIP {reason}")
+
+    def end(self, case, seconds, result, problems):
+        details = []
+        if problems:
+            path = log_failure(case, result, problems)
+            for p in problems:
+                details += [f"# {line}" for line in p.splitlines()[-30:]]
+            if result:
+                details += [f"#   {line}" for line in result.stdout.splitlines()[-15:]]
+                if result.status is None:
+                    details += [f"#   console: {line}" for line in result.console.splitlines()[-30:]]
+            details.append(f"# log: {path}")
+        self._say("failed" if problems else "passed", case, f"{seconds:.1f} s", details)
+
+
+class Worker(threading.Thread):
+    """One host machine, which runs cases until none is left."""
+
+    def __init__(self, next_case, host_kernel, report):
+        super().__init__(daemon=True)
+        self._next, self._host_kernel, self._report = next_case, host_kernel, report
+        self._bench, self._machine = None, None
+
+    def run(self):
+        while case := self._next():
+            start, result = time.monotonic(), None
+            try:
+                bench = self._bench_for(case)
+                result = case.run(bench)
+                problems = list(case.problems(result)) + list(disk_problems(bench, result))
+            except Exception as e:      # a case may fail, the worker may not
+                problems = [f"the bench failed: {type(e).__name__}: {e}"]
+            self._report.end(case, time.monotonic() - start, result, problems)
+        if self._bench:
+            self._bench.close()
+
+    def _bench_for(self, case):
+        if self._bench is None or self._machine != case.machine():
+            if self._bench:
+                self._bench.close()
+            self._machine = case.machine()
+            icount, devices = self._machine
+            self._bench = Bench(icount=icount, devices=devices, host_kernel=self._host_kernel)
+        return self._bench
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("-o", "--only", default="", help="regular expression for names (group/case)")
     ap.add_argument("-x", "--exclude", help="regular expression for names to leave out")
     ap.add_argument("-l", "--list", action="store_true")
     ap.add_argument("-c", "--cases", type=pathlib.Path, default=HERE / "cases.ini")
+    ap.add_argument("-w", "--workers", type=int, help="host machines at a time")
     ap.add_argument("--host-kernel", default="host", help="host or host-debug")
     a = ap.parse_args()
 
@@ -220,41 +285,36 @@ def main():
     if a.list:
         print("\n".join(c.name for c in cases))
         return 0
-    print(f"TAP version 14\n1..{len(cases)}", flush=True)
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
-    bench, machine = None, None
-    for number, case in enumerate(cases, 1):
+    report = Report(len(cases))
+    queue = collections.deque()
+    for case in cases:
         reason = skip_reason(case, a.host_kernel)
         if reason:
-            counts["skipped"] += 1
-            print(f"ok {number} - {case.name} # SKIP {reason}", flush=True)
-            continue
-        start, result = time.monotonic(), None
-        try:
-            if bench is None or machine != case.machine():
-                if bench:
-                    bench.close()
-                machine = case.machine()
-                icount, devices = machine
-                bench = Bench(icount=icount, devices=devices, host_kernel=a.host_kernel)
-            result = case.run(bench)
-            problems = list(case.problems(result)) + list(disk_problems(bench, result))
-        except (RigError, OSError, ValueError, subprocess.SubprocessError) as e:
-            problems = [f"the bench failed: {e}"]
-        seconds = time.monotonic() - start
-        counts["failed" if problems else "passed"] += 1
-        print(f"{'not ok' if problems else 'ok'} {number} - {case.name} # {seconds:.1f} s", flush=True)
-        if problems:
-            path = log_failure(case, result, problems)
-            for p in problems:
-                print("\n".join(f"# {line}" for line in p.splitlines()[-30:]))
-            if result and result.stdout:
-                print("\n".join(f"#   {line}" for line in result.stdout.splitlines()[-15:]))
-            print(f"# log: {path}", flush=True)
-    if bench:
-        bench.close()
-    print(", ".join(f"{n} {what}" for what, n in counts.items()))
-    return 1 if counts["failed"] or not cases else 0
+            report.skip(case, reason)
+        else:
+            queue.append(case)
+
+    # The user's own host is one machine. Emulated ones wait a lot: two keep two
+    # CPUs busy. They start at both ends of the list, so that each still finds
+    # neighbours that share loaded modules.
+    count = a.workers or (1 if hardware.kind() == "local" else 2)
+    ends = [queue.popleft, queue.pop]
+
+    def taker(take):
+        def next_case():
+            try:
+                return take()
+            except IndexError:
+                return None
+        return next_case
+
+    workers = [Worker(taker(ends[i % 2]), a.host_kernel, report) for i in range(count)]
+    for w in workers:
+        w.start()
+    for w in workers:
+        w.join()
+    print(", ".join(f"{n} {what}" for what, n in report.counts.items()))
+    return 1 if report.counts["failed"] or not cases else 0
 
 
 if __name__ == "__main__":

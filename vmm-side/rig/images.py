@@ -58,14 +58,16 @@ def cached(src, suffix, command):
     st = src.stat()
     key = hashlib.sha256(f"{src} {st.st_mtime_ns} {st.st_size}".encode()).hexdigest()[:12]
     dest = BUILD / "images" / f"{src.parent.name}-{src.name}-{key}{suffix}"
-    if not dest.exists():
-        dest.parent.mkdir(parents=True, exist_ok=True)
-        for old in dest.parent.glob(f"{src.parent.name}-{src.name}-*{suffix}"):
-            old.unlink(missing_ok=True)
-        # A name of our own: several benches may start at the same time.
-        tmp = dest.with_name(f"{dest.name}.{os.getpid()}.tmp")
-        command(src, tmp)
-        tmp.rename(dest)
+    dest.parent.mkdir(parents=True, exist_ok=True)
+    # Several benches may start at the same time.
+    with open(dest.parent / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not dest.exists():
+            for old in dest.parent.glob(f"{src.parent.name}-{src.name}-*{suffix}"):
+                old.unlink(missing_ok=True)
+            tmp = dest.with_name(f"{dest.name}.tmp")
+            command(src, tmp)
+            tmp.rename(dest)
     return dest
 
 

@@ -41,12 +41,13 @@ def tail(path, lines=40):
 
 
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 
 
 def die_with_parent():
-    """In a child before exec: no machine may outlive the bench, however the
-    bench ends."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    """In a child before exec: no machine may outlive the bench (the thread that
+    started it), however the bench ends."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def stop(process):
