@@ -53,21 +53,39 @@ def built(name):
         yield
 
 
+def once(dest, make):
+    """Run make(path) to have the image `dest`; returns whether it was run.
+    Several benches may start at the same time."""
+    dest.parent.mkdir(parents=True, exist_ok=True)
+    with open(dest.parent / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if dest.exists():
+            return False
+        tmp = dest.with_name(f"{dest.name}.tmp")
+        tmp.unlink(missing_ok=True)
+        make(tmp)
+        tmp.rename(dest)
+        return True
+
+
+def remove_oldest(pattern, keep):
+    """Images change with every build; the last few are enough."""
+    def age(path):
+        try:
+            return path.stat().st_mtime
+        except OSError:
+            return 0
+    for old in sorted((BUILD / "images").glob(pattern), key=age)[:-keep]:
+        old.unlink(missing_ok=True)
+
+
 def cached(src, suffix, command):
     """Run command(src, dest) once per version of src; returns dest."""
     st = src.stat()
     key = hashlib.sha256(f"{src} {st.st_mtime_ns} {st.st_size}".encode()).hexdigest()[:12]
     dest = BUILD / "images" / f"{src.parent.name}-{src.name}-{key}{suffix}"
-    dest.parent.mkdir(parents=True, exist_ok=True)
-    # Several benches may start at the same time.
-    with open(dest.parent / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not dest.exists():
-            for old in dest.parent.glob(f"{src.parent.name}-{src.name}-*{suffix}"):
-                old.unlink(missing_ok=True)
-            tmp = dest.with_name(f"{dest.name}.tmp")
-            command(src, tmp)
-            tmp.rename(dest)
+    if once(dest, lambda tmp: command(src, tmp)):
+        remove_oldest(f"{src.parent.name}-{src.name}-{'?' * 12}{suffix}", 1)
     return dest
 
 
@@ -181,16 +199,9 @@ def squashfs(directory):
         st = f.lstat()
         h.update(f"{f.relative_to(directory)} {st.st_mode} {st.st_size} {st.st_mtime_ns}\n".encode())
     dest = BUILD / "images" / f"files-{h.hexdigest()[:16]}.squashfs"
-    if not dest.exists():
-        dest.parent.mkdir(parents=True, exist_ok=True)
-        tmp = dest.with_name(f"{dest.name}.{os.getpid()}.tmp")
-        # Uncompressed: reading must cost the guest nothing worth measuring.
-        subprocess.run(["mksquashfs", str(directory), str(tmp), "-quiet", "-no-progress", "-noappend",
-                        "-noI", "-noD", "-noF", "-noX", "-all-root"],
-                       check=True, stdout=subprocess.DEVNULL)
-        tmp.rename(dest)
-        # Contents change with every build; the last few are enough.
-        by_age = sorted(dest.parent.glob("files-*.squashfs"), key=lambda f: f.stat().st_mtime)
-        for old in by_age[:-8]:
-            old.unlink(missing_ok=True)
+    # Uncompressed: reading must cost the guest nothing worth measuring.
+    if once(dest, lambda tmp: subprocess.run(
+            ["mksquashfs", str(directory), str(tmp), "-quiet", "-no-progress", "-noappend",
+             "-noI", "-noD", "-noF", "-noX", "-all-root"], check=True, stdout=subprocess.DEVNULL)):
+        remove_oldest("files-*.squashfs", 8)
     return dest
