@@ -5,7 +5,7 @@
  * was interrupted; the kernel's half is the same in all. No register has to
  * survive.
  */
-#include "entry_abi.h"
+#include <symbiotic/entry_abi.h>
 
 	.text
 	.globl	symb_symcall_entry

@@ -7,16 +7,7 @@
 #include <kitten/lib.h>
 
 #include <symbiotic/query.h>
-#include "entry_abi.h"
 #include "internal.h"
-
-_Static_assert(ENTRY_HC_RET == SYMB_HC_SYMCALL_RET, "entry_abi.h");
-_Static_assert(ENTRY_HC_ERR == SYMB_HC_SYMCALL_ERR, "entry_abi.h");
-_Static_assert(offsetof(struct symcall_regs, rbx) == ENTRY_REGS_RBX, "");
-_Static_assert(offsetof(struct symcall_regs, rcx) == ENTRY_REGS_RCX, "");
-_Static_assert(offsetof(struct symcall_regs, rdx) == ENTRY_REGS_RDX, "");
-_Static_assert(offsetof(struct symcall_regs, rsi) == ENTRY_REGS_RSI, "");
-_Static_assert(offsetof(struct symcall_regs, rdi) == ENTRY_REGS_RDI, "");
 
 /* The VMM takes SS from behind CS. */
 _Static_assert(SEL_KERNEL_SS == SEL_KERNEL_CS + 8, "selectors");

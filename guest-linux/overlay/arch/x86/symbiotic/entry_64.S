@@ -21,8 +21,9 @@
 #include <asm/smap.h>
 #include <asm/unwind_hints.h>
 
+#include <symbiotic/entry_abi.h>
+
 #include "../entry/calling.h"
-#include "entry_abi.h"
 
 	.code64
 	/* Mapped in the user page tables too, see pti_clone_entry_text(). */

@@ -18,16 +18,7 @@
 #include <asm/segment.h>
 #include <asm/special_insns.h>
 
-#include "entry_abi.h"
 #include "symbiotic.h"
-
-static_assert(ENTRY_HC_RET == SYMB_HC_SYMCALL_RET);
-static_assert(ENTRY_HC_ERR == SYMB_HC_SYMCALL_ERR);
-static_assert(offsetof(struct symcall_regs, rbx) == ENTRY_REGS_RBX);
-static_assert(offsetof(struct symcall_regs, rcx) == ENTRY_REGS_RCX);
-static_assert(offsetof(struct symcall_regs, rdx) == ENTRY_REGS_RDX);
-static_assert(offsetof(struct symcall_regs, rsi) == ENTRY_REGS_RSI);
-static_assert(offsetof(struct symcall_regs, rdi) == ENTRY_REGS_RDI);
 
 DEFINE_PER_CPU(struct symb_cpu, symb_cpu);
 

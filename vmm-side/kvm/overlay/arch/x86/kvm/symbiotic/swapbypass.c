@@ -39,6 +39,9 @@
 /* Pages that one symcall is asked to answer for; see docs/design.md. */
 #define KVM_BYPASS_BATCH	SYMB_LOOKUP_MAX
 
+/* Slots that one hold of mmu_lock drops. */
+#define KVM_BYPASS_DROP_CHUNK	4096
+
 /*
  * Adaptive mode: a guest that takes this many faults on its swap device in one
  * window thrashes; one that takes none for the quiet time does not any more.
@@ -147,25 +150,40 @@ static void kvm_bypass_drop_all(struct kvm *kvm, struct kvm_swapbypass *swap)
 	kvm_bypass_drop_end(kvm, swap, pages);
 }
 
-static int kvm_bypass_drop_slots(struct kvm *kvm, struct kvm_swapbypass *swap,
-				 u64 first, u64 nr)
+static void kvm_bypass_drop_chunk(struct kvm *kvm, struct kvm_swapbypass *swap,
+				  gfn_t first, gfn_t end)
 {
+	u64 pages = kvm_bypass_drop_begin(kvm, swap, KVM_BYPASS_DROP_SLOTS);
 	struct kvm_memory_slot *slot;
-	u64 i, pages;
+	gfn_t gfn;
 
-	if (!nr || first >= swap->desc.nr_pages ||
-	    nr > swap->desc.nr_pages - first)
-		return -SYMB_HC_EINVAL;
-
-	pages = kvm_bypass_drop_begin(kvm, swap, KVM_BYPASS_DROP_SLOTS);
-	for (i = first; i < first + nr && swap->pages; i++) {
-		gfn_t gfn = gpa_to_gfn(swap->desc.window_gpa) + i;
-
+	for (gfn = first; gfn < end && swap->pages; gfn++) {
 		slot = gfn_to_memslot(kvm, gfn);
 		if (slot && kvm_memslots_have_rmaps(kvm))
 			kvm_mmu_bypass_drop_gfn(kvm, slot, gfn);
 	}
 	kvm_bypass_drop_end(kvm, swap, pages);
+}
+
+/*
+ * In chunks, since the guest says how many. A question about any of the slots
+ * that was asked before the hypercall is stale after the first of them.
+ */
+static int kvm_bypass_drop_slots(struct kvm *kvm, struct kvm_swapbypass *swap,
+				 u64 first, u64 nr)
+{
+	gfn_t gfn, end;
+
+	if (!nr || first >= swap->desc.nr_pages ||
+	    nr > swap->desc.nr_pages - first)
+		return -SYMB_HC_EINVAL;
+
+	gfn = gpa_to_gfn(swap->desc.window_gpa) + first;
+	for (end = gfn + nr; gfn < end; gfn += KVM_BYPASS_DROP_CHUNK) {
+		kvm_bypass_drop_chunk(kvm, swap, gfn,
+				      min(gfn + KVM_BYPASS_DROP_CHUNK, end));
+		cond_resched();
+	}
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Numbers that entry.S needs and cannot take from the C headers; symcall.c
- * asserts that they are the same.
+ * What a kernel's symcall entry, which is assembly, needs to know and cannot
+ * take from the C headers: hypercall numbers and offsets in struct
+ * symcall_regs. symcall/dispatch.c asserts that they are the same.
  */
 #ifndef SYMBIOTIC_ENTRY_ABI_H
 #define SYMBIOTIC_ENTRY_ABI_H
