@@ -138,6 +138,18 @@ size_t pages_swapped(const void *addr, size_t len)
 	return n;
 }
 
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = write(fd, text, strlen(text));
+	close(fd);
+	return n == (ssize_t)strlen(text);
+}
+
 bool page_out(void *addr, size_t len)
 {
 	int try;
@@ -146,7 +158,12 @@ bool page_out(void *addr, size_t len)
 		madvise(addr, len, MADV_PAGEOUT);
 		if (pages_swapped(addr, len) == len / PAGE)
 			return true;
-		/* Pages wait in another CPU's LRU batch. */
+		/*
+		 * Pages wait in another CPU's LRU batch, where MADV_PAGEOUT
+		 * does not see them. Dropping caches empties those first.
+		 */
+		if (try)
+			write_file("/proc/sys/vm/drop_caches", "1");
 		usleep(2000 + 1000 * try);
 	}
 	return false;
@@ -184,21 +201,14 @@ bool bypass_attached(void)
 
 bool test_option(const char *name, unsigned long val)
 {
-	char path[128], buf[32];
-	int fd, n;
+	char path[128], text[32];
 
 	snprintf(path, sizeof(path), DEBUGFS "/symbiotic_bypass/%s", name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0) {
-		mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-	}
-	if (fd < 0)
-		return false;
-	n = snprintf(buf, sizeof(buf), "%lu\n", val);
-	n = write(fd, buf, n) == n;
-	close(fd);
-	return n;
+	snprintf(text, sizeof(text), "%lu\n", val);
+	if (write_file(path, text))
+		return true;
+	mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
+	return write_file(path, text);
 }
 
 size_t swap_device_free(char *name, size_t size)
