@@ -64,7 +64,7 @@ def main():
     runs = [(n, {"cmd": CMD, "append": "kunit.enable=1", **m}) for n, m in linux]
     if linux is RUNS:
         runs += [(n, {"cmd": "selftest", "kernel": "kitten", **m}) for n, m in KITTEN]
-    with Bench() as bench:
+    with Bench(smp=1) as bench:
         for name, machine in runs:
             options = {"guest_mem": 256, "timeout": 180, **machine}
             r = bench.run(**options)

@@ -30,6 +30,9 @@ Each case is a section; its keys:
              what L0 sees on the disk of the NVMe.
   group      what to choose by; also the first part of the name
   needs      "emulated": only where L0 emulates the machine
+  parallel   yes: vCPUs run at the same time. Otherwise an emulated host has one
+             CPU, which two workers can do side by side, and which the faults of
+             the emulator do not concern (docs/design.md)
 
 host, paging, smp, swap and symbiotic may name several values: then the case
 runs once for each combination.
@@ -61,7 +64,7 @@ KEYS = {"cmd", "l1_cmd", "host_cmd", "host", "paging", "smp", "mem", "symbiotic"
         "swap_store", "bypass_mode", "append", "kernel", "boot", "reboot", "kvm_params", "qemu_args", "timeout", "icount",
         "files", "status", "error", "stdout", "stderr", "console", "host_out", "no_stdout", "no_console",
         "no_host_console",
-        "stats", "group", "needs", "passthrough", "ram", "noiommu", "guard"}
+        "stats", "group", "needs", "parallel", "passthrough", "ram", "noiommu", "guard"}
 TROUBLE = (r"BUG:|WARNING:|Oops|KASAN|general protection fault|rcu.*stall|soft lockup|hung task"
            r"|possible (recursive|circular) locking|suspicious RCU|inconsistent lock state|Call Trace")
 
@@ -86,7 +89,7 @@ class Case:
 
     def machine(self):
         """Cases with the same answer share a booted L1."""
-        return self.flag("icount"), "passthrough" in self.row
+        return self.flag("icount"), "passthrough" in self.row, 2 if self.flag("parallel") else 1
 
     def order(self):
         """Neighbours share loaded KVM modules."""
@@ -264,8 +267,8 @@ class Worker(threading.Thread):
             if self._bench:
                 self._bench.close()
             self._machine = case.machine()
-            icount, devices = self._machine
-            self._bench = Bench(icount=icount, devices=devices, host_kernel=self._host_kernel)
+            icount, devices, cpus = self._machine
+            self._bench = Bench(icount=icount, devices=devices, host_kernel=self._host_kernel, smp=cpus)
         return self._bench
 
 

@@ -228,8 +228,12 @@ exec 4<>"$WORK/ctl.out" 5<>"$WORK/ctl.in"
 # All that can happen arrives as a line on the guest's port: what the guest
 # says, QEMU's end, the deadline. One reader without a time limit: `read -t`
 # loses what it has read of a line when the time is up.
+#
+# On an emulated host with several CPUs the guest boots on one of them: the
+# emulator may translate code of a guest that another of its vCPUs is patching.
+boot_cpu=${JOB_CPUS:+$(printf %x $((0x$JOB_CPUS & -0x$JOB_CPUS)))}
 (
-	busybox sh "$JOB/qemu.cmd" >"$JOB/qemu.log" 2>&1 </dev/null 4>&- 5>&-
+	${boot_cpu:+taskset $boot_cpu} busybox sh "$JOB/qemu.cmd" >"$JOB/qemu.log" 2>&1 </dev/null 4>&- 5>&-
 	echo gone >&4
 ) &
 qpid=$!
@@ -252,6 +256,7 @@ while [ -z "$status" ] && read -r verb rest <&4; do
 			started=1
 			find_kvmdir
 			set_bypass_mode
+			[ -n "$boot_cpu" ] && taskset -ap "$JOB_CPUS" "$(cat "$WORK/pid")" >/dev/null
 			if [ -e "$JOB/host_cmd" ]; then
 				sh "$JOB/host_cmd" >"$JOB/host.out" 2>&1 </dev/null 4>&- 5>&- &
 				hpid=$!

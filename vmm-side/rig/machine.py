@@ -128,10 +128,11 @@ class L1:
                        "-cpu", "max,+svm,+npt,+pdpe1gb"]
             smp = 1
         else:
-            # No vCPU of a guest may run on L1's first CPU: docs/design.md, "Faults of the emulator".
             machine = ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max,+svm,+npt,+pdpe1gb"]
-            append = f"JOB_CPUS={(1 << (smp + 1)) - 2:x} {append}"
-            smp += 1
+            if smp > 1:
+                # No vCPU of a guest may run on L1's first CPU: docs/design.md, "Faults of the emulator".
+                append = f"JOB_CPUS={(1 << (smp + 1)) - 2:x} {append}"
+                smp += 1
         cmd = [L0, "-M", "pc,graphics=off", *machine, "-smp", str(smp), "-m", str(memory),
                "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                "-bios", str(images.FIRMWARE / "qboot.rom"),
