@@ -16,11 +16,16 @@
 #define REG_BAR		0x10
 
 #define COMMAND_DECODE	0x3
+#define COMMAND_MASTER	0x4
 #define HEADER_MULTI	0x800000
 #define BAR_IO		1
 #define BAR_64		4
 
 #define MAX_DEVICES	32
+
+/* Where nothing but PCI is, on every PC. */
+#define WINDOW_START	0xe0000000ULL
+#define WINDOW_END	0xfec00000ULL
 
 static struct pci_device devices[MAX_DEVICES];
 static u32 nr_devices;
@@ -103,8 +108,45 @@ static bool look_at(u8 bus, u8 slot, u8 fn, u32 *header)
 	return true;
 }
 
+static u64 end_of_window(void)
+{
+	u64 end = WINDOW_START;
+
+	for (u32 i = 0; i < nr_devices; i++) {
+		for (u32 bar = 0; bar < PCI_BARS; bar++) {
+			u64 last = devices[i].bar[bar] + devices[i].bar_size[bar];
+
+			if (devices[i].bar[bar] && last <= WINDOW_END)
+				end = max_u64(end, last);
+		}
+	}
+	return end;
+}
+
+/* Firmware for virtual machines leaves addresses to the kernel. */
+static void assign_bars(void)
+{
+	u64 next = end_of_window();
+
+	for (u32 i = 0; i < nr_devices; i++) {
+		struct pci_device *d = &devices[i];
+
+		for (u32 bar = 0; bar < PCI_BARS; bar++) {
+			u64 size = d->bar_size[bar];
+
+			if (d->bar[bar] || !size ||
+			    size > WINDOW_END - next ||
+			    ALIGN_UP(next, size) > WINDOW_END - size)
+				continue;
+			d->bar[bar] = ALIGN_UP(next, size);
+			next = d->bar[bar] + size;
+			config_write(d, REG_BAR + bar * 4, d->bar[bar]);
+		}
+	}
+}
+
 /* The first bus; the machines that we know have no bridge to a second one. */
-void pci_init(void)
+static void scan(void)
 {
 	u32 header;
 
@@ -121,6 +163,12 @@ void pci_init(void)
 	}
 }
 
+void pci_init(void)
+{
+	scan();
+	assign_bars();
+}
+
 const struct pci_device *pci_find(u16 vendor, u16 device)
 {
 	for (u32 i = 0; i < nr_devices; i++) {
@@ -128,6 +176,23 @@ const struct pci_device *pci_find(u16 vendor, u16 device)
 			return &devices[i];
 	}
 	return NULL;
+}
+
+static void command(const struct pci_device *d, u32 clear, u32 set)
+{
+	u32 v = config_read(d, REG_COMMAND) & 0xffff;
+
+	config_write(d, REG_COMMAND, (v & ~clear) | set);
+}
+
+void pci_enable(const struct pci_device *d)
+{
+	command(d, 0, COMMAND_DECODE | COMMAND_MASTER);
+}
+
+void pci_disable(const struct pci_device *d)
+{
+	command(d, COMMAND_MASTER, 0);
 }
 
 u32 pci_count(void)

@@ -44,6 +44,10 @@ int symcall_cpu_on(struct cpu *cpu);
 void symcall_cpu_off(struct cpu *cpu);
 int symcall_init(void);
 
+/* dma.c */
+void symb_dma_on(void);
+void symb_dma_off(void);
+
 /* tests/symcall_selftest.c */
 int symcall_selftest_init(void);
 

@@ -16,6 +16,8 @@
 #define symb_cmpxchg(ptr, old, new)					\
 	__sync_val_compare_and_swap(ptr, (__typeof__(*(ptr)))(old), new)
 
+#define symb_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
+
 #define symb_index_nospec(i, n)	index_nospec(i, n)
 
 #endif /* SYMBIOTIC_OS_H */

@@ -74,7 +74,8 @@ static void cpu_on(struct cpu *cpu)
 static int start(void)
 {
 	/* Nothing is swapped here: that feature is left to others. */
-	u32 wanted = SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL, accepted;
+	u32 wanted = SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL |
+		     SYMB_FEAT_DMA_OFFSET, accepted;
 	int ret;
 
 	ret = symspy_accept(&symb_vmm, wanted, &accepted);
@@ -91,6 +92,8 @@ static int start(void)
 			goto err_global;
 	}
 	symb_features = accepted;
+	if (accepted & SYMB_FEAT_DMA_OFFSET)
+		symb_dma_on();
 	return 0;
 
 err_global:
@@ -133,6 +136,7 @@ void symbiotic_exit(void)
 
 	if (!symb_features)
 		return;
+	symb_dma_off();
 	symb_features = 0;
 	symspy_withdraw(&symb_vmm);
 	symspy_global_off(&symb_global);

@@ -53,7 +53,7 @@ static u32 run_suite(const struct test_suite *suite, u32 nr)
 u32 selftest_run(void)
 {
 	static const struct test_suite * const suites[] = {
-		&test_mm, &test_machine, &test_symbiotic,
+		&test_mm, &test_machine, &test_symbiotic, &test_dma,
 	};
 	u32 bad = 0;
 

@@ -20,7 +20,7 @@ struct test_suite {
 	u32 nr;
 };
 
-extern const struct test_suite test_mm, test_machine, test_symbiotic;
+extern const struct test_suite test_mm, test_machine, test_symbiotic, test_dma;
 
 void test_fail(const char *file, int line, const char *what);
 

@@ -83,6 +83,10 @@ void pci_init(void);
 const struct pci_device *pci_find(u16 vendor, u16 device);
 u32 pci_count(void);
 
+/* Lets the device answer at its addresses and master the bus, or not. */
+void pci_enable(const struct pci_device *dev);
+void pci_disable(const struct pci_device *dev);
+
 /* ---- trap.c ---- */
 
 void idt_init(void);
