@@ -215,7 +215,7 @@ class Bench:
         (job / "initrd.job").write_bytes(images.job_initramfs(cmd, env))
         # qboot does not boot an ELF kernel next to a passthrough device (reason
         # unknown); a bzImage it does.
-        image = "bzimage" if passthrough and host != "bare-metal" else boot
+        image = "bzimage" if passthrough and host != "bare-metal" and kernel != KITTEN else boot
         shared = {"kernel": images.kernel_image(kernel, image), "initrd": self._guest_initrd(kernel, files)}
         if files and kernel != KITTEN:
             shared["files"] = images.squashfs(files)
