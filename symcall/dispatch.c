@@ -2,17 +2,8 @@
 /*
  * Symcalls by number. OS-neutral; <symbiotic/symcall.h> has the contract.
  */
-#include <symbiotic/entry_abi.h>
 #include <symbiotic/port.h>
 #include <symbiotic/symcall.h>
-
-_Static_assert(ENTRY_HC_RET == SYMB_HC_SYMCALL_RET, "hypercall");
-_Static_assert(ENTRY_HC_ERR == SYMB_HC_SYMCALL_ERR, "hypercall");
-_Static_assert(__builtin_offsetof(struct symcall_regs, rbx) == ENTRY_REGS_RBX, "rbx");
-_Static_assert(__builtin_offsetof(struct symcall_regs, rcx) == ENTRY_REGS_RCX, "rcx");
-_Static_assert(__builtin_offsetof(struct symcall_regs, rdx) == ENTRY_REGS_RDX, "rdx");
-_Static_assert(__builtin_offsetof(struct symcall_regs, rsi) == ENTRY_REGS_RSI, "rsi");
-_Static_assert(__builtin_offsetof(struct symcall_regs, rdi) == ENTRY_REGS_RDI, "rdi");
 
 static int call_test(struct symcall_regs *regs)
 {

@@ -2,7 +2,7 @@
 /*
  * What a kernel's symcall entry, which is assembly, needs to know and cannot
  * take from the C headers: hypercall numbers and offsets in struct
- * symcall_regs. symcall/dispatch.c asserts that they are the same.
+ * symcall_regs. <symbiotic/symcall.h> asserts that they are the same.
  */
 #ifndef SYMBIOTIC_ENTRY_ABI_H
 #define SYMBIOTIC_ENTRY_ABI_H

@@ -22,6 +22,7 @@
 #define SYMBIOTIC_SYMCALL_H
 
 #include <symbiotic/abi.h>
+#include <symbiotic/entry_abi.h>
 
 /* Call numbers are below this; the table is indexed by number. */
 #define SYMCALL_NR_MAX		0x200
@@ -45,6 +46,14 @@ struct symcall_regs {
 	__u64 rsi;
 	__u64 rdi;
 };
+
+_Static_assert(ENTRY_HC_RET == SYMB_HC_SYMCALL_RET, "hypercall");
+_Static_assert(ENTRY_HC_ERR == SYMB_HC_SYMCALL_ERR, "hypercall");
+_Static_assert(__builtin_offsetof(struct symcall_regs, rbx) == ENTRY_REGS_RBX, "rbx");
+_Static_assert(__builtin_offsetof(struct symcall_regs, rcx) == ENTRY_REGS_RCX, "rcx");
+_Static_assert(__builtin_offsetof(struct symcall_regs, rdx) == ENTRY_REGS_RDX, "rdx");
+_Static_assert(__builtin_offsetof(struct symcall_regs, rsi) == ENTRY_REGS_RSI, "rsi");
+_Static_assert(__builtin_offsetof(struct symcall_regs, rdi) == ENTRY_REGS_RDI, "rdi");
 
 /**
  * typedef symcall_fn - handles one call number
