@@ -128,9 +128,10 @@ class L1:
                        "-cpu", "max,+svm,+npt,+pdpe1gb"]
             smp = 1
         else:
+            # For all that is unusual here: docs/design.md, "Faults of the emulator".
             machine = ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max,+svm,+npt,+pdpe1gb"]
+            append = f"nohz=off highres=off {append}"
             if smp > 1:
-                # No vCPU of a guest may run on L1's first CPU: docs/design.md, "Faults of the emulator".
                 append = f"JOB_CPUS={(1 << (smp + 1)) - 2:x} {append}"
                 smp += 1
         cmd = [L0, "-M", "pc,graphics=off", *machine, "-smp", str(smp), "-m", str(memory),
