@@ -88,7 +88,8 @@ static const char *device_copies(void)
 /* With the offset the device has other addresses; without, our own. */
 static const char *device_addresses(void)
 {
-	u8 *page, *end = phys_to_virt(end_of_memory());
+	/* Memory that the firmware keeps ends there at the latest. */
+	u8 *page, *end = phys_to_virt(ALIGN_UP(end_of_memory(), SZ_1G));
 	dma_addr_t addr;
 	struct edu edu;
 	bool moved;
