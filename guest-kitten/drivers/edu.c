@@ -43,7 +43,7 @@ int edu_init(struct edu *edu)
 		return -ENOMEM;
 	pci_enable(edu->dev);
 	if ((*(volatile u32 *)(edu->regs + EDU_ID) & 0xffff) != 0x00ed) {
-		vunmap((void *)edu->regs);
+		edu_exit(edu);
 		return -ENODEV;
 	}
 	return 0;
@@ -59,6 +59,7 @@ int edu_copy(struct edu *edu, void *va, u64 size, enum dma_data_direction dir)
 {
 	bool from = dir == DMA_FROM_DEVICE;
 	dma_addr_t addr;
+	int ret = 0;
 	u32 us;
 
 	if (!size || size > EDU_SIZE)
@@ -72,10 +73,12 @@ int edu_copy(struct edu *edu, void *va, u64 size, enum dma_data_direction dir)
 	write(edu, EDU_DMA_COUNT, size);
 	write(edu, EDU_DMA_CMD, EDU_DMA_START | (from ? EDU_DMA_FROM_DEVICE : 0));
 	for (us = 0; read(edu, EDU_DMA_CMD) & EDU_DMA_START; us += EDU_POLL_US) {
-		if (us >= EDU_TIMEOUT_US)
-			return -ETIMEDOUT;
+		if (us >= EDU_TIMEOUT_US) {
+			ret = -ETIMEDOUT;
+			break;
+		}
 		clock_delay_us(EDU_POLL_US);
 	}
 	dma_unmap_single(edu->dev, addr, size, dir);
-	return 0;
+	return ret;
 }

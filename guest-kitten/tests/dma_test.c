@@ -41,7 +41,7 @@ static const char *not_our_memory(void)
 
 	EXPECT(dma_map_single(&nobody, end - 16, 16, DMA_TO_DEVICE) !=
 	       DMA_MAPPING_ERROR);
-	EXPECT(dma_map_single(&nobody, end - 16, SZ_2M * 1024, DMA_TO_DEVICE) ==
+	EXPECT(dma_map_single(&nobody, end - 16, 2 * SZ_1G, DMA_TO_DEVICE) ==
 	       DMA_MAPPING_ERROR);
 	EXPECT(dma_map_single(&nobody, end - 16, ~0ULL, DMA_TO_DEVICE) ==
 	       DMA_MAPPING_ERROR);

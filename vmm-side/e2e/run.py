@@ -139,7 +139,8 @@ class Case:
                 yield f"{key[3:]} has {found.group(0)!r}"
         if self.get("host_cmd") and r.host_status != 0:
             yield f"host_cmd: status {r.host_status}"
-        if "passthrough" in self.row and self.get("host") != "bare-metal" and not re.search(self.get("guard", "changed 0 bytes"), r.guard):
+        guarded = "passthrough" in self.row and self.get("host") != "bare-metal"
+        if guarded and not re.search(self.get("guard", "changed 0 bytes"), r.guard):
             yield f"memory outside the guest: {r.guard or 'nothing known'}"
         yield from self._stats(r)
 
@@ -242,15 +243,19 @@ class Report:
 
 
 class Worker(threading.Thread):
-    """One host machine, which runs cases until none is left."""
+    """One host machine, which runs cases until take() has none left."""
 
-    def __init__(self, next_case, host_kernel, report):
+    def __init__(self, take, host_kernel, report):
         super().__init__(daemon=True)
-        self._next, self._host_kernel, self._report = next_case, host_kernel, report
+        self._take, self._host_kernel, self._report = take, host_kernel, report
         self._bench, self._machine = None, None
 
     def run(self):
-        while case := self._next():
+        while True:
+            try:
+                case = self._take()
+            except IndexError:
+                break
             start, result = time.monotonic(), None
             try:
                 bench = self._bench_for(case)
@@ -302,16 +307,7 @@ def main():
     # neighbours that share loaded modules.
     count = a.workers or (1 if hardware.kind() == "local" else 2)
     ends = [queue.popleft, queue.pop]
-
-    def taker(take):
-        def next_case():
-            try:
-                return take()
-            except IndexError:
-                return None
-        return next_case
-
-    workers = [Worker(taker(ends[i % 2]), a.host_kernel, report) for i in range(count)]
+    workers = [Worker(ends[i % 2], a.host_kernel, report) for i in range(count)]
     for w in workers:
         w.start()
     for w in workers:

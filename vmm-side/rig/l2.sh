@@ -225,13 +225,13 @@ mkfifo "$WORK/ctl.in" "$WORK/ctl.out"
 # Opened for both directions, so that opening never blocks.
 exec 4<>"$WORK/ctl.out" 5<>"$WORK/ctl.in"
 
-# All that can happen arrives as a line on the guest's port: what the guest
-# says, QEMU's end, the deadline. One reader without a time limit: `read -t`
-# loses what it has read of a line when the time is up.
-#
 # On an emulated host with several CPUs the guest boots on one of them: the
 # emulator may translate code of a guest that another of its vCPUs is patching.
 boot_cpu=${JOB_CPUS:+$(printf %x $((0x$JOB_CPUS & -0x$JOB_CPUS)))}
+
+# All that can happen arrives as a line on the guest's port: what the guest
+# says, QEMU's end, the deadline. One reader without a time limit: `read -t`
+# loses what it has read of a line when the time is up.
 (
 	${boot_cpu:+taskset $boot_cpu} busybox sh "$JOB/qemu.cmd" >"$JOB/qemu.log" 2>&1 </dev/null 4>&- 5>&-
 	echo gone >&4
