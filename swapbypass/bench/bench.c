@@ -18,6 +18,10 @@
 #define MADV_PAGEOUT	21
 #endif
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE	23
+#endif
+
 static const char *counter_path[BENCH_MAX_FILES];
 static unsigned int nr_counters;
 
@@ -76,6 +80,22 @@ void *bench_alloc(size_t bytes)
 	 */
 	madvise(memory, bytes, MADV_NOHUGEPAGE);
 	return memory;
+}
+
+void bench_populate(void *start, size_t bytes)
+{
+	const uintptr_t page = 4096;
+	uintptr_t from = (uintptr_t)start & ~(page - 1);
+	uintptr_t to = ((uintptr_t)start + bytes + page - 1) & ~(page - 1);
+
+	madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+}
+
+void bench_set_inexact(void)
+{
+	volatile double x = 1.0;
+
+	x /= 3.0;
 }
 
 size_t bench_page_out(void *start, size_t bytes)

@@ -66,7 +66,7 @@ class Job:
     check_limit: float = 0
     time_exit: bool = False
     repeat: int = 0             # tells repetitions of a job apart
-    optional: bool = False      # left out when the time is short
+    tier: int = 0               # 0: always run; left out first: the highest
     expect: float = 10          # seconds that the job will take, about
 
     def name(self):
@@ -117,11 +117,13 @@ class Job:
 
 PART, PART_STATUS = "--- part", "--- status"
 
+BOOT_SECONDS = 6
+
 
 @dataclasses.dataclass(frozen=True)
 class Guest:
     """One boot of a guest: jobs of one mode and paging mode that run in it one
-    after the other. KVM's statistics cannot tell several jobs apart."""
+    after the other. The rig takes KVM's counters between them ("mark")."""
     jobs: tuple
 
     def name(self):
@@ -131,25 +133,33 @@ class Guest:
             return first.name()
         return f"{first.name()} and {len(self.jobs) - 1} more"
 
-    def optional(self):
-        """Whether all of it may be left out."""
-        return all(j.optional for j in self.jobs)
-
     def expect(self):
         """Seconds that it will take, about."""
-        return sum(j.expect for j in self.jobs)
+        return BOOT_SECONDS + sum(j.expect for j in self.jobs)
 
     def memory(self):
-        """MiB, enough for the job that needs the most."""
-        return max(j.guest_mem for j in self.jobs)
+        """MiB."""
+        return self.jobs[0].guest_mem
 
     def command(self):
         """The shell command that runs in the guest."""
         if len(self.jobs) == 1:
             return self.jobs[0].command()
-        return "\n".join(
-            f"echo '{PART}'; echo '{PART}' >&2\n({job.command()})\n"
+        return "\necho mark >&3; read -r _ <&3\n".join(
+            f"echo '{PART}'; echo '{PART}' >&2\n({job.command()}) 3>&-\n"
             f"echo \"{PART_STATUS} $?\"" for job in self.jobs)
+
+    @classmethod
+    def of(cls, jobs):
+        """A guest for these jobs, with memory for the one that needs most."""
+        memory = max(j.guest_mem for j in jobs)
+        return cls(tuple(dataclasses.replace(j, guest_mem=memory)
+                         for j in jobs))
+
+    def up_to(self, tier):
+        """The guest without the jobs of higher tiers; None if none is left."""
+        left = tuple(j for j in self.jobs if j.tier <= tier)
+        return Guest(left) if left else None
 
     def parts(self, status, stdout, stderr):
         """(status, stdout, stderr) of each job; status None for a job that

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which jobs the default experiment and the full sweep run, in the order of
-their importance: what the bars need comes first, so that a slow machine loses
-only points of the plot."""
+"""Which jobs the default experiment and the full sweep run, and which of them
+share a guest to save its boot. What the bars need always runs; the other points
+of the plot have tiers, so that a slow machine loses the same points of every
+curve."""
 
 from jobs import (BYPASS, KERNELS, MODES, NEVER, NO_PRESSURE, PEERS, SYMSWAP,
                   VIRTIO, ZRAM, Guest, Job, curve_contents)
@@ -11,8 +12,11 @@ from jobs import (BYPASS, KERNELS, MODES, NEVER, NO_PRESSURE, PEERS, SYMSWAP,
 PEER_PAGING = {VIRTIO: "nested", ZRAM: "nested", SYMSWAP: "nested"}
 
 # Working sets as multiples of the guest's free memory.
-SIZES = (0.5, 1.0, 1.5, 2.0, 3.0)
 BAR_SIZE = 2.0
+
+# The other points of the plot, by multiple of the free memory: their tier.
+SIZE_TIERS = {0.5: 1, 3.0: 2, 1.5: 3, 1.0: 4}
+EXTRA_TIER = 5
 
 GUPS_UPDATES = 1_000_000
 
@@ -58,21 +62,22 @@ class Plan:
 
     def job(self, program, mode, paging, ws, **more):
         """A job with the limits that the mode needs."""
-        slow = mode in PEERS and ws > self.free
+        pressure = mode not in (NEVER, NO_PRESSURE) and ws > self.free
+        slow = mode in PEERS and pressure
         args = {
             "program": program, "mode": mode, "paging": paging, "ws": ws,
             "guest_mem": self.memory(mode, ws),
             # Good ones of many short passes stand out of a noisy machine.
-            "passes": 24, "expect": 10,
+            "passes": 16, "expect": 2 + ws * (0.15 if pressure else 0.05),
         }
         if program == "gups":
-            args.update(updates=GUPS_UPDATES, passes=11, expect=13)
+            args.update(updates=GUPS_UPDATES, passes=9)
         if slow:
             # Many passes of a fast peer, one of a slow one.
             args.update(passes=12, pass_limit=12, run_limit=6, check_limit=3,
-                        expect=30)
+                        expect=20)
             if program == "gups":
-                args.update(pass_limit=5, run_limit=0, expect=25)
+                args.update(pass_limit=5, run_limit=0)
             if mode == VIRTIO:
                 # Swapping out first would take as long as a pass.
                 args.update(page_out=False)
@@ -94,106 +99,114 @@ class Plan:
             return ("shadow", "nested")
         return (self.peer_paging[mode],)
 
-    def bars(self):
-        """The jobs that the bars of the issue need."""
-        ws, table = self.bar_ws(), self.gups_table(BAR_SIZE)
-        jobs = []
-        # The ratio between these is judged at 5%: take turns.
+    def pairs(self, mode, repeat):
+        """STREAM and GUPS at the size of the bars."""
+        paging = self.pagings(mode)[0]
+        return [self.job("stream", mode, paging, self.bar_ws(), repeat=repeat,
+                         time_exit=mode == BYPASS),
+                self.job("gups", mode, paging, self.gups_table(BAR_SIZE),
+                         repeat=repeat)]
+
+    def points(self, mode, paging):
+        """The other points of a mode's curve."""
+        return [self.point("stream", mode, paging, self.working_set(size),
+                           tier, contents=curve_contents(mode))
+                for size, tier in sorted(SIZE_TIERS.items())]
+
+    def shadow(self):
+        """Guests that need SwapBypass, and what is compared with them within
+        5%: these take turns."""
+        ws, paging = self.bar_ws(), self.pagings(NEVER)[0]
+        guests = []
         for repeat in range(2):
-            for mode in (NEVER, BYPASS, NO_PRESSURE)[:3 - repeat]:
-                jobs.append(self.job("stream", mode, self.pagings(mode)[0], ws,
-                                     repeat=repeat,
-                                     time_exit=mode == BYPASS))
-            for mode in (NEVER, BYPASS):
-                jobs.append(self.job("gups", mode, self.pagings(mode)[0], table,
-                                     repeat=repeat))
-        # Incompressible data does not fit into zram, so the constant arrays
-        # that it stores for free stand for it: its best case.
-        for contents in ("constant", "compressible"):
-            jobs.append(self.job("stream", BYPASS, "shadow", ws,
-                                 contents=contents))
-            if contents == "compressible":
-                jobs += [self.job("stream", ZRAM, p, ws, contents=contents)
-                         for p in self.pagings(ZRAM)]
+            never, bypass = self.pairs(NEVER, repeat), self.pairs(BYPASS, repeat)
+            if repeat:
+                never += self.points(NEVER, paging)
+                # The usual constant arrays.
+                never.append(self.point("stream", NEVER, paging, ws, EXTRA_TIER,
+                                        contents="constant"))
+                # Incompressible data does not fit into zram: constant arrays,
+                # which it stores for free, are its best case, and others that
+                # compress well a fair one.
+                bypass += [self.job("stream", BYPASS, "shadow", ws, contents=c)
+                           for c in ("constant", "compressible")]
+                bypass += self.points(BYPASS, "shadow")
+            guests += [never, bypass]
+            if not repeat:
+                guests.append([self.job("stream", NO_PRESSURE, "shadow", ws)])
+        # The exit of a process is compared under the same paging mode, as often
+        # as SwapBypass exits above.
+        if "shadow" not in self.pagings(SYMSWAP):
+            guests.append([self.job("stream", SYMSWAP, "shadow", ws, passes=1,
+                                    check_limit=2, time_exit=True,
+                                    repeat=repeat) for repeat in range(2)])
+        return guests
+
+    def peers(self):
+        """Guests of the peers, each in its paging modes."""
+        ws, table = self.bar_ws(), self.gups_table(BAR_SIZE)
+        guests = []
         for mode in (ZRAM, VIRTIO, SYMSWAP):
             for paging in self.pagings(mode):
-                jobs.append(self.job("stream", mode, paging, ws,
-                                     contents=curve_contents(mode),
-                                     time_exit=mode == SYMSWAP))
-                if self.full or mode != SYMSWAP:
-                    jobs.append(self.job("gups", mode, paging, table))
-        if "shadow" not in self.pagings(SYMSWAP):
-            # The exit of a process is compared under the same paging mode,
-            # as often as SwapBypass exits above.
-            jobs += [self.job("stream", SYMSWAP, "shadow", ws, passes=1,
-                              check_limit=2, time_exit=True, repeat=repeat)
-                     for repeat in range(2)]
-        return jobs
+                jobs = [self.job("stream", mode, paging, ws,
+                                 contents=curve_contents(mode),
+                                 time_exit=mode == SYMSWAP),
+                        self.job("gups", mode, paging, table,
+                                 tier=EXTRA_TIER if mode == SYMSWAP else 0)]
+                guests.append(jobs)
+                if mode != ZRAM:
+                    jobs += self.points(mode, paging)
+                    continue
+                guests.append([self.job("stream", mode, paging, ws,
+                                        contents="compressible")])
+                guests.append(self.points(mode, paging))
+                # What zram cannot hold: last, as the program is killed.
+                guests[-1].append(self.point("stream", mode, paging, ws,
+                                             EXTRA_TIER))
+        return guests
 
-    def sweep(self):
-        """The other points of the plot."""
-        jobs = []
-        for mode in (NEVER, BYPASS) + PEERS:
-            for paging in self.pagings(mode):
-                for size in SIZES:
-                    if size == BAR_SIZE and (mode, paging) != (NEVER, "nested"):
-                        continue        # the bars have it
-                    if (mode == NEVER and paging == "nested" and
-                            not self.full and size != BAR_SIZE):
-                        continue
-                    jobs.append(self.point("stream", mode, paging,
-                                           self.working_set(size),
-                                           contents=curve_contents(mode)))
-        # The usual constant arrays, and what zram cannot hold.
-        jobs.append(self.point("stream", NEVER, self.pagings(NEVER)[0],
-                               self.bar_ws(), contents="constant"))
-        jobs.append(self.point("stream", ZRAM, self.pagings(ZRAM)[0],
-                               self.bar_ws()))
-        if not self.full:
-            jobs.append(self.point("gups", SYMSWAP, self.pagings(SYMSWAP)[0],
-                                   self.gups_table(BAR_SIZE)))
-        return jobs
-
-    def point(self, program, mode, paging, ws, **more):
-        """A job of the sweep: optional, and short unless this is the full
-        sweep, which fits no time anyway."""
-        args = {"optional": True, "expect": 5}
+    def point(self, program, mode, paging, ws, tier, **more):
+        """A job of the plot: it can be left out, and is short unless this is
+        the full sweep, which fits no time anyway."""
+        args = {"tier": tier}
         if not self.full and mode in PEERS and ws > self.free:
-            args.update(pass_limit=3, run_limit=3, check_limit=2, expect=12)
-        elif self.full:
-            del args["expect"]
+            args.update(pass_limit=3, run_limit=3, check_limit=2, expect=10)
+        elif not self.full:
+            args.update(passes=6)
         args.update(more)
         return self.job(program, mode, paging, ws, **args)
+
+    def never_nested(self):
+        """Never swapping in the other paging mode."""
+        if "nested" not in self.pagings(NEVER):
+            return []
+        jobs = [self.point("stream", NEVER, "nested", self.bar_ws(),
+                           EXTRA_TIER)]
+        return [jobs + self.points(NEVER, "nested") if self.full else jobs]
 
     def full_extra(self):
         """What only the full sweep has: all kernels, all GUPS sizes, and the
         constant arrays everywhere."""
-        jobs = []
+        guests = []
         ws = self.bar_ws()
         for mode in (NEVER, BYPASS) + PEERS:
             for paging in self.pagings(mode):
-                jobs.append(self.job("stream", mode, paging, ws,
-                                     contents=curve_contents(mode),
-                                     kernels=KERNELS, optional=True))
+                jobs = [self.job("stream", mode, paging, ws,
+                                 contents=curve_contents(mode),
+                                 kernels=KERNELS)]
                 if mode in (VIRTIO, SYMSWAP):
                     jobs.append(self.job("stream", mode, paging, ws,
-                                         contents="constant", optional=True))
-        for size in (0.5, 1.0, 4.0):
-            table = self.gups_table(size)
-            for mode in (NEVER, BYPASS) + PEERS:
-                for paging in self.pagings(mode):
-                    jobs.append(self.job("gups", mode, paging, table,
-                                         optional=True))
-        return jobs
+                                         contents="constant"))
+                jobs += [self.job("gups", mode, paging, self.gups_table(size))
+                         for size in (0.5, 1.0, 4.0)]
+                guests += [[j] for j in jobs]
+        return guests
 
     def guests(self):
-        """All jobs in order, each in the guest that it runs in: a fresh one,
-        except that the points of one curve share a guest to save its boot."""
-        bars, curves = self.bars(), self.sweep()
+        """The guests in order, with the jobs that run in each."""
+        guests = self.shadow() + self.peers() + self.never_nested()
         if self.full:
-            bars, curves = bars + curves + self.full_extra(), []
-        guests = [Guest((j,)) for j in bars]
-        kinds = dict.fromkeys((j.mode, j.paging) for j in curves)
-        guests += [Guest(tuple(j for j in curves if (j.mode, j.paging) == kind))
-                   for kind in kinds]
-        return [g for g in guests if g.jobs[0].mode in HOST_MODES[self.host]]
+            # One job each: nothing that another one left behind.
+            guests = [[j] for jobs in guests for j in jobs] + self.full_extra()
+        return [Guest.of(jobs) for jobs in guests
+                if jobs[0].mode in HOST_MODES[self.host]]

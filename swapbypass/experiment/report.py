@@ -311,7 +311,7 @@ def exit_text(results, ws):
 def write_csv(path, outcomes, versions):
     """One row for each pass, one for a process's exit, and one for the whole
     job: exits can be counted only there, because the guest does not see the
-    statistics of KVM; and not for jobs that share a guest."""
+    statistics of KVM."""
     with open(path, "w", newline="", encoding="utf-8") as file:
         out = csv.DictWriter(file, CSV_COLUMNS, lineterminator="\n")
         out.writeheader()

@@ -61,13 +61,12 @@ def run_guest(bench, guest, files):
         return failed((result.error or "no status").split("\n", 1)[0], True)
 
     wall = (time.monotonic() - start) / len(guest.jobs)
-    counts = (result.host_before, result.host_after)
-    if len(guest.jobs) > 1:
-        counts = (None, None)
+    moments = [result.host_before, *result.host_marks, result.host_after]
     return [jobs_module.parse(job, wall, status, out, *counts, err)
-            for job, (status, out, err) in
+            for job, (status, out, err), counts in
             zip(guest.jobs, guest.parts(result.status, result.stdout,
-                                        result.stderr))]
+                                        result.stderr),
+                zip(moments, moments[1:]))]
 
 
 def describe(outcome):
@@ -96,8 +95,9 @@ def describe(outcome):
 def say_outcomes(outcomes):
     """One line for each job of a guest."""
     for outcome in outcomes:
-        part = (f"{outcome.job.ws} MiB {outcome.job.contents}: "
-                if len(outcomes) > 1 else "")
+        part = ""
+        if len(outcomes) > 1:
+            part = outcome.job.name().partition(",")[0] + ": "
         say("         " + part + describe(outcome))
 
 
@@ -190,16 +190,32 @@ def new_directory(base):
     raise RuntimeError(f"too many results in {base}")
 
 
+def highest_tier(guests, seconds):
+    """The highest tier with which all guests are expected to fit."""
+    for tier in range(plan_module.EXTRA_TIER, 0, -1):
+        left = [g.up_to(tier) for g in guests]
+        if sum(g.expect() for g in left if g) <= seconds:
+            return tier
+    return 0
+
+
 def run_all(bench, plan, files, deadline):
     """Runs the jobs; returns the outcomes and the jobs that were left out."""
     outcomes, left_out = [], []
     todo = plan.guests()
     start = time.monotonic()
+    expected = 0
     for number, guest in enumerate(todo, 1):
         spent = time.monotonic() - start
-        if deadline and guest.optional() and spent + guest.expect() > deadline:
-            left_out += guest.jobs
-            continue
+        if deadline:
+            # As fast or slow as this machine was so far.
+            pace = spent / expected if expected else 1
+            tier = highest_tier(todo[number - 1:], (deadline - spent) / pace)
+            left_out += [j for j in guest.jobs if j.tier > tier]
+            guest = guest.up_to(tier)
+            if not guest:
+                continue
+        expected += guest.expect()
         say(f"[{spent:4.0f} s] {number}/{len(todo)} {guest.name()} ...")
         done = run_guest(bench, guest, files)
         outcomes += done
@@ -278,8 +294,8 @@ def arguments(argv):
                         "guest; without SwapBypass on the others")
     parser.add_argument("--free", type=int, default=64, metavar="MiB",
                         help="free memory of the guest (default 64)")
-    parser.add_argument("--seconds", type=float, default=420,
-                        help="leave out optional jobs after this time "
+    parser.add_argument("--seconds", type=float, default=440,
+                        help="leave out points of the plot to take no longer "
                         "(not with --full)")
     parser.add_argument("--programs", type=pathlib.Path,
                         default=TOP / "build" / "bench",
@@ -302,7 +318,7 @@ def main(argv=None, bench_class=None):
                                       host=args.host).guests():
             for job in guest.jobs:
                 say(("" if job is guest.jobs[0] else "  ") + job.name() +
-                    (" (optional)" if job.optional else ""))
+                    (f" (tier {job.tier})" if job.tier else ""))
         return 0
     if bench_class is None:
         # Imported late: the report and its tests need no rig.
@@ -315,7 +331,7 @@ def main(argv=None, bench_class=None):
         plan = plan_module.Plan(args.free, overhead, args.full,
                                 host=args.host)
         if args.only:
-            chosen = [jobs_module.Guest((j,)) for g in plan.guests()
+            chosen = [jobs_module.Guest.of([j]) for g in plan.guests()
                       for j in g.jobs if re.search(args.only, j.name())]
             plan.guests = lambda: chosen
         say(f"a guest needs {overhead} MiB for itself: {overhead + args.free} "

@@ -33,6 +33,7 @@ class Result:
     console: str = ""
     host_console: str = ""      # what L1's kernel said meanwhile
     host_before: dict = dataclasses.field(default_factory=dict)
+    host_marks: list = dataclasses.field(default_factory=list)  # where the command said "mark"
     host_after: dict = dataclasses.field(default_factory=dict)
     host_out: str = ""
     host_status: int = None
@@ -338,6 +339,7 @@ class Bench:
         host_status = read(job / "host.status").strip()
         result = Result(stdout=read(job / "out"), stderr=read(job / "err"), console=read(job / "console"),
                         host_before=counters(job / "before"), host_after=counters(job / "after"),
+                        host_marks=[counters(job / f"mark.{i}") for i in range(len(list(job.glob("mark.*"))))],
                         host_out=read(job / "host.out"), guard=read(job / "guard"))
         if host_status.isdigit():
             result.host_status = int(host_status)
@@ -407,7 +409,7 @@ class Bench:
                     while b"\n" in pending:
                         line, _, pending = pending.partition(b"\n")
                         verb, _, rest = line.decode(errors="replace").strip().partition(" ")
-                        if verb == "ready":
+                        if verb in ("ready", "mark"):
                             to_guest.write(b"go\n")
                         elif verb == "exit":
                             status = rest

@@ -7,7 +7,8 @@
 # qemu.cmd and initrd.job and receives the results:
 #
 #   out err      the guest command's output     status   its status, last
-#   console      the guest's console            before, after  KVM's counters
+#   console      the guest's console            before, mark.N, after  KVM's
+#                                               counters when the guest said so
 #   host.out     output of host_cmd             verdict  "ok" or what went wrong
 #   guard        memory that passthrough devices must not reach: changed or not
 #
@@ -248,7 +249,7 @@ deadline=$(($(date +%s) + TIMEOUT))
 	done
 ) &
 
-status='' started=''
+status='' started='' marks=0
 while [ -z "$status" ] && read -r verb rest <&4; do
 	case $verb in
 	ready)
@@ -263,6 +264,11 @@ while [ -z "$status" ] && read -r verb rest <&4; do
 			fi
 			counters before
 		fi
+		echo go >&5
+		;;
+	mark)
+		counters mark.$marks
+		marks=$((marks + 1))
 		echo go >&5
 		;;
 	exit)

@@ -58,6 +58,13 @@ class FakeBench:
             return result
         for name in ("stdout", "stderr"):
             setattr(result, name, "")
+        marks = cmd.count("echo mark >&3; read -r _ <&3")
+        assert marks == len(parts) - 1
+        moments = [{k: v + i * (result.host_after[k] - v)
+                    for k, v in result.host_before.items()}
+                   for i in range(len(parts) + 1)]
+        result.host_marks = moments[1:-1]
+        result.host_after = moments[-1]
         for text in parts:
             part = self.part(text, **options)
             result.stdout += (f"{jobs.PART}\n{part.stdout}"
@@ -102,7 +109,8 @@ class FakeBench:
         """The rig's Result."""
         return types.SimpleNamespace(
             status=status, stdout=stdout, stderr="", console="",
-            host_before=before, host_after=after, host_out="6.12.0-host\n")
+            host_before=before, host_marks=[], host_after=after,
+            host_out="6.12.0-host\n")
 
     def pace(self, swap, ws, free):
         """Seconds of a pass."""
@@ -191,7 +199,7 @@ class Experiment(unittest.TestCase):
 
     def test_csv(self):
         """The columns of the issue, and each kind of row."""
-        _, _, made = experiment(FakeBench, "--only", "stream random 128")
+        _, _, made = experiment(FakeBench)
         with open(made / "summary.csv", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         self.assertEqual(",".join(rows[0]),
@@ -207,8 +215,11 @@ class Experiment(unittest.TestCase):
         self.assertEqual((job["exits"], job["bypass maps"], job["symcalls"]),
                          ("90000", "40000", "2500"))
         self.assertTrue([r for r in bypass if r["pass"] == "exit"])
+        virtio = [r for r in rows if r["mode"] == "virtio-blk"]
+        self.assertEqual(virtio[-1]["exits"], "90000")
         cut = [r for r in rows if r["pass"] == "1 partial"]
-        self.assertEqual({r["mode"] for r in cut}, {"virtio-blk", "zram"})
+        self.assertEqual({r["mode"] for r in cut},
+                         {"virtio-blk", "zram", "symswap"})
 
     def test_miss(self):
         """A bar that is missed says so, and only --strict makes it fail."""
@@ -250,12 +261,12 @@ class Experiment(unittest.TestCase):
             hangs = 1
         status, text, _ = experiment(Hang)
         self.assertEqual(status, 0)
-        self.assertIn("failed, but not when repeated: stream compressible", text)
+        self.assertIn("failed, but not when repeated: stream constant", text)
         self.assertIn("PASS  STREAM, constant contents: zram", text)
 
     def test_no_time(self):
         """Without time the optional jobs are left out by name."""
-        status, text, _ = experiment(FakeBench, "--seconds", "1")
+        status, text, _ = experiment(FakeBench, "--seconds", "1e-6")
         self.assertEqual(status, 0)
         self.assertIn("left out for lack of time: stream random 32", text)
         self.assertIn("PASS  STREAM, constant contents: zram", text)
@@ -283,11 +294,26 @@ class Experiment(unittest.TestCase):
 class Parts(unittest.TestCase):
     """Single functions."""
 
+    def test_tiers(self):
+        """What fits the time, and no point of another tier."""
+        made = plan.Plan(64, 48)
+        guests = made.guests()
+
+        def expect(tier):
+            return sum(g.up_to(tier).expect() for g in guests if g.up_to(tier))
+        for tier in range(plan.EXTRA_TIER + 1):
+            self.assertEqual(run.highest_tier(guests, expect(tier)), tier)
+        self.assertEqual(run.highest_tier(guests, 0), 0)
+        sizes = {j.ws for g in guests if g.up_to(1)
+                 for j in g.up_to(1).jobs if j.program == "stream"}
+        self.assertEqual(sizes, {32, 128})
+
     def test_guest_parts(self):
         """Each job of a guest gets its own output, whatever became of it."""
         one = plan.Plan(64, 48).job("stream", jobs.ZRAM, "nested", 128)
         guest = jobs.Guest((one, one, one))
         self.assertEqual(guest.command().count("./stream"), 3)
+        self.assertEqual(guest.command().count("mark"), 2)
         out = (f"{jobs.PART}\na\n{jobs.PART_STATUS} 0\n"
                f"{jobs.PART}\nb\n{jobs.PART_STATUS} 137\n{jobs.PART}\nc\n")
         err = f"{jobs.PART}\n{jobs.PART}\nkilled\n{jobs.PART}\n"

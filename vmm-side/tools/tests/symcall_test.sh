@@ -113,7 +113,10 @@ abandoned)
 	expect 0 'vcpu 0 .*symcall-active 1' symcall info
 	wait_info 'vcpu 0 .*symcall-enabled 0 symcall-active 0'
 	# The vCPU's thread gives the call back just after that.
-	sleep 1
+	n=0
+	while [ $n -lt 300 ] && symcall call 0 1 2>&1 | grep -q 'still in a symcall'; do
+		n=$((n + 1))
+	done
 	expect 1 '^status -6 ' symcall call 0 1
 	;;
 offline)
