@@ -4,6 +4,7 @@
 import atexit
 import dataclasses
 import itertools
+import math
 import os
 import pathlib
 import shlex
@@ -259,7 +260,7 @@ class Bench:
             job_env = {"IMAGES": " ".join(self._share(p) for p in shared.values()),
                        "INITRD": shared["initrd"].name, "KVM_HOST": host, "PAGING": paging,
                        "KVM_PARAMS": kvm_params, "SWAP": swap, "SWAP_MB": str(swap_size),
-                       "SWAP_STORE": swap_store, "TIMEOUT": str(timeout),
+                       "SWAP_STORE": swap_store, "TIMEOUT": str(math.ceil(timeout)),
                        "LOCAL": "1" if self._kind == "local" else "0",
                        "INTERACTIVE": "1" if interactive else "0",
                        "PASSTHROUGH": " ".join(PASSTHROUGH[p] for p in passthrough),
@@ -278,7 +279,7 @@ class Bench:
         job = self.dir / str(next(self._numbers))
         job.mkdir()
         env = {"IMAGES": "", "KVM_HOST": host or self.host, "PAGING": paging, "KVM_PARAMS": kvm_params,
-               "TIMEOUT": str(timeout), "LOCAL": "1" if self._kind == "local" else "0", "L1_ONLY": "1"}
+               "TIMEOUT": str(math.ceil(timeout)), "LOCAL": "1" if self._kind == "local" else "0", "L1_ONLY": "1"}
         self._write_job(job, [], env, cmd)
         start = time.monotonic()
         result = self._run_on(self._host_machine(False), job, timeout, False)

@@ -301,9 +301,9 @@ if [ -n "$hpid" ]; then
 fi
 echo bye >&5
 # A guest that reported may still hang in its shutdown: that is a failure.
-# QEMU removes its pid file when it ends.
+# (QEMU removes its pid file well before it has closed KVM.)
 n=0
-while [ -e "$WORK/pid" ]; do
+while kill -0 "$qpid" 2>/dev/null; do
 	n=$((n + 1))
 	[ $n -gt 150 ] && finish "the guest did not power off"
 	sleep 0.1
