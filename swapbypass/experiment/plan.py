@@ -138,8 +138,9 @@ class Plan:
         # as SwapBypass exits above.
         if "shadow" not in self.pagings(SYMSWAP):
             guests.append([self.job("stream", SYMSWAP, "shadow", ws, passes=1,
-                                    check_limit=2, time_exit=True,
-                                    repeat=repeat) for repeat in range(2)])
+                                    pass_limit=3, check_limit=2,
+                                    time_exit=True, repeat=repeat)
+                           for repeat in range(2)])
         return guests
 
     def peers(self):
