@@ -230,6 +230,9 @@ run: deps all			## the swap-pressure experiment, short form (8 minutes)
 experiments: deps all		## the full sweep of the experiment
 	@python3 swapbypass/experiment/run.py --full $(RUN_ARGS)
 
+bench-count: deps all		## the experiment in instructions: the same numbers every time
+	@python3 swapbypass/experiment/run.py --icount $(RUN_ARGS)
+
 bench-micro: deps all		## null symcall against null hypercall
 	@python3 swapbypass/experiment/micro.py $(RUN_ARGS)
 
@@ -245,7 +248,7 @@ bench-noise: deps all		## noise of both guests under the VMM
 bench-paging: deps all		## shadow against nested paging, both guests
 	@python3 guest-kitten/experiment/paging.py $(RUN_ARGS)
 
-.PHONY: bench-noise bench-paging test-files unit kunit kunit-py e2e style test run run-passthrough experiments bench-micro bench-cost
+.PHONY: bench-noise bench-paging test-files unit kunit kunit-py e2e style test run run-passthrough experiments bench-count bench-micro bench-cost
 
 clean:				## remove objects, keep sources
 	rm -rf $(addprefix $(B)/,kitten guest guest-base guest-kasan host host-debug kvm-plain qemu tests tools jobs images log)

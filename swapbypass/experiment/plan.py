@@ -34,8 +34,11 @@ class Plan:
     kernel and user space of such a guest take @overhead MiB."""
 
     def __init__(self, free, overhead, full=False, peer_paging=None,
-                 host="symbiotic"):
+                 host="symbiotic", icount=False):
         self.free = free
+        # Where clocks count instructions nothing is gained by repeating.
+        self.icount = icount
+        self.repeats = 1 if icount else 2
         self.overhead = overhead
         self.full = full
         self.host = host
@@ -85,6 +88,13 @@ class Plan:
                 args.update(pass_limit=90, run_limit=60, check_limit=30,
                             expect=150)
         args.update(more)
+        if self.icount:
+            # Such a second takes five to ten.
+            args.update(passes=2, run_limit=0, expect=args["expect"] * 1.5)
+            if slow:
+                args.update(pass_limit=2, check_limit=0.2)
+                if program == "gups" or mode == VIRTIO:
+                    args.update(pass_limit=1, passes=1)
         return Job(**args)
 
     def pagings(self, mode):
@@ -118,9 +128,9 @@ class Plan:
         5%: these take turns."""
         ws, paging = self.bar_ws(), self.pagings(NEVER)[0]
         guests = []
-        for repeat in range(2):
+        for repeat in range(self.repeats):
             never, bypass = self.pairs(NEVER, repeat), self.pairs(BYPASS, repeat)
-            if repeat:
+            if repeat == self.repeats - 1:
                 never += self.points(NEVER, paging)
                 # The usual constant arrays.
                 never.append(self.point("stream", NEVER, paging, ws, EXTRA_TIER,
@@ -140,7 +150,7 @@ class Plan:
             guests.append([self.job("stream", SYMSWAP, "shadow", ws, passes=1,
                                     pass_limit=3, check_limit=2,
                                     time_exit=True, repeat=repeat)
-                           for repeat in range(2)])
+                           for repeat in range(self.repeats)])
         return guests
 
     def peers(self):
@@ -209,5 +219,8 @@ class Plan:
         if self.full:
             # One job each: nothing that another one left behind.
             guests = [[j] for jobs in guests for j in jobs] + self.full_extra()
+        # A disk has no place where only instructions count, and such guests
+        # hang there.
         return [Guest.of(jobs) for jobs in guests
-                if jobs[0].mode in HOST_MODES[self.host]]
+                if jobs[0].mode in HOST_MODES[self.host] and
+                not (self.icount and jobs[0].mode == VIRTIO)]

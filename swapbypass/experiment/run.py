@@ -140,7 +140,7 @@ def machine():
     return info
 
 
-def versions(guest, host):
+def versions(guest, host, icount):
     """(short form for the CSV, lines for people)."""
     project = first_line("git", "describe", "--always", "--dirty") or "unknown"
     qemu = first_line("qemu-system-x86_64", "--version")
@@ -158,7 +158,16 @@ def versions(guest, host):
         f"QEMU          {inner} in L1, {qemu} as L0",
         f"machine       {about['cpus']} x {about['model']}",
     ]
-    if about["hardware"]:
+    if icount:
+        short += "; instructions"
+        lines += [
+            "counted       instructions, by the emulator (-icount): a second "
+            "is 10^9 of them, of the whole",
+            "              machine: guest, KVM and QEMU. The same every time. "
+            "Not in it: what an exit",
+            "              costs the processor itself, and misses of caches "
+            "and TLBs."]
+    elif about["hardware"]:
         lines.append("emulated      nothing, or no more than one level: this "
                      "CPU has svm or vmx")
     elif host.startswith("bare-metal"):
@@ -294,6 +303,9 @@ def arguments(argv):
                         "guest; without SwapBypass on the others")
     parser.add_argument("--free", type=int, default=64, metavar="MiB",
                         help="free memory of the guest (default 64)")
+    parser.add_argument("--icount", action="store_true",
+                        help="count instructions (10^9 are a second) instead "
+                        "of measuring time; on an emulated machine")
     parser.add_argument("--seconds", type=float, default=440,
                         help="leave out points of the plot to take no longer "
                         "(not with --full)")
@@ -326,10 +338,11 @@ def main(argv=None, bench_class=None):
         subprocess.run(["make", "-s", "-C", str(HERE.parent / "bench"),
                         f"O={args.programs.resolve()}"], check=True)
 
-    with bench_class(host=args.host) as bench:
+    with bench_class(host=args.host, icount=args.icount,
+                     smp=1 if args.icount else 2) as bench:
         overhead, guest, host = calibrate(bench, args.programs)
         plan = plan_module.Plan(args.free, overhead, args.full,
-                                host=args.host)
+                                host=args.host, icount=args.icount)
         if args.only:
             chosen = [jobs_module.Guest.of([j]) for g in plan.guests()
                       for j in g.jobs if re.search(args.only, j.name())]
@@ -341,7 +354,8 @@ def main(argv=None, bench_class=None):
 
     directory = new_directory(args.results)
     bars = make_report(outcomes, left_out, plan, directory,
-                       versions(guest, f"{args.host} {host}".strip()))
+                       versions(guest, f"{args.host} {host}".strip(),
+                                args.icount))
     if report.Results(outcomes).lost():
         return 1
     if args.strict and any(b.verdict() != "PASS" for b in bars):

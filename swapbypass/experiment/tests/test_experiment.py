@@ -39,8 +39,10 @@ class FakeBench:
     hangs = 100                 # so many times
     slow = 1.0                  # factor on SwapBypass
 
-    def __init__(self, host="symbiotic", **_):
+    def __init__(self, host="symbiotic", icount=False, smp=2):
         self.host = host
+        self.icount = icount
+        assert smp == 1 or not icount
 
     def __enter__(self):
         return self
@@ -263,6 +265,16 @@ class Experiment(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertIn("failed, but not when repeated: stream constant", text)
         self.assertIn("PASS  STREAM, constant contents: zram", text)
+
+    def test_icount(self):
+        """Instructions: the bars but for the disk's, and nothing twice."""
+        status, text, _ = experiment(FakeBench, "--icount")
+        self.assertEqual(status, 0)
+        self.assertEqual(text.count("  PASS  "), 9)
+        self.assertIn("a second is 10^9", text)
+        names = [j for g in plan.Plan(64, 48, icount=True).guests()
+                 for j in g.jobs]
+        self.assertEqual(len({j.name() for j in names}), len(names))
 
     def test_no_time(self):
         """Without time the optional jobs are left out by name."""
