@@ -22,12 +22,12 @@ called()
 }
 
 before=$(attr cpu0/calls)
-echo 1 >$SYSFS/guest_word
+echo 1 >"$SYSFS/guest_word"
 
 case $1 in
 user)
 	# Arithmetic on registers only; the result is known.
-	sum=$(taskset -c 0 timeout 120 awk -v end="$deadline" -v file=$SYSFS/host_word 'BEGIN {
+	sum=$(taskset -c 0 timeout 120 awk -v end="$deadline" -v file="$SYSFS/host_word" 'BEGIN {
 		while (word != "0x9" && now < end) {
 			s = 0
 			for (i = 0; i < 200000; i++)
