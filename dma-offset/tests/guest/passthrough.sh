@@ -46,12 +46,12 @@ digest()
 on_disk()
 {
 	echo 3 >/proc/sys/vm/drop_caches
-	dd if=/dev/nvme0n1 bs=1M skip="$2" count=8 2>/dev/null | sha256sum | cut -d ' ' -f 1
+	dd if=/dev/nvme0n1 bs=1M skip="$2" count=4 2>/dev/null | sha256sum | cut -d ' ' -f 1
 }
 
 random()
 {
-	dd if=/dev/urandom of="$1" bs=1M count=8 2>/dev/null
+	dd if=/dev/urandom of="$1" bs=1M count=4 2>/dev/null
 }
 
 t_state()
@@ -138,7 +138,7 @@ t_nvme()
 	sync
 	for at in 0 8 16; do
 		equal "data at $at MiB" "$(on_disk $TMP/a $at)" "$a"
-		echo "disk $at 8 $a"
+		echo "disk $at 4 $a"
 	done
 	dd if=/dev/nvme0n1 of=$TMP/b bs=4k skip=6144 count=512 iflag=direct 2>/dev/null
 	equal 'random places' "$(digest $TMP/b)" "$(head -c 2097152 $TMP/a | sha256sum | cut -d ' ' -f 1)"
@@ -174,13 +174,13 @@ t_net()
 	# What goes to port 7 comes back.
 	nc 10.0.2.100 7 <$TMP/a >$TMP/b &
 	n=0
-	until [ "$(stat -c %s $TMP/b)" = 8388608 ]; do
+	until [ "$(stat -c %s $TMP/b)" = 4194304 ]; do
 		n=$((n + 1))
 		[ $n -lt 600 ] || break
 		sleep 0.2
 	done
 	kill %1 2>/dev/null
-	equal 'echo of 8 MiB' "$(digest $TMP/b)" "$a"
+	equal 'echo of 4 MiB' "$(digest $TMP/b)" "$a"
 	grep eth0 /proc/interrupts
 }
 
