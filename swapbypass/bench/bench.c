@@ -84,11 +84,7 @@ void *bench_alloc(size_t bytes)
 
 void bench_populate(void *start, size_t bytes)
 {
-	const uintptr_t page = 4096;
-	uintptr_t from = (uintptr_t)start & ~(page - 1);
-	uintptr_t to = ((uintptr_t)start + bytes + page - 1) & ~(page - 1);
-
-	madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+	madvise(start, bytes, MADV_POPULATE_WRITE);
 }
 
 void bench_set_inexact(void)

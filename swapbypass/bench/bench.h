@@ -82,7 +82,7 @@ void *bench_alloc(size_t bytes);
  * Fills fresh memory of bench_alloc() with pages, BENCH_STEP at a time and just
  * before their contents are written: one call instead of a fault for each page
  * saves most of the time before the first pass, as a fault is an exit or two.
- * A kernel without the advice faults.
+ * A kernel without the advice faults. @start lies on a page.
  */
 #define BENCH_STEP		(1UL << 20)
 void bench_populate(void *start, size_t bytes);
