@@ -14,14 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef MADV_PAGEOUT
-#define MADV_PAGEOUT	21
-#endif
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE	23
-#endif
-
 static const char *counter_path[BENCH_MAX_FILES];
 static unsigned int nr_counters;
 
@@ -80,11 +72,6 @@ void *bench_alloc(size_t bytes)
 	 */
 	madvise(memory, bytes, MADV_NOHUGEPAGE);
 	return memory;
-}
-
-void bench_populate(void *start, size_t bytes)
-{
-	madvise(start, bytes, MADV_POPULATE_WRITE);
 }
 
 void bench_set_inexact(void)

@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -79,13 +80,20 @@ double bench_seconds(const char *text);
 void *bench_alloc(size_t bytes);
 
 /*
- * Fills fresh memory of bench_alloc() with pages, BENCH_STEP at a time and just
- * before their contents are written: one call instead of a fault for each page
- * saves most of the time before the first pass, as a fault is an exit or two.
- * A kernel without the advice faults. @start lies on a page.
+ * Fills fresh memory of bench_alloc(@bytes) with pages, BENCH_STEP bytes at a
+ * time and just before their contents are written: one call instead of a fault
+ * for each page saves most of the time before the first pass, as a fault is an
+ * exit or two. To be called before each element is written; @at is its offset.
+ * A kernel without the advice faults.
  */
 #define BENCH_STEP		(1UL << 20)
-void bench_populate(void *start, size_t bytes);
+static inline void bench_populate(void *array, size_t bytes, size_t at)
+{
+	if (at % BENCH_STEP == 0)
+		madvise((char *)array + at,
+			bytes - at < BENCH_STEP ? bytes - at : BENCH_STEP,
+			MADV_POPULATE_WRITE);
+}
 
 /*
  * Raises the sticky "inexact" flag of the processor. Software emulators (QEMU)

@@ -151,9 +151,7 @@ static int body(void)
 
 	table = bench_alloc(bytes);
 	for (i = 0; i < opt.words; i++) {
-		/* A table is a whole number of steps. */
-		if (i % (BENCH_STEP / sizeof(*table)) == 0)
-			bench_populate(&table[i], BENCH_STEP);
+		bench_populate(table, bytes, i * sizeof(*table));
 		table[i] = i;
 	}
 	printf("init seconds=%.6f\n", bench_now() - start);

@@ -289,7 +289,6 @@ static int check(void)
 
 static int body(void)
 {
-	const size_t step = BENCH_STEP / sizeof(double);
 	size_t bytes = opt.elements * sizeof(double), i;
 	double start = bench_now();
 
@@ -303,13 +302,9 @@ static int body(void)
 	for (i = 0; i < opt.elements; i++) {
 		struct element e = start_value(i);
 
-		if (i % step == 0) {
-			size_t n = opt.elements - i < step ? opt.elements - i : step;
-
-			bench_populate(&a[i], n * sizeof(double));
-			bench_populate(&b[i], n * sizeof(double));
-			bench_populate(&c[i], n * sizeof(double));
-		}
+		bench_populate(a, bytes, i * sizeof(double));
+		bench_populate(b, bytes, i * sizeof(double));
+		bench_populate(c, bytes, i * sizeof(double));
 		a[i] = e.a;
 		b[i] = e.b;
 		c[i] = e.c;

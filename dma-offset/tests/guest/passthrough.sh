@@ -13,6 +13,7 @@
 #   nvme-swap      memory pressure with the disk as swap space
 #   net            traffic both ways
 #   hotplug        a device that comes while the guest runs
+#   unplug         and goes, when the guest's word is 1
 #   withdraw       features off and on again: bus mastering follows
 
 # shellcheck source=/dev/null
@@ -189,12 +190,23 @@ t_hotplug()
 	n=0
 	until [ -n "$(pci edu)" ]; do
 		n=$((n + 1))
-		[ $n -lt 100 ] || break
-		sleep 0.3
-		echo 1 >/sys/bus/pci/rescan
+		[ $n -lt 200 ] || break
+		sleep 0.2
 	done
 	check 'came' [ -n "$(pci edu)" ]
 	t_edu
+}
+
+t_unplug()
+{
+	echo 1 >"$SYSFS/guest_word"
+	n=0
+	while [ -n "$(pci edu)" ]; do
+		n=$((n + 1))
+		[ $n -lt 200 ] || break
+		sleep 0.2
+	done
+	check 'went' [ -z "$(pci edu)" ]
 }
 
 t_withdraw()

@@ -34,14 +34,8 @@ wait_mode()
 step()
 {
 	symcall word "$1"
-	n=0
-	until symcall info | grep -q "guest-word 0x$1\$"; do
-		symcall info | grep -q 'guest-word 0xbad$' && fail "step $1"
-		n=$((n + 1))
-		[ $n -gt 300 ] && fail "no answer to step $1"
-		sleep 0.2
-	done
-	echo "ok step $1"
+	wait_info.sh "guest-word 0x\($1\|bad\)\$" || fail "no answer to step $1"
+	symcall info | grep -q "guest-word 0x$1\$" || fail "step $1"
 }
 
 stat()

@@ -6,12 +6,7 @@
 
 trap 'symcall word 9' EXIT
 
-n=0
-until symcall info | grep -q 'guest-word 0x1$'; do
-	n=$((n + 1))
-	[ $n -gt 300 ] && echo "FAIL: the guest does not start" && exit 1
-	sleep 0.2
-done
+wait_info.sh 'guest-word 0x1$' || exit
 for _ in $(seq 1 40); do
 	symcall "$@" || exit
 done

@@ -29,24 +29,8 @@ expect()
 	echo "ok: $*"
 }
 
-# wait_info PATTERN: until a line of `symcall info` is like that
-wait_info()
-{
-	n=0
-	until symcall info | grep -q -- "$1"; do
-		n=$((n + 1))
-		if [ $n -gt 300 ]; then
-			echo "FAIL: no /$1/ in time"
-			symcall info
-			exit 1
-		fi
-		sleep 0.2
-	done
-	echo "ok: $1"
-}
-
 # Enabled on both vCPUs of the guest: the start of most cases.
-wait_info 'vcpu 1 .*symcall-enabled 1'
+wait_info.sh 'vcpu 1 .*symcall-enabled 1' || exit
 expect 0 '^features 0xf$' symcall info
 
 case $1 in
@@ -111,7 +95,7 @@ abandoned)
 	expect 3 'still in a symcall' symcall call 0 1
 	expect 0 '^vcpu 1: ok' symcall ping 1
 	expect 0 'vcpu 0 .*symcall-active 1' symcall info
-	wait_info 'vcpu 0 .*symcall-enabled 0 symcall-active 0'
+	wait_info.sh 'vcpu 0 .*symcall-enabled 0 symcall-active 0' || exit
 	# The vCPU's thread gives the call back just after that.
 	n=0
 	while [ $n -lt 300 ] && symcall call 0 1 2>&1 | grep -q 'still in a symcall'; do
@@ -122,19 +106,19 @@ abandoned)
 offline)
 	expect 0 '^vcpu 1: ok' symcall ping
 	expect 0 '' symcall word 1
-	wait_info 'vcpu 1 local-page 0x0 symcall-enabled 0'
+	wait_info.sh 'vcpu 1 local-page 0x0 symcall-enabled 0' || exit
 	expect 1 '^vcpu 1: .*no symcalls' symcall ping
 	expect 0 '^vcpu 0: ok' symcall ping 0
 	expect 0 '' symcall word 2
-	wait_info 'vcpu 1 .*symcall-enabled 1'
+	wait_info.sh 'vcpu 1 .*symcall-enabled 1' || exit
 	expect 0 '^vcpu 1: ok' symcall ping
 	;;
 reset)
 	expect 0 '' symcall word 77
 	expect 0 '' symcall qmp system_reset
-	wait_info '^global-page 0x0$'
+	wait_info.sh '^global-page 0x0$' || exit
 	expect 0 '^vcpu 1 local-page 0x0 symcall-enabled 0' symcall info
-	wait_info 'vcpu 1 .*symcall-enabled 1'
+	wait_info.sh 'vcpu 1 .*symcall-enabled 1' || exit
 	expect 0 '^host-word 0x0$' symcall info
 	expect 0 '^vcpu 1: ok' symcall ping
 	;;
