@@ -54,7 +54,7 @@ def boot_bare(kernel, programs, rounds):
     # pylint: disable=C0415
     import images
     from cpio import Cpio
-    from machine import L0
+    from machine import L0, TCG_BARE_CPU
     with tempfile.TemporaryDirectory(prefix="symbiotic-cost-") as name:
         work = pathlib.Path(name)
         archive = Cpio()
@@ -64,7 +64,7 @@ def boot_bare(kernel, programs, rounds):
             [L0, "-M", "pc,graphics=off", "-nodefaults", "-no-user-config",
              "-display", "none", "-no-reboot", "-m", "256",
              "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
-             "-cpu", "max,-svm,-hypervisor",
+             "-cpu", TCG_BARE_CPU,
              "-rtc", "base=2024-01-01,clock=vm",
              "-bios", str(images.FIRMWARE / "qboot.rom"),
              "-kernel", str(images.kernel_image(kernel, "pvh")),

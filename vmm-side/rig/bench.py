@@ -16,7 +16,8 @@ import time
 import hardware
 import images
 from images import RigError, read
-from machine import GUARD, L0, L1, PASSTHROUGH, LocalHost, device_args, die_with_parent, stop, tail
+from machine import (GUARD, L0, L1, PASSTHROUGH, TCG_BARE_CPU, LocalHost, device_args,
+                     die_with_parent, stop, tail)
 
 HOSTS = ("symbiotic", "plain-kvm", "bare-metal")
 STORES = ("tmpfs", "hugetlbfs", "disk")
@@ -359,9 +360,9 @@ class Bench:
         if self._kind != "emulated" and not self.icount:
             accel = ["-accel", "kvm", "-cpu", "host"]
         elif self.icount:
-            accel = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", "max,-svm,-hypervisor"]
+            accel = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", TCG_BARE_CPU]
         else:
-            accel = ["-accel", "tcg,thread=multi", "-cpu", "max,-svm,-hypervisor"]
+            accel = ["-accel", "tcg,thread=multi", "-cpu", TCG_BARE_CPU]
         sock = pathlib.Path(tempfile.mkdtemp(prefix="symbiotic-l0-"))
         args = self._common(smp, guest_mem, append, interactive, boot)
         args += [*accel, "-M", "pc,graphics=off", "-kernel", str(shared["kernel"]), "-initrd", str(initrd),

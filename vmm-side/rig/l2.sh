@@ -108,7 +108,7 @@ bind_devices()
 start_guard()
 {
 	# shellcheck disable=SC2086 # two numbers
-	memguard $GUARD 512 >"$JOB/guard" 2>&1 &
+	memguard $GUARD 128 >"$JOB/guard" 2>&1 &
 	gpid=$!
 	n=0
 	until grep -q ready "$JOB/guard"; do

@@ -19,6 +19,11 @@ import images
 from images import RigError
 
 L0 = "qemu-system-x86_64"
+
+# For what the emulated processor lacks: docs/design.md, "Faults of the emulator".
+TCG_CPU = "max,-erms"
+TCG_HOST_CPU = f"{TCG_CPU},+svm,+npt,+pdpe1gb"
+TCG_BARE_CPU = f"{TCG_CPU},-svm,-hypervisor"
 BOOT_TIMEOUT = 120
 DISK_MB = 2048          # sparse
 
@@ -125,11 +130,11 @@ class L1:
             # One instruction is one nanosecond of virtual time: the guest's
             # clocks count instructions. One thread runs all CPUs.
             machine = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
-                       "-cpu", "max,+svm,+npt,+pdpe1gb"]
+                       "-cpu", TCG_HOST_CPU]
             smp = 1
         else:
             # For all that is unusual here: docs/design.md, "Faults of the emulator".
-            machine = ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max,+svm,+npt,+pdpe1gb"]
+            machine = ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", TCG_HOST_CPU]
             append = f"nohz=off highres=off {append}"
             if smp > 1:
                 append = f"JOB_CPUS={(1 << (smp + 1)) - 2:x} {append}"
