@@ -51,7 +51,8 @@ void symb_dma_off(void);
 /* tests/symcall_selftest.c */
 int symcall_selftest_init(void);
 
-/* Called by the entry code, and that. */
+/* What the entry code uses, and that. */
+extern u8 symb_use_vmmcall;
 int symb_symcall(struct symcall_regs *regs);
 void symb_symcall_entry(void);
 

@@ -107,6 +107,8 @@ sparse_tree()
 sparse_tree linux-guest guest 'symbiotic|symswap' arch/x86/symbiotic/ mm/symbiotic_bypass.o \
 	drivers/block/symswap.o
 sparse_tree linux-host host 'symbiotic' arch/x86/kvm/
+make -s -C guest-kitten sparse >"$build/style.out" 2>&1 && ! grep -qE ': (warning|error)' "$build/style.out"
+result 'sparse, lightweight kernel' $?
 
 # shellcheck disable=SC2046
 shellcheck $(find . -path ./build -prune -o -name '*.sh' -print) vmm-side/rig/l1/init vmm-side/rig/guest/init \

@@ -10,6 +10,7 @@
 #   edu-outside    what must not be mapped is not
 #   rebind         drivers leave and come back
 #   nvme           reads and writes; prints what L0 must find on the disk
+#   nvme-fs        a file system on it, likewise
 #   nvme-swap      memory pressure with the disk as swap space
 #   net            traffic both ways
 #   hotplug        a device that comes while the guest runs
@@ -43,11 +44,11 @@ digest()
 	sha256sum "$1" | cut -d ' ' -f 1
 }
 
-# on_disk FILE OFFSET_MIB: as read back, past the page cache
+# on_disk OFFSET_MIB MIB: the digest of what is there, past the page cache
 on_disk()
 {
 	echo 3 >/proc/sys/vm/drop_caches
-	dd if=/dev/nvme0n1 bs=1M skip="$2" count=4 2>/dev/null | sha256sum | cut -d ' ' -f 1
+	dd if=/dev/nvme0n1 bs=1M skip="$1" count="$2" 2>/dev/null | sha256sum | cut -d ' ' -f 1
 }
 
 random()
@@ -138,7 +139,7 @@ t_nvme()
 	wait
 	sync
 	for at in 0 8 16; do
-		equal "data at $at MiB" "$(on_disk $TMP/a $at)" "$a"
+		equal "data at $at MiB" "$(on_disk "$at" 4)" "$a"
 		echo "disk $at 4 $a"
 	done
 	dd if=/dev/nvme0n1 of=$TMP/b bs=4k skip=6144 count=512 iflag=direct 2>/dev/null
@@ -146,6 +147,31 @@ t_nvme()
 	echo "disk 24 2 $(digest $TMP/b)"
 	rm $TMP/a $TMP/b
 	grep nvme /proc/interrupts
+}
+
+t_nvme_fs()
+{
+	wait_nvme
+	random $TMP/a
+	a=$(digest $TMP/a)
+	losetup -o $((32 << 20)) /dev/loop0 /dev/nvme0n1
+	check 'mkfs' sh -c 'mke2fs /dev/loop0 16384 >/dev/null'
+	mkdir -p /tmp/nvme
+	check 'mount' mount -t ext2 /dev/loop0 /tmp/nvme
+	for name in 1 2 3; do
+		cp $TMP/a /tmp/nvme/$name
+	done
+	rm /tmp/nvme/2
+	umount /tmp/nvme
+	echo 3 >/proc/sys/vm/drop_caches
+	check 'mount again' mount -t ext2 -o ro /dev/loop0 /tmp/nvme
+	equal 'a file' "$(digest /tmp/nvme/1)" "$a"
+	equal 'another' "$(digest /tmp/nvme/3)" "$a"
+	umount /tmp/nvme
+	losetup -d /dev/loop0
+	sync
+	echo "disk 32 16 $(on_disk 32 16)"
+	rm $TMP/a
 }
 
 t_nvme_swap()

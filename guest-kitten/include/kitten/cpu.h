@@ -115,8 +115,9 @@ void user_start(void);
 void cpu_sleep(void);
 extern char cpu_sleep_hlt[], cpu_sleep_end[];
 
-/* smp.c */
+/* smp.c; the stack is for start.S */
 void smp_init(void);
+extern u64 ap_boot_stack;
 
 static inline struct cpu *this_cpu(void)
 {
@@ -142,7 +143,7 @@ static inline u64 rdmsr(u32 msr)
 
 static inline void wrmsr(u32 msr, u64 v)
 {
-	asm volatile("wrmsr" :: "c" (msr), "a" ((u32)v), "d" ((u32)(v >> 32))
+	asm volatile("wrmsr" :: "c" (msr), "a" (v & 0xffffffff), "d" (v >> 32)
 		     : "memory");
 }
 
