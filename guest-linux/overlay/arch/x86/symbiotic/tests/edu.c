@@ -166,17 +166,16 @@ static int edu_outside(struct edu *edu, u64 end)
 	dma_addr_t addr[4];
 	unsigned int i;
 
-	/* Only addresses are made of these; nobody looks at the pages. */
-	addr[0] = dma_map_page(dev, last + 1, 0, PAGE_SIZE, DMA_TO_DEVICE);
+	/* Behind the last page there is no struct page: offsets from that. */
+	addr[0] = dma_map_page(dev, last, PAGE_SIZE, PAGE_SIZE, DMA_TO_DEVICE);
 	addr[1] = dma_map_page(dev, last, 0, 2 * PAGE_SIZE, DMA_TO_DEVICE);
-	addr[2] = dma_map_page(dev, last + SZ_1G / PAGE_SIZE, 0, PAGE_SIZE,
-			       DMA_BIDIRECTIONAL);
+	addr[2] = dma_map_page(dev, last, SZ_1G, PAGE_SIZE, DMA_BIDIRECTIONAL);
 	addr[3] = dma_map_resource(dev, bar, PAGE_SIZE, DMA_BIDIRECTIONAL, 0);
 	for (i = 0; i < ARRAY_SIZE(addr); i++)
 		if (!dma_mapping_error(dev, addr[i]))
 			mapped |= BIT(i);
 
-	snprintf(edu->result, sizeof(edu->result), "outside %#x mapped\n",
+	snprintf(edu->result, sizeof(edu->result), "outside %x mapped\n",
 		 mapped);
 	return mapped ? -EILSEQ : 0;
 }
