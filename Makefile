@@ -207,20 +207,20 @@ e2e: all test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=
 style: guest host		## checkpatch --strict, sparse, shellcheck
 	@vmm-side/e2e/style.sh $(B)
 
-# The KASAN kernel is compiled beside the suites that do without it: emulated
-# machines seldom keep two cores busy. (Not $(MAKE) in the recipe itself: that
-# would run the tests in a `make -n`.)
-MAKE_BESIDE	= $(MAKE) --no-print-directory
-test: all test-files		## everything: unit, KUnit, end-to-end, style
+test: all test-files		## everything: unit, style, KUnit, end-to-end
 	@vmm-side/e2e/suites.py \
-		'guest-kasan&=$(MAKE_BESIDE) guest-kasan' \
 		unit='vmm-side/e2e/unit.sh $(B)' \
 		style='vmm-side/e2e/style.sh $(B)' \
 		kunit='vmm-side/e2e/kunit.py' \
 		kunit.py='vmm-side/e2e/kunit-py.sh $(B)' \
-		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'" \
-		kunit-kasan:guest-kasan='vmm-side/e2e/kunit.py --kasan' \
-		end-to-end-kasan:guest-kasan="vmm-side/e2e/run.py --only 'kasan$$'"
+		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'"
+
+# As long again as all of the above, for two more kernels and their slowness.
+test-debug: all test-files guest-kasan host-debug	## the same code under KASAN and lockdep, in the guest and in the host
+	@vmm-side/e2e/suites.py \
+		kunit-kasan='vmm-side/e2e/kunit.py --kasan' \
+		guest-kasan="vmm-side/e2e/run.py --only 'kasan$$'" \
+		host-debug="vmm-side/e2e/run.py --exclude 'kasan$$|^rig/' --host-kernel host-debug"
 
 # ---- the experiment ------------------------------------------------------
 
@@ -248,7 +248,7 @@ bench-noise: deps all		## noise of both guests under the VMM
 bench-paging: deps all		## shadow against nested paging, both guests
 	@python3 guest-kitten/experiment/paging.py $(RUN_ARGS)
 
-.PHONY: bench-noise bench-paging test-files unit kunit kunit-py e2e style test run run-passthrough experiments bench-count bench-micro bench-cost
+.PHONY: bench-noise bench-paging test-files unit kunit kunit-py e2e style test test-debug run run-passthrough experiments bench-count bench-micro bench-cost
 
 clean:				## remove objects, keep sources
 	rm -rf $(addprefix $(B)/,kitten guest guest-base guest-kasan host host-debug kvm-plain qemu tests tools jobs images log)

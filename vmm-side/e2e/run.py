@@ -190,6 +190,8 @@ def load(path):
 def skip_reason(case, host_kernel):
     if host_kernel != "host" and "plain-kvm" in case.get("host"):
         return "only one host kernel has unmodified modules"
+    if host_kernel != "host" and case.get("host") == "bare-metal":
+        return "no host kernel in it"
     if case.get("needs") == "emulated" and hardware.kind() != "emulated":
         return "only on an emulated machine"
     if "passthrough" in case.row and hardware.kind() == "local":

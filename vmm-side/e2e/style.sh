@@ -29,13 +29,12 @@ result()
 	rm -f "$build/style.out"
 }
 
-# checkpatch IGNORED_TYPES FILE...: what it says goes to style.out
-checkpatch()
+# checkfiles IGNORED_TYPES: files whose names come as input; what checkpatch says
+# goes to style.out
+checkfiles()
 {
-	types=$1
-	shift
-	"$build/src/linux-base/scripts/checkpatch.pl" --strict --no-tree --terse --no-summary \
-		--ignore "$types" "$@" >>"$build/style.out" 2>&1 || bad=1
+	xargs -r -n 4 -P "${JOBS:-2}" "$build/src/linux-base/scripts/checkpatch.pl" --strict --no-tree \
+		--terse --no-summary --ignore "$1" -f >>"$build/style.out" 2>&1
 }
 
 # A file is new to the kernel, but not to a tree with a MAINTAINERS file.
@@ -56,36 +55,32 @@ user=$user,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,PRINTK_WITHOUT_KERN_LEVEL,NEW_TYPEDE
 kitten=$user,AVOID_BUG,ENOSYS,FUNCTION_ARGUMENTS
 
 bad=0
-for f in $(find guest-linux/overlay vmm-side/kvm/overlay symspy symcall swapbypass dma-offset \
+kernel_files=$(find guest-linux/overlay vmm-side/kvm/overlay symspy symcall swapbypass dma-offset \
 	   \( -path '[sd]*/tests/*' -o -path '*/bench/*' -o -path '*/experiment/*' \) -prune \
-	   -o -name '*.[chS]' -print | sort); do
-	case $f in
-	*/include/symbiotic/*.h) checkpatch "$abi" -f "$f" ;;
-	*_trace.h) checkpatch "$trace" -f "$f" ;;
-	*) checkpatch "$common" -f "$f" ;;
-	esac
-done
+	   -o -name '*.[chS]' -print | sort)
+is_abi='/include/symbiotic/.*\.h$' is_trace='_trace\.h$'
+echo "$kernel_files" | grep "$is_abi" | checkfiles "$abi" || bad=1
+echo "$kernel_files" | grep "$is_trace" | checkfiles "$trace" || bad=1
+echo "$kernel_files" | grep -v "$is_abi\|$is_trace" | checkfiles "$common" || bad=1
 result 'checkpatch --strict, kernel files' $bad
 
 bad=0
-for f in $(find guest-kitten -name '*.[chS]' -print | sort); do
-	checkpatch "$kitten" -f "$f"
-done
+find guest-kitten -name '*.[chS]' | sort | checkfiles "$kitten" || bad=1
 result 'checkpatch --strict, lightweight kernel' $bad
 
 # By a pipe: checkpatch takes a file that git knows for a source file.
 bad=0
 for f in guest-linux/patches/6.12/*.patch vmm-side/kvm/patches/6.12/*.patch; do
-	checkpatch "$patch" - <"$f"
+	"$build/src/linux-base/scripts/checkpatch.pl" --strict --no-tree --terse --no-summary \
+		--ignore "$patch" - <"$f" >>"$build/style.out" 2>&1 || bad=1
 	sed -i "s|^-:|$f:|" "$build/style.out"
 done
 result 'checkpatch --strict, kernel patches' $bad
 
 bad=0
-for f in $(find symspy symcall swapbypass dma-offset vmm-side -path '*/overlay/*' -prune -o \
-	   \( -path '*/tests/*.[ch]' -o -path '*/bench/*.[ch]' -o -path '*/tools/*.[ch]' \) -print | sort); do
-	checkpatch "$user" -f "$f"
-done
+find symspy symcall swapbypass dma-offset vmm-side -path '*/overlay/*' -prune -o \
+	\( -path '*/tests/*.[ch]' -o -path '*/bench/*.[ch]' -o -path '*/tools/*.[ch]' \) -print |
+	sort | checkfiles "$user" || bad=1
 result 'checkpatch --strict, programs' $bad
 # checkpatch leaves a cache where it runs.
 rm -f .checkpatch-camelcase.*
