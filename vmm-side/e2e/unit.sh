@@ -17,7 +17,7 @@ for dir in "$top"/symspy/tests/unit "$top"/swapbypass/tests/unit "$top"/dma-offs
 	"$top"/guest-kitten/tests/unit; do
 	name=${dir#"$top"/}
 	log=$out/$(echo "$name" | tr / -).log
-	make -s -C "$dir" check OUT="$out/$(echo "$name" | tr / -)" >"$log" 2>&1
+	make -s -j"${JOBS:-2}" -C "$dir" check OUT="$out/$(echo "$name" | tr / -)" >"$log" 2>&1
 	status=$?
 	p=$(grep -cE '^ok ' "$log")
 	f=$(grep -cE '^(not ok|FAILED|FAIL)' "$log")
