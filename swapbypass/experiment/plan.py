@@ -144,16 +144,29 @@ class Plan:
                 bypass += self.points(BYPASS, "shadow")
             guests += [never, bypass]
             if not repeat:
-                guests.append([self.job("stream", NO_PRESSURE, "shadow", ws)])
-        # The exit of a process is compared under the same paging mode, as often
-        # as SwapBypass exits above. What did not fit is swapped out by then.
+                guests.append([self.no_pressure()])
+        # As often as SwapBypass exits above.
         if "shadow" not in self.pagings(SYMSWAP):
-            guests.append([self.job("stream", SYMSWAP, "shadow", ws, passes=1,
-                                    pass_limit=1, check_limit=1,
-                                    page_out=False, expect=14,
-                                    time_exit=True, repeat=repeat)
-                           for repeat in range(self.repeats)])
+            guests.append([self.exit(repeat) for repeat in range(self.repeats)])
         return guests
+
+    def no_pressure(self):
+        """SwapBypass with enough memory."""
+        return self.job("stream", NO_PRESSURE, "shadow", self.bar_ws())
+
+    def exit(self, repeat=0):
+        """The exit of a process is compared under the same paging mode. What
+        did not fit is swapped out by then."""
+        return self.job("stream", SYMSWAP, "shadow", self.bar_ws(), passes=1,
+                        pass_limit=1, check_limit=1, page_out=False, expect=14,
+                        time_exit=True, repeat=repeat)
+
+    def near_one(self):
+        """The guests of the bars near 1, which noise makes meaningless: to be
+        run where instructions are counted."""
+        return [Guest.of(jobs) for jobs in (
+            self.pairs(NEVER, 0), self.pairs(BYPASS, 0), [self.no_pressure()],
+            [self.exit()])]
 
     def peers(self):
         """Guests of the peers, each in its paging modes."""

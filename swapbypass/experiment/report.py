@@ -99,7 +99,7 @@ def _partial(outcome):
     return " (from a part of a pass)" if outcome.estimated(kernel) else ""
 
 
-def _compare(text, results, limit, at_least, upper, lower):
+def _compare(text, limit, at_least, upper, lower):
     """The bar over the ratio of two (value, outcome) pairs."""
     ratio = _ratio(upper[0], lower[0])
     detail = "not measured"
@@ -109,23 +109,63 @@ def _compare(text, results, limit, at_least, upper, lower):
     return Bar(text, ratio, limit, at_least, detail)
 
 
+def _exact(text, limit, timed, counted):
+    """A bar near 1 over the ratio of two (value, outcome) pairs: judged by
+    @counted, where the values are instructions, if there are any."""
+    bar = _compare(text, limit, False, *timed)
+    ratio = _ratio(counted[0][0], counted[1][0])
+    if ratio is not None:
+        seconds = _number(bar.value, "{:.2f}")
+        bar.value = ratio
+        bar.detail = (f"{counted[0][0]:.4f} / {counted[1][0]:.4f} x 10^9 "
+                      f"instructions; in time {seconds}: {bar.detail}")
+    return bar
+
+
+NO_PRESSURE_TEXT = "STREAM without pressure: SwapBypass enabled / disabled"
+
+
 def no_pressure_bar(results, ws):
     """"Nothing measurable": the difference is below what the runs without
     SwapBypass differ among themselves, at least 2%."""
     off = [p.full_seconds() for o in results.find("stream", NEVER, ws, "shadow")
            for p in o.kernel("triad")[1:]]
     on, _ = results.best(steady("stream"), "stream", NO_PRESSURE, ws, "shadow")
-    text = "STREAM without pressure: SwapBypass enabled / disabled"
     if on is None or not off:
-        return Bar(text, None, 1.02, False, "not measured")
+        return Bar(NO_PRESSURE_TEXT, None, 1.02, False, "not measured")
     low, _ = results.best(steady("stream"), "stream", NEVER, ws, "shadow")
     noise = sorted(off)[len(off) // 2] / low
-    return Bar(text, on / low, max(1.02, noise), False,
+    return Bar(NO_PRESSURE_TEXT, on / low, max(1.02, noise), False,
                f"{on:.3f} s / {low:.3f} s; median pass without it is "
                f"{100 * (noise - 1):.0f}% above the best")
 
 
-def bars(results, ws, table):
+def near_one(results, counted, ws, table):
+    """The bars near 1."""
+    def stream(mode, value=steady("stream")):
+        return [r.best(value, "stream", mode, ws, "shadow")
+                for r in (results, counted)]
+
+    def gups(mode):
+        return [r.best(steady("gups"), "gups", mode, table, "shadow")
+                for r in (results, counted)]
+
+    found = [
+        _exact("STREAM steady: SwapBypass / never swaps", 1.05,
+               *zip(stream(BYPASS), stream(NEVER))),
+        _exact("GUPS steady: SwapBypass / never swaps", 1.05,
+               *zip(gups(BYPASS), gups(NEVER))),
+        _exact("process exit: SwapBypass / symswap", 1.2,
+               *zip(stream(BYPASS, exit_seconds),
+                    stream(SYMSWAP, exit_seconds))),
+    ]
+    if not counted.find("stream", NO_PRESSURE, ws, "shadow"):
+        return found + [no_pressure_bar(results, ws)]
+    return found + [_exact(NO_PRESSURE_TEXT, 1.02,
+                           *zip(stream(NO_PRESSURE), stream(NEVER)))]
+
+
+def bars(results, counted, ws, table):
     """The bars of section 5, at a working set of twice the free memory."""
     def stream(mode, paging=None, value=steady("stream"), **more):
         return results.best(value, "stream", mode, ws, paging, **more)
@@ -133,35 +173,27 @@ def bars(results, ws, table):
     def gups(mode, paging=None):
         return results.best(steady("gups"), "gups", mode, table, paging)
 
-    never, bypass = stream(NEVER, "shadow"), stream(BYPASS)
-    return [
-        _compare("STREAM steady: SwapBypass / never swaps", results, 1.05,
-                 False, bypass, never),
-        _compare("GUPS steady: SwapBypass / never swaps", results, 1.05, False,
-                 gups(BYPASS), gups(NEVER, "shadow")),
-        _compare("STREAM, constant contents: zram / SwapBypass", results, 8,
+    bypass = stream(BYPASS)
+    return near_one(results, counted, ws, table) + [
+        _compare("STREAM, constant contents: zram / SwapBypass", 8,
                  True, stream(ZRAM, contents="constant"),
                  stream(BYPASS, contents="constant")),
-        _compare("STREAM, compressible contents: zram / SwapBypass", results,
+        _compare("STREAM, compressible contents: zram / SwapBypass",
                  8, True, stream(ZRAM, contents="compressible"),
                  stream(BYPASS, contents="compressible")),
-        _compare("GUPS: zram / SwapBypass", results, 12, True,
+        _compare("GUPS: zram / SwapBypass", 12, True,
                  gups(ZRAM), gups(BYPASS)),
-        _compare("STREAM: virtio-blk / SwapBypass", results, 100, True,
+        _compare("STREAM: virtio-blk / SwapBypass", 100, True,
                  stream(VIRTIO), bypass),
-        _compare("GUPS: virtio-blk / SwapBypass", results, 100, True,
+        _compare("GUPS: virtio-blk / SwapBypass", 100, True,
                  gups(VIRTIO), gups(BYPASS)),
-        _compare("STREAM first pass: zram, constant / SwapBypass", results, 3,
+        _compare("STREAM first pass: zram, constant / SwapBypass", 3,
                  True, stream(ZRAM, contents="constant"),
                  stream(BYPASS, value=first("stream"))),
-        _compare("STREAM first pass: zram, compressible / SwapBypass", results,
+        _compare("STREAM first pass: zram, compressible / SwapBypass",
                  3, True, stream(ZRAM, contents="compressible"),
                  stream(BYPASS, value=first("stream"),
                         contents="compressible")),
-        _compare("process exit: SwapBypass / symswap", results, 1.2, False,
-                 stream(BYPASS, value=exit_seconds),
-                 stream(SYMSWAP, "shadow", value=exit_seconds)),
-        no_pressure_bar(results, ws),
     ]
 
 
@@ -308,14 +340,14 @@ def exit_text(results, ws):
         if lines else []
 
 
-def write_csv(path, outcomes, versions):
+def write_csv(path, measured):
     """One row for each pass, one for a process's exit, and one for the whole
     job: exits can be counted only there, because the guest does not see the
-    statistics of KVM."""
+    statistics of KVM. @measured: (outcome, what it was measured with) pairs."""
     with open(path, "w", newline="", encoding="utf-8") as file:
         out = csv.DictWriter(file, CSV_COLUMNS, lineterminator="\n")
         out.writeheader()
-        for outcome in outcomes:
+        for outcome, versions in measured:
             job = outcome.job
             for entry in outcome.passes:
                 out.writerow(_row(

@@ -208,10 +208,10 @@ def highest_tier(guests, seconds):
     return 0
 
 
-def run_all(bench, plan, files, deadline):
-    """Runs the jobs; returns the outcomes and the jobs that were left out."""
+def run_all(bench, todo, files, deadline):
+    """Runs the jobs of the guests in @todo; returns the outcomes and the jobs
+    that were left out."""
     outcomes, left_out = [], []
-    todo = plan.guests()
     start = time.monotonic()
     expected = 0
     for number, guest in enumerate(todo, 1):
@@ -250,7 +250,19 @@ def memory_note(outcomes, free):
             f"{max(seen):.0f} MiB (planned {free})"]
 
 
-def make_report(outcomes, left_out, plan, directory, about):
+def count_near_one(bench_class, plan, files):
+    """Runs the jobs of the bars near 1 once more on a machine that counts
+    instructions; returns the outcomes."""
+    say()
+    say("What is compared within a few percent, in instructions: 10^9 of them "
+        "are a second")
+    with bench_class(host=plan.host, icount=True, smp=1) as bench:
+        return run_all(bench, plan_module.Plan(
+            plan.free, plan.overhead, host=plan.host,
+            icount=True).near_one(), files, 0)[0]
+
+
+def make_report(outcomes, counted, left_out, plan, directory, about):
     """Prints and stores everything; returns the bars."""
     short, version_lines = about
     results = report.Results(outcomes)
@@ -258,7 +270,7 @@ def make_report(outcomes, left_out, plan, directory, about):
     lines = [""] + report.table(results, ws, gups_ws, plan.free)
     bars = []
     if plan.host == "symbiotic":
-        bars = report.bars(results, ws, gups_ws)
+        bars = report.bars(results, report.Results(counted), ws, gups_ws)
         lines += ["Bars, at a working set of twice the guest's free memory "
                   "(seconds per pass):"]
         lines += report.bars_text(bars) + [""]
@@ -270,13 +282,15 @@ def make_report(outcomes, left_out, plan, directory, about):
                          f"{m} {p}" for m, p in plan.peer_paging.items()))
     for job in left_out:
         lines.append(f"left out for lack of time: {job.name()}")
-    lost = results.lost()
-    for outcome in results.failed:
+    lost = results.lost() + report.Results(counted).lost()
+    for outcome in results.failed + report.Results(counted).failed:
         word = "FAILED" if outcome in lost else "failed, but not when repeated"
         lines.append(f"{word}: {outcome.job.name()}: {outcome.error}")
     lines += [""] + version_lines
 
-    report.write_csv(directory / "summary.csv", outcomes, short)
+    report.write_csv(directory / "summary.csv",
+                     [(o, short) for o in outcomes] +
+                     [(o, short + "; instructions") for o in counted])
     pictures, reason = report.plot(results, plan.free, directory)
     (directory / "versions.txt").write_text("\n".join(version_lines) + "\n",
                                             encoding="utf-8")
@@ -306,9 +320,12 @@ def arguments(argv):
     parser.add_argument("--icount", action="store_true",
                         help="count instructions (10^9 are a second) instead "
                         "of measuring time; on an emulated machine")
-    parser.add_argument("--seconds", type=float, default=440,
+    parser.add_argument("--time-only", action="store_true",
+                        help="do not repeat in instructions what is compared "
+                        "within a few percent")
+    parser.add_argument("--seconds", type=float, default=310,
                         help="leave out points of the plot to take no longer "
-                        "(not with --full)")
+                        "for the part in time (not with --full)")
     parser.add_argument("--programs", type=pathlib.Path,
                         default=TOP / "build" / "bench",
                         help="directory with the static programs")
@@ -349,14 +366,18 @@ def main(argv=None, bench_class=None):
             plan.guests = lambda: chosen
         say(f"a guest needs {overhead} MiB for itself: {overhead + args.free} "
             f"MiB of memory leave {args.free} MiB free")
-        outcomes, left_out = run_all(bench, plan, args.programs,
+        outcomes, left_out = run_all(bench, plan.guests(), args.programs,
                                      0 if args.full else args.seconds)
+    counted = []
+    if not (args.time_only or args.icount or args.only or
+            args.host != "symbiotic" or machine()["hardware"]):
+        counted = count_near_one(bench_class, plan, args.programs)
 
     directory = new_directory(args.results)
-    bars = make_report(outcomes, left_out, plan, directory,
+    bars = make_report(outcomes, counted, left_out, plan, directory,
                        versions(guest, f"{args.host} {host}".strip(),
                                 args.icount))
-    if report.Results(outcomes).lost():
+    if report.Results(outcomes).lost() or report.Results(counted).lost():
         return 1
     if args.strict and any(b.verdict() != "PASS" for b in bars):
         return 1

@@ -276,6 +276,22 @@ class Experiment(unittest.TestCase):
                  for j in g.jobs]
         self.assertEqual(len({j.name() for j in names}), len(names))
 
+    def test_near_one(self):
+        """Bars near 1 are judged by instructions, if these were counted."""
+        class Noisy(FakeBench):
+            """Times of SwapBypass that mean nothing."""
+            def __init__(self, host="symbiotic", icount=False, smp=2):
+                super().__init__(host, icount, smp)
+                self.slow = 1.0 if icount else 2.0
+
+        status, text, made = experiment(Noisy)
+        self.assertEqual(status, 0)
+        self.assertIn("PASS  STREAM steady: SwapBypass / never", text)
+        self.assertIn("instructions; in time 2.07: ", text)
+        self.assertIn("; instructions", (made / "summary.csv").read_text())
+        _, text, _ = experiment(Noisy, "--time-only")
+        self.assertIn("MISS  STREAM steady: SwapBypass / never", text)
+
     def test_no_time(self):
         """Without time the optional jobs are left out by name."""
         status, text, _ = experiment(FakeBench, "--seconds", "1e-6")
