@@ -355,11 +355,14 @@ def main(argv=None, bench_class=None):
         subprocess.run(["make", "-s", "-C", str(HERE.parent / "bench"),
                         f"O={args.programs.resolve()}"], check=True)
 
+    counting = not (args.time_only or args.icount or args.only or
+                    args.host != "symbiotic" or machine()["hardware"])
     with bench_class(host=args.host, icount=args.icount,
                      smp=1 if args.icount else 2) as bench:
         overhead, guest, host = calibrate(bench, args.programs)
         plan = plan_module.Plan(args.free, overhead, args.full,
-                                host=args.host, icount=args.icount)
+                                host=args.host, icount=args.icount,
+                                repeats=1 if args.icount or counting else 2)
         if args.only:
             chosen = [jobs_module.Guest.of([j]) for g in plan.guests()
                       for j in g.jobs if re.search(args.only, j.name())]
@@ -368,10 +371,8 @@ def main(argv=None, bench_class=None):
             f"MiB of memory leave {args.free} MiB free")
         outcomes, left_out = run_all(bench, plan.guests(), args.programs,
                                      0 if args.full else args.seconds)
-    counted = []
-    if not (args.time_only or args.icount or args.only or
-            args.host != "symbiotic" or machine()["hardware"]):
-        counted = count_near_one(bench_class, plan, args.programs)
+    counted = count_near_one(bench_class, plan, args.programs) \
+        if counting else []
 
     directory = new_directory(args.results)
     bars = make_report(outcomes, counted, left_out, plan, directory,
