@@ -161,13 +161,13 @@ class Case:
                 yield f"{name} changed by {change}, expected {condition}"
 
 
-def disk_problems(bench, r):
+def disk_problems(r):
     """What the guest says that it has written against what is there."""
     last = {}       # it may write the same place again
     for at, size, digest in re.findall(r"^disk (\d+) (\d+) ([0-9a-f]{64})$", r.stdout, re.M):
         last[int(at), int(size)] = digest
     for (at, size), digest in last.items():
-        with open(bench.dir / "nvme", "rb") as disk:
+        with open(r.disk, "rb") as disk:
             disk.seek(at << 20)
             if hashlib.sha256(disk.read(size << 20)).hexdigest() != digest:
                 yield f"the disk has other data at {at} MiB than the guest has written"
@@ -264,7 +264,7 @@ class Worker(threading.Thread):
             try:
                 bench = self._bench_for(case)
                 result = case.run(bench)
-                problems = list(case.problems(result)) + list(disk_problems(bench, result))
+                problems = list(case.problems(result)) + list(disk_problems(result))
             except Exception as e:      # a case may fail, the worker may not
                 problems = [f"the bench failed: {type(e).__name__}: {e}"]
             self._report.end(case, time.monotonic() - start, result, problems)

@@ -40,6 +40,7 @@ class Result:
     host_out: str = ""
     host_status: int = None
     guard: str = ""             # what became of L1's memory that no guest may reach
+    disk: pathlib.Path = None   # the file of L0 behind the NVMe
     error: str = ""
     seconds: float = 0.0
 
@@ -275,6 +276,7 @@ class Bench:
             start = time.monotonic()
             result = self._run_on(machine, job, timeout, interactive)
         result.seconds = time.monotonic() - start
+        result.disk = (job if host == "bare-metal" else self.dir) / "nvme"
         return result
 
     def run_l1(self, cmd, host=None, paging="shadow", kvm_params="", timeout=120):
