@@ -29,12 +29,13 @@ result()
 	rm -f "$build/style.out"
 }
 
+check="$build/src/linux-base/scripts/checkpatch.pl --strict --no-tree --terse --no-summary"
 # checkfiles IGNORED_TYPES: files whose names come as input; what checkpatch says
 # goes to style.out
 checkfiles()
 {
-	xargs -r -n 4 -P "${JOBS:-2}" "$build/src/linux-base/scripts/checkpatch.pl" --strict --no-tree \
-		--terse --no-summary --ignore "$1" -f >>"$build/style.out" 2>&1
+	# shellcheck disable=SC2086 # a command and its options
+	xargs -r -n 4 -P "${JOBS:-2}" $check --ignore "$1" -f >>"$build/style.out" 2>&1
 }
 
 # A file is new to the kernel, but not to a tree with a MAINTAINERS file.
@@ -71,8 +72,8 @@ result 'checkpatch --strict, lightweight kernel' $bad
 # By a pipe: checkpatch takes a file that git knows for a source file.
 bad=0
 for f in guest-linux/patches/6.12/*.patch vmm-side/kvm/patches/6.12/*.patch; do
-	"$build/src/linux-base/scripts/checkpatch.pl" --strict --no-tree --terse --no-summary \
-		--ignore "$patch" - <"$f" >>"$build/style.out" 2>&1 || bad=1
+	# shellcheck disable=SC2086 # a command and its options
+	$check --ignore "$patch" - <"$f" >>"$build/style.out" 2>&1 || bad=1
 	sed -i "s|^-:|$f:|" "$build/style.out"
 done
 result 'checkpatch --strict, kernel patches' $bad
@@ -85,13 +86,14 @@ result 'checkpatch --strict, programs' $bad
 # checkpatch leaves a cache where it runs.
 rm -f .checkpatch-camelcase.*
 
-# sparse_tree TREE OBJDIR CONFIG OURS TARGET...: our files must not appear in what
-# it says. Built as ever, or the next build would find all commands changed.
+# sparse_tree TREE OBJDIR OURS TARGET...: our files must not appear in what
+# it says. Built as ever, also with the same configuration, or the next build would
+# find all commands changed.
 sparse_tree()
 {
-	tree=$1 obj=$2 config=$3 ours=$4
-	shift 4
-	flock "$build/$obj.lock" vmm-side/rig/build/kernel.sh "$build/src/$tree" "$build/$obj" "$config" \
+	tree=$1 obj=$2 ours=$3
+	shift 3
+	flock "$build/$obj.lock" vmm-side/rig/build/kernel.sh "$build/src/$tree" "$build/$obj" "$build/$obj/request.config" \
 		C=2 CHECK=sparse "$@" >"$build/sparse.out" 2>&1
 	status=$?
 	grep -E "^(\.\./)?[^ ]*($ours)[^ ]*:[0-9]+:[0-9]+: (warning|error)" "$build/sparse.out" >"$build/style.out"
@@ -100,11 +102,9 @@ sparse_tree()
 	result "sparse, $tree" $((1 - $?))
 	rm -f "$build/sparse.out"
 }
-sparse_tree linux-guest guest 'guest-linux/config/guest.config guest-linux/config/symbiotic.config' \
-	'symbiotic|symswap' arch/x86/symbiotic/ mm/symbiotic_bypass.o \
+sparse_tree linux-guest guest 'symbiotic|symswap' arch/x86/symbiotic/ mm/symbiotic_bypass.o \
 	drivers/block/symswap.o
-sparse_tree linux-host host 'vmm-side/kvm/config/host.config vmm-side/kvm/config/symbiotic.config' \
-	'symbiotic' arch/x86/kvm/
+sparse_tree linux-host host 'symbiotic' arch/x86/kvm/
 make -s -C guest-kitten sparse >"$build/style.out" 2>&1 && ! grep -qE ': (warning|error)' "$build/style.out"
 result 'sparse, lightweight kernel' $?
 

@@ -106,12 +106,7 @@ t_rebind()
 
 wait_nvme()
 {
-	n=0
-	until [ -b /dev/nvme0n1 ]; do
-		n=$((n + 1))
-		[ $n -lt 100 ] || break
-		sleep 0.1
-	done
+	wait_for 100 [ -b /dev/nvme0n1 ]
 	check 'disk' [ -b /dev/nvme0n1 ]
 }
 
@@ -188,24 +183,14 @@ t_net()
 	ip link set lo up
 	ip link set eth0 up
 	ip addr add 10.0.2.15/24 dev eth0
-	n=0
-	until [ "$(cat /sys/class/net/eth0/carrier 2>/dev/null)" = 1 ]; do
-		n=$((n + 1))
-		[ $n -lt 200 ] || break
-		sleep 0.1
-	done
+	wait_for 200 grep -qsx 1 /sys/class/net/eth0/carrier
 	check 'driver' sh -c 'ls -l /sys/class/net/eth0/device/driver | grep -q e1000e'
 	check 'ping' ping -c 5 -W 5 10.0.2.2
 	random $TMP/a
 	a=$(digest $TMP/a)
 	# What goes to port 7 comes back.
 	nc 10.0.2.100 7 <$TMP/a >$TMP/b &
-	n=0
-	until [ "$(stat -c %s $TMP/b)" = 4194304 ]; do
-		n=$((n + 1))
-		[ $n -lt 600 ] || break
-		sleep 0.2
-	done
+	wait_for 1200 sh -c "[ \$(stat -c %s $TMP/b) = 4194304 ]"
 	kill %1 2>/dev/null
 	equal 'echo of 4 MiB' "$(digest $TMP/b)" "$a"
 	grep eth0 /proc/interrupts
@@ -214,12 +199,7 @@ t_net()
 t_hotplug()
 {
 	# What the driver makes last; the link in sysfs comes before its probe().
-	n=0
-	until [ -e $EDU ]; do
-		n=$((n + 1))
-		[ $n -lt 200 ] || break
-		sleep 0.2
-	done
+	wait_for 400 [ -e $EDU ]
 	check 'came' [ -n "$(pci edu)" ]
 	t_edu
 }
@@ -227,12 +207,7 @@ t_hotplug()
 t_unplug()
 {
 	echo 1 >"$SYSFS/guest_word"
-	n=0
-	while [ -e $EDU ]; do
-		n=$((n + 1))
-		[ $n -lt 200 ] || break
-		sleep 0.2
-	done
+	wait_for 400 [ ! -e $EDU ]
 	check 'went' [ -z "$(pci edu)" ]
 }
 

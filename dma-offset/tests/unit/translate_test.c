@@ -328,7 +328,7 @@ static void test_snapshot(void)
 	row = "while the VMM writes";
 	warnings = 0;
 	pthread_create(&thread, NULL, writer, NULL);
-	for (i = 0; i < 100000 && good < 20000; i++) {
+	for (i = 0; i < 2000000 && good < 20000; i++) {
 		struct symspy_dma t;
 		int ret = dma_offset_read(&t, &shared);
 		__u32 n = t.generation / 2 % SYMSPY_DMA_RANGES + 1;

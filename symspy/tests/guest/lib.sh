@@ -33,6 +33,18 @@ equal()
 	fi
 }
 
+# wait_for TENTHS COMMAND...: until the command succeeds, for so many tenths of
+# a second at least; the caller checks what it waited for
+wait_for()
+{
+	n=$1
+	shift
+	until "$@" || [ "$n" -le 0 ]; do
+		n=$((n - 1))
+		sleep 0.1
+	done
+}
+
 # attr NAME: an attribute below $SYSFS
 attr()
 {
