@@ -53,13 +53,13 @@ $(B)/versions: | $(B)/src/linux-base $(B)/src/qemu-base
 	   printf 'gcc %s\n' "$$(gcc -dumpfullversion)"; } >$@
 	@sed 's/^/  VERSION /' $@
 
-# The neutral headers are part of both kernel trees; the neutral core of the
-# guest only of the guest's.
+# L1 runs the guest's kernel image as well, with the modules of the host's tree
+# (docs/design.md), so that tree has all that the guest's has.
 NEUTRAL		:= symspy symcall swapbypass dma-offset
 HEADERS		:= $(foreach d,$(NEUTRAL),--copy '$(d)/include:include')
 CORE		:= $(foreach d,$(NEUTRAL),--copy '$(d)/*.c:arch/x86/symbiotic/core')
 APPLY_guest	:= $(HEADERS) $(CORE) --copy guest-linux/overlay:. --patches guest-linux/patches/6.12
-APPLY_host	:= $(HEADERS) --copy vmm-side/kvm/overlay:. --patches vmm-side/kvm/patches/6.12
+APPLY_host	:= $(APPLY_guest) --copy vmm-side/kvm/overlay:. --patches vmm-side/kvm/patches/6.12
 APPLY_qemu	:= $(HEADERS) \
 		   --copy vmm-side/qemu/overlay:. --patches vmm-side/qemu/patches/7.2
 
@@ -86,50 +86,53 @@ kernel		= @$(call LOCK,$(1)) $(STEP) $(1) $(B)/log/$(1).log \
 GCONF		:= guest-linux/config
 HCONF		:= vmm-side/kvm/config
 
-guest: tree-guest		## the symbiotic guest kernel (build/guest)
+# What L1 needs is part of the configuration of both roles of the image.
+CONFIG_base	:= $(GCONF)/guest.config $(HCONF)/host.config
+CONFIG_guest	:= $(CONFIG_base) $(GCONF)/symbiotic.config
+CONFIG_host	:= $(CONFIG_guest) $(HCONF)/symbiotic.config
+
+# The modules are L1's, among them KVM as it is without the extension.
+guest: tree-guest		## the symbiotic guest kernel, L1's too (build/guest)
 	$(call say,KERNEL,guest)
-	$(call kernel,guest,linux-guest,$(GCONF)/guest.config $(GCONF)/symbiotic.config,vmlinux bzImage)
+	$(call kernel,guest,linux-guest,$(CONFIG_guest),vmlinux bzImage modules)
 
 guest-base: | $(B)/src/linux-base $(B)/versions	## the same kernel without our changes, for comparison
 	$(call say,KERNEL,guest-base)
-	$(call kernel,guest-base,linux-base,$(GCONF)/guest.config,vmlinux bzImage)
+	$(call kernel,guest-base,linux-base,$(CONFIG_base),vmlinux bzImage)
 
 guest-kasan: tree-guest		## the guest with KASAN and lockdep
 	$(call say,KERNEL,guest-kasan)
 	$(call kernel,guest-kasan,linux-guest,$(GCONF)/guest.config $(GCONF)/symbiotic.config $(GCONF)/kasan.config,vmlinux)
 
-host: tree-host			## the L1 host kernel with the extended KVM (build/host)
-	$(call say,KERNEL,host)
-	$(call kernel,host,linux-host,$(HCONF)/host.config $(HCONF)/symbiotic.config,vmlinux modules)
-
-host-debug: tree-host		## the L1 host kernel with KASAN and lockdep (make e2e HOST_KERNEL=host-debug)
-	$(call say,KERNEL,host-debug)
-	$(call kernel,host-debug,linux-host,$(HCONF)/host.config $(HCONF)/symbiotic.config $(HCONF)/debug.config,vmlinux modules)
-
-# Unmodified KVM modules, for the same L1 kernel: the extension changes nothing
-# outside KVM's own code, so modules of either tree fit. The four modules alone
-# are built; without a vmlinux beside them modpost can only warn of symbols,
-# which insmod checks.
+# The extension changes nothing outside KVM's own code, so the modules alone are
+# built, for the kernel in build/guest. Without a vmlinux beside them modpost can
+# only warn of symbols, which insmod checks.
 KVM_MODULES	:= virt/lib/irqbypass.ko $(patsubst %,arch/x86/kvm/%.ko,kvm kvm-amd kvm-intel)
-kvm-plain: | $(B)/src/linux-base $(B)/versions	## unmodified KVM modules for the same L1 kernel
-	$(call say,KERNEL,kvm-plain)
-	$(call kernel,kvm-plain,linux-base,$(HCONF)/host.config,KBUILD_MODPOST_WARN=1 $(KVM_MODULES))
+host: tree-host			## the extended KVM modules for L1 (build/host)
+	$(call say,KERNEL,host)
+	$(call kernel,host,linux-host,$(CONFIG_host),KBUILD_MODPOST_WARN=1 $(KVM_MODULES))
+
+host-debug: tree-host		## L1 with KASAN and lockdep, kernel and modules (make e2e HOST_KERNEL=host-debug)
+	$(call say,KERNEL,host-debug)
+	$(call kernel,host-debug,linux-host,$(CONFIG_host) $(HCONF)/debug.config,vmlinux modules)
 
 qemu: tree-qemu			## QEMU with the symbiotic extension (build/qemu)
 	$(call say,QEMU,build/qemu)
 	@$(call LOCK,qemu) $(STEP) qemu $(B)/log/qemu.log $(STEPS)/qemu.sh $(B)/src/qemu $(B)/qemu
 
 # Seconds; nothing of it needs the kernels above.
-kitten:				## the lightweight-kernel guest (build/kitten)
+kitten: | deps			## the lightweight-kernel guest (build/kitten)
 	@mkdir -p $(B)/log
 	@$(call LOCK,kitten) $(MAKE) --no-print-directory -C guest-kitten O=$(B)/kitten
 
-all: guest host kvm-plain qemu tools kitten	## everything `make exec` needs
+# Two at a time: one's configuring and linking leave a CPU idle.
+all: | deps			## everything `make exec` needs
+	@$(MAKE) --no-print-directory -j2 guest qemu host tools kitten
 
 # ---- running -------------------------------------------------------------
 
 # The host tools go into L1. A directory with a Makefile builds itself.
-tools:				## host tools (build/tools)
+tools: | deps			## host tools (build/tools)
 	$(call say,TOOLS,build/tools)
 	@mkdir -p $(B)/tools
 	@if [ -e vmm-side/tools/Makefile ]; then \
@@ -141,10 +144,7 @@ export APPEND KERNEL TIMEOUT HOST_CMD HOST_SMP STATS PASSTHROUGH
 
 # What exec needs is built once; later changes are built by `make all`, so that
 # exec itself starts at once.
-READY_HOST	:= $(B)/host/vmlinux $(B)/qemu/qemu-system-x86_64
-ifeq ($(HOST),plain-kvm)
-READY_HOST	+= $(B)/kvm-plain/arch/x86/kvm/kvm.ko
-endif
+READY_HOST	:= $(B)/guest/vmlinux $(B)/host/arch/x86/kvm/kvm.ko $(B)/qemu/qemu-system-x86_64
 READY		:= $(B)/guest/vmlinux $(READY_HOST)
 ifeq ($(KERNEL),kitten)
 READY		:= $(B)/kitten/vmlinux $(if $(filter bare-metal,$(HOST)),,$(READY_HOST))
@@ -178,7 +178,7 @@ shell: | $(READY)		## an interactive guest, same options as exec
 # every */tests/guest directory (its Makefile builds into OUT), the benchmark
 # programs, Debian's cpuid with its libraries, a kernel for kexec.
 FILES_DIR	:= $(B)/tests/files
-test-files: guest tools		## programs for the guest of the tests (build/tests/files)
+test-files: all			## programs for the guest of the tests (build/tests/files)
 	$(call say,TESTS,$(FILES_DIR))
 	@mkdir -p $(FILES_DIR)
 	@$(call LOCK,test-files) $(STEP) test-files $(B)/log/test-files.log sh -ec '\
@@ -201,13 +201,13 @@ kunit-py: all			## KUnit by the kernel's own kunit.py, under our VMM
 	@vmm-side/e2e/kunit-py.sh $(B)
 
 HOST_KERNEL	?= host
-e2e: all test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=regex, HOST_KERNEL=host-debug
+e2e: test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=regex, HOST_KERNEL=host-debug
 	@vmm-side/e2e/run.py --only '$(ONLY)' --host-kernel $(HOST_KERNEL)
 
 style: guest host		## checkpatch --strict, sparse, shellcheck
 	@vmm-side/e2e/style.sh $(B)
 
-test: all test-files		## everything: unit, style, KUnit, end-to-end
+test: test-files		## everything: unit, style, KUnit, end-to-end
 	@vmm-side/e2e/suites.py \
 		unit='vmm-side/e2e/unit.sh $(B)' \
 		style='vmm-side/e2e/style.sh $(B)' \
@@ -216,7 +216,7 @@ test: all test-files		## everything: unit, style, KUnit, end-to-end
 		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'"
 
 # As long again as all of the above, for two more kernels and their slowness.
-test-debug: all test-files guest-kasan host-debug	## the same code under KASAN and lockdep, in the guest and in the host
+test-debug: test-files guest-kasan host-debug	## the same code under KASAN and lockdep, in the guest and in the host
 	@vmm-side/e2e/suites.py \
 		kunit-kasan='vmm-side/e2e/kunit.py --kasan' \
 		guest-kasan="vmm-side/e2e/run.py --only 'kasan$$'" \
@@ -236,7 +236,7 @@ bench-count: deps all		## the experiment in instructions: the same numbers every
 bench-micro: deps all		## null symcall against null hypercall
 	@python3 swapbypass/experiment/micro.py $(RUN_ARGS)
 
-run-passthrough: deps all test-files	## NVMe without an IOMMU: passthrough, bare metal, virtio-blk
+run-passthrough: deps test-files	## NVMe without an IOMMU: passthrough, bare metal, virtio-blk
 	@python3 dma-offset/experiment/run.py $(RUN_ARGS)
 
 bench-cost: deps all guest-base	## what the extension costs where it is not used
@@ -251,11 +251,11 @@ bench-paging: deps all		## shadow against nested paging, both guests
 .PHONY: bench-noise bench-paging test-files unit kunit kunit-py e2e style test test-debug run run-passthrough experiments bench-count bench-micro bench-cost
 
 clean:				## remove objects, keep sources
-	rm -rf $(addprefix $(B)/,kitten guest guest-base guest-kasan host host-debug kvm-plain qemu tests tools jobs images log)
+	rm -rf $(addprefix $(B)/,kitten guest guest-base guest-kasan host host-debug qemu tests tools jobs images log)
 	rm -rf $(B)/src/*/obj-*
 
 distclean:			## remove everything that was fetched or built
 	rm -rf $(B)
 
 .PHONY: help deps versions trees tree-guest tree-host tree-qemu check-patches all
-.PHONY: kitten guest guest-base guest-kasan host host-debug kvm-plain qemu clean distclean
+.PHONY: kitten guest guest-base guest-kasan host host-debug qemu clean distclean

@@ -21,6 +21,8 @@ BLOBS = (FIRMWARE / "qboot.rom", FIRMWARE / "pvh.bin", FIRMWARE / "linuxboot_dma
          FIRMWARE / "kvmvapic.bin", SEABIOS / "bios-256k.bin")
 BUSYBOX = "/bin/busybox"
 
+# L1's kernel by the name of its extended KVM modules' directory.
+L1_KERNEL = {"host": "guest", "host-debug": "host-debug"}
 MODULES = {"irqbypass": "virt/lib/irqbypass.ko", "kvm": "arch/x86/kvm/kvm.ko",
            "kvm-amd": "arch/x86/kvm/kvm-amd.ko", "kvm-intel": "arch/x86/kvm/kvm-intel.ko"}
 VFIO = ("drivers/vfio/vfio.ko", "drivers/vfio/vfio_iommu_type1.ko",
@@ -127,8 +129,8 @@ def shared_objects(binary):
 def module_trees(kernel):
     """Module directories by the name that `host=` uses."""
     trees = {"symbiotic": BUILD / kernel}
-    if kernel == "host":
-        trees["plain-kvm"] = BUILD / "kvm-plain"
+    if L1_KERNEL[kernel] != kernel:
+        trees["plain-kvm"] = BUILD / L1_KERNEL[kernel]
     return trees
 
 
@@ -148,10 +150,10 @@ def l1_initramfs(kernel="host"):
             for module, path in MODULES.items():
                 if (tree / path).exists():
                     a.file(f"modules/{name}/{module}.ko", tree / path, 0o644)
-    with built(kernel):
+    l1 = L1_KERNEL[kernel]
+    with built(l1):
         for path in VFIO:
-            if (BUILD / kernel / path).exists():
-                a.file(f"modules/vfio/{pathlib.Path(path).name}", BUILD / kernel / path, 0o644)
+            a.file(f"modules/vfio/{pathlib.Path(path).name}", need(BUILD / l1 / path, l1), 0o644)
     for tool in sorted((BUILD / "tools").glob("*")):
         if tool.is_file():
             a.file(f"usr/bin/{tool.name}", tool)

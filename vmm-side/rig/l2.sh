@@ -93,10 +93,10 @@ bind_devices()
 	for d in $PASSTHROUGH; do
 		dev=/sys/bus/pci/devices/$d
 		[ -d "$dev" ] || finish "no device $d in L1"
-		if [ -e "$dev/driver" ]; then
-			[ "$(cat $mode)" = "$NOIOMMU" ] && continue
-			echo "$d" >"$dev/driver/unbind"
-		fi
+		# L1's kernel, being the guest's too, has drivers for them.
+		driver=$(readlink "$dev/driver")
+		[ "${driver##*/} $(cat $mode)" = "vfio-pci $NOIOMMU" ] && continue
+		[ -z "$driver" ] || echo "$d" >"$dev/driver/unbind"
 		echo "$NOIOMMU" >$mode
 		echo vfio-pci >"$dev/driver_override"
 		echo "$d" >/sys/bus/pci/drivers_probe
@@ -137,7 +137,7 @@ disk()
 	if [ "$LOCAL" != 1 ]; then
 		dir=/disk
 		mkdir -p $dir
-		mountpoint -q $dir || mount -t ext4 /dev/vda $dir || finish "cannot mount L1's disk"
+		mountpoint -q $dir || mount -t ext2 /dev/vda $dir || finish "cannot mount L1's disk"
 	fi
 	DISKFILE=$dir/swap.$$
 	: >"$DISKFILE" || finish "cannot write to $dir"

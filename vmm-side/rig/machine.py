@@ -122,7 +122,7 @@ class L1:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="symbiotic-l1-"))
         self._console = jobs / "l1-console"
         (self.dir / "initrd").write_bytes(images.l1_initramfs(kernel))
-        kernel = images.kernel_image(kernel, "pvh")
+        kernel = images.kernel_image(images.L1_KERNEL[kernel], "pvh")
 
         if accel == "kvm":
             machine = ["-accel", "kvm", "-cpu", "host"]
@@ -174,7 +174,7 @@ class L1:
         disk = self.dir / "disk"
         disk.touch()
         os.truncate(disk, DISK_MB << 20)
-        subprocess.run(["/sbin/mkfs.ext4", "-q", "-m", "0", str(disk)], check=True)
+        subprocess.run(["/sbin/mkfs.ext2", "-q", "-m", "0", str(disk)], check=True)
         return disk
 
     def _connect(self):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Make a patched source tree: a pristine base, overlay files, hook patches.
 
-apply.py --base DIR --tree DIR [--copy SRC:DEST]... [--patches DIR]
+apply.py --base DIR --tree DIR [--copy SRC:DEST]... [--patches DIR]...
 
 The tree is a full copy of the base (no hard links: an edit in the tree must
 never reach the base). Overlay files are copied when they differ. Patches are
@@ -158,11 +158,11 @@ def main():
     ap.add_argument("--base", type=pathlib.Path, required=True)
     ap.add_argument("--tree", type=pathlib.Path, required=True)
     ap.add_argument("--copy", action="append", default=[], metavar="SRC:DEST")
-    ap.add_argument("--patches", type=pathlib.Path)
+    ap.add_argument("--patches", type=pathlib.Path, action="append", default=[])
     ap.add_argument("--dry-run", action="store_true", help="only check that the patches apply")
     a = ap.parse_args()
 
-    patches = sorted(a.patches.glob("*.patch")) if a.patches else []
+    patches = [p for directory in a.patches for p in sorted(directory.glob("*.patch"))]
     if a.dry_run:
         with tempfile.TemporaryDirectory() as tmp:
             names = patch_results(a.base, patches, pathlib.Path(tmp))
