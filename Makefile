@@ -107,7 +107,7 @@ guest-kasan: tree-guest		## the guest with KASAN and lockdep
 # The extension changes nothing outside KVM's own code, so the modules alone are
 # built, for the kernel in build/guest. Without a vmlinux beside them modpost can
 # only warn of symbols, which insmod checks.
-KVM_MODULES	:= virt/lib/irqbypass.ko $(patsubst %,arch/x86/kvm/%.ko,kvm kvm-amd kvm-intel)
+KVM_MODULES	:= virt/lib/irqbypass.ko $(patsubst %,arch/x86/kvm/%.ko,kvm kvm-amd kvm-intel kvm-hold)
 host: tree-host			## the extended KVM modules for L1 (build/host)
 	$(call say,KERNEL,host)
 	$(call kernel,host,linux-host,$(CONFIG_host),KBUILD_MODPOST_WARN=1 $(KVM_MODULES))

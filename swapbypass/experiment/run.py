@@ -362,7 +362,8 @@ def main(argv=None, bench_class=None):
         overhead, guest, host = calibrate(bench, args.programs)
         plan = plan_module.Plan(args.free, overhead, args.full,
                                 host=args.host, icount=args.icount,
-                                repeats=1 if args.icount or counting else 2)
+                                repeats=1 if args.icount or counting else 2,
+                                counted=counting)
         if args.only:
             chosen = [jobs_module.Guest.of([j]) for g in plan.guests()
                       for j in g.jobs if re.search(args.only, j.name())]

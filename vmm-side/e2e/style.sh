@@ -104,7 +104,7 @@ sparse_tree()
 }
 sparse_tree linux-guest guest 'symbiotic|symswap' arch/x86/symbiotic/ mm/symbiotic_bypass.o \
 	drivers/block/symswap.o
-sparse_tree linux-host host 'symbiotic' arch/x86/kvm/
+sparse_tree linux-host host 'symbiotic|kvm-hold' arch/x86/kvm/
 make -s -C guest-kitten sparse >"$build/style.out" 2>&1 && ! grep -qE ': (warning|error)' "$build/style.out"
 result 'sparse, lightweight kernel' $?
 

@@ -150,6 +150,8 @@ def l1_initramfs(kernel="host"):
             for module, path in MODULES.items():
                 if (tree / path).exists():
                     a.file(f"modules/{name}/{module}.ko", tree / path, 0o644)
+    with built(kernel):
+        a.file("modules/kvm-hold.ko", need(BUILD / kernel / "arch/x86/kvm/kvm-hold.ko", kernel), 0o644)
     l1 = L1_KERNEL[kernel]
     with built(l1):
         for path in VFIO:
