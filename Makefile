@@ -145,7 +145,7 @@ export APPEND KERNEL TIMEOUT HOST_CMD HOST_SMP STATS PASSTHROUGH
 # What exec needs is built once; later changes are built by `make all`, so that
 # exec itself starts at once.
 READY_HOST	:= $(B)/guest/vmlinux $(B)/host/arch/x86/kvm/kvm.ko $(B)/qemu/qemu-system-x86_64
-READY		:= $(B)/guest/vmlinux $(READY_HOST)
+READY		:= $(READY_HOST)
 ifeq ($(KERNEL),kitten)
 READY		:= $(B)/kitten/vmlinux $(if $(filter bare-metal,$(HOST)),,$(READY_HOST))
 endif

@@ -204,11 +204,16 @@ t_hotplug()
 	t_edu
 }
 
+edu_gone()
+{
+	[ -z "$(pci edu)" ]
+}
+
 t_unplug()
 {
 	echo 1 >"$SYSFS/guest_word"
-	wait_for 400 [ ! -e $EDU ]
-	check 'went' [ -z "$(pci edu)" ]
+	wait_for 400 edu_gone
+	check 'went' edu_gone
 }
 
 t_withdraw()
