@@ -143,8 +143,8 @@ class Plan:
                                         contents="constant"))
                 # SwapBypass never looks at the data: this one stands for the
                 # compressible contents too that zram gets.
-                bypass.append(self.job("stream", BYPASS, "shadow", ws,
-                                       contents="constant"))
+                bypass.append(self.point("stream", BYPASS, "shadow", ws, 1,
+                                         contents="constant"))
                 bypass += self.points(BYPASS, "shadow")
             guests += [never, bypass]
             if not repeat and not self.counted:

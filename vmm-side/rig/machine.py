@@ -135,10 +135,11 @@ class L1:
         else:
             # For all that is unusual here: docs/design.md, "Faults of the emulator".
             machine = ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", TCG_HOST_CPU]
-            append = f"nohz=off highres=off {append}"
             if smp > 1:
                 append = f"maxcpus=1 noreplace-smp JOB_CPUS={(1 << (smp + 1)) - 2:x} {append}"
                 smp += 1
+        if accel != "kvm":
+            append = f"nohz=off highres=off {append}"
         cmd = [L0, "-M", "pc,graphics=off", *machine, "-smp", str(smp), "-m", str(memory),
                "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                "-bios", str(images.FIRMWARE / "qboot.rom"),
