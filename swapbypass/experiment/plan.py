@@ -242,8 +242,5 @@ class Plan:
         if self.full:
             # One job each: nothing that another one left behind.
             guests = [[j] for jobs in guests for j in jobs] + self.full_extra()
-        # Guests that swap to a disk hang where instructions are counted (reason
-        # unknown).
         return [Guest.of(jobs) for jobs in guests
-                if jobs[0].mode in HOST_MODES[self.host] and
-                not (self.icount and jobs[0].mode == VIRTIO)]
+                if jobs[0].mode in HOST_MODES[self.host]]
