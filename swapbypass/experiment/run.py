@@ -327,7 +327,7 @@ def arguments(argv):
     parser.add_argument("--time-only", action="store_true",
                         help="do not repeat in instructions what is compared "
                         "within a few percent")
-    parser.add_argument("--seconds", type=float, default=310,
+    parser.add_argument("--seconds", type=float, default=280,
                         help="leave out points of the plot to take no longer "
                         "for the part in time (not with --full)")
     parser.add_argument("--programs", type=pathlib.Path,
