@@ -103,9 +103,9 @@ int symspy_discover(struct symspy_vmm *vmm)
 	if ((vmm->offered & (SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL)) !=
 	    (SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL))
 		vmm->offered &= ~SYMB_FEAT_SWAPBYPASS;
-	/* Its table is in the global page. */
+	/* Their data are in the global page. */
 	if (!(vmm->offered & SYMB_FEAT_SYMSPY))
-		vmm->offered &= ~SYMB_FEAT_DMA_OFFSET;
+		vmm->offered &= ~(SYMB_FEAT_DMA_OFFSET | SYMB_FEAT_SWAP_GRANT);
 	return 0;
 }
 

@@ -7,7 +7,9 @@
 /* Bytes of the extension that this code uses. */
 #define GLOBAL_EXT_MIN	(__builtin_offsetof(struct symspy_global, dma) - \
 			 SYMSPY_EXT_OFFSET)
-#define GLOBAL_EXT_DMA	(__builtin_offsetof(struct symspy_global, pad1) - \
+#define GLOBAL_EXT_DMA	(__builtin_offsetof(struct symspy_global, swap) - \
+			 SYMSPY_EXT_OFFSET)
+#define GLOBAL_EXT_SWAP	(__builtin_offsetof(struct symspy_global, pad1) - \
 			 SYMSPY_EXT_OFFSET)
 #define LOCAL_EXT_MIN	(__builtin_offsetof(struct symspy_local, pad1) - \
 			 SYMSPY_EXT_OFFSET)
@@ -42,6 +44,16 @@ static bool check_ext(const struct symspy_ext_header *ext, __u32 min_size,
 	return true;
 }
 
+/* Does the extension reach to the part of a feature, if that is offered? */
+static bool has_part(const struct symspy_global *g, const struct symspy_vmm *vmm,
+		     __u32 feature, __u32 size, const char *what)
+{
+	if (!(vmm->offered & feature) || READ_ONCE(g->ext.size) >= size)
+		return true;
+	symb_warn("global page: no room for %s, not used\n", what);
+	return false;
+}
+
 static int check_global(struct symspy_page *page, const struct symspy_vmm *vmm)
 {
 	const struct symspy_global *g = page->va;
@@ -62,12 +74,10 @@ static int check_global(struct symspy_page *page, const struct symspy_vmm *vmm)
 			  READ_ONCE(g->features), vmm->offered);
 		return 0;
 	}
-	if (vmm->offered & SYMB_FEAT_DMA_OFFSET &&
-	    READ_ONCE(g->ext.size) < GLOBAL_EXT_DMA) {
-		symb_warn("global page: no room for DMA ranges, not used\n");
-		return 0;
-	}
-	page->ext = true;
+	page->ext = has_part(g, vmm, SYMB_FEAT_DMA_OFFSET, GLOBAL_EXT_DMA,
+			     "DMA ranges") &&
+		    has_part(g, vmm, SYMB_FEAT_SWAP_GRANT, GLOBAL_EXT_SWAP,
+			     "the swap grant");
 	return 0;
 }
 

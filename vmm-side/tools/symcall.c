@@ -59,6 +59,7 @@ static const char help[] =
 "    symcall -q SOCKET [-t SECONDS] call CPU NUMBER [ARGUMENT...]\n"
 "    symcall -q SOCKET info\n"
 "    symcall -q SOCKET word VALUE\n"
+"    symcall -q SOCKET grant PAGES\n"
 "    symcall -q SOCKET qmp COMMAND [JSON]\n"
 "\n"
 "DESCRIPTION\n"
@@ -72,6 +73,8 @@ static const char help[] =
 "          and the five result registers\n"
 "    info  show what guest and VMM share, without interrupting the guest\n"
 "    word  write VALUE to the host's word of the global SymSpy page\n"
+"    grant let the guest use PAGES of its swap window in place; what it uses\n"
+"          beyond that it gives back, a GiB in a second\n"
 "    qmp   run any other QMP command (stop, cont, system_reset, ...) with the\n"
 "          arguments JSON; print what it returns\n"
 "\n"
@@ -479,6 +482,7 @@ static int cmd_info(struct qmp *qmp, int argc, char **argv)
 {
 	static const char * const words[] = {
 		"features", "global-page", "guest-word", "host-word",
+		"swap-grant", "swap-in-place", "swap-hot", "swap-wanted",
 	};
 	struct json_object *info, *list, *cpu;
 	uint32_t flags;
@@ -504,15 +508,28 @@ static int cmd_info(struct qmp *qmp, int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
-static int cmd_word(struct qmp *qmp, int argc, char **argv)
+/* A command with one number and no result. */
+static int set_number(struct qmp *qmp, const char *command, const char *name,
+		      const char *text)
 {
 	struct json_object *args = json_object_new_object();
 
-	(void)argc;
-	json_object_object_add(args, "value",
-			       json_object_new_uint64(parse_number(argv[0], "value")));
-	json_object_put(qmp_command(qmp, "x-symbiotic-set-host-word", args, NULL));
+	json_object_object_add(args, name,
+			       json_object_new_uint64(parse_number(text, name)));
+	json_object_put(qmp_command(qmp, command, args, NULL));
 	return EXIT_SUCCESS;
+}
+
+static int cmd_word(struct qmp *qmp, int argc, char **argv)
+{
+	(void)argc;
+	return set_number(qmp, "x-symbiotic-set-host-word", "value", argv[0]);
+}
+
+static int cmd_grant(struct qmp *qmp, int argc, char **argv)
+{
+	(void)argc;
+	return set_number(qmp, "x-symbiotic-set-swap-grant", "pages", argv[0]);
 }
 
 static int cmd_qmp(struct qmp *qmp, int argc, char **argv)
@@ -541,6 +558,7 @@ static const struct command {
 	{ "call", 2, 2 + SYMCALL_NR_ARGS, cmd_call },
 	{ "info", 0, 0, cmd_info },
 	{ "word", 1, 1, cmd_word },
+	{ "grant", 1, 1, cmd_grant },
 	{ "qmp", 1, 2, cmd_qmp },
 };
 

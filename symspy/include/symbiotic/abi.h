@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 #define SYMB_ABI_MAJOR			1
-#define SYMB_ABI_MINOR			1
+#define SYMB_ABI_MINOR			2
 
 #define SYMB_PAGE_SIZE			4096
 
@@ -47,9 +47,11 @@
 #define SYMB_FEAT_SYMCALL		(1U << 1)
 #define SYMB_FEAT_SWAPBYPASS		(1U << 2)
 #define SYMB_FEAT_DMA_OFFSET		(1U << 3)	/* since 1.1; needs SYMSPY */
+#define SYMB_FEAT_SWAP_GRANT		(1U << 4)	/* since 1.2; needs SYMSPY */
 #define SYMB_FEAT_ALL			(SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL | \
 					 SYMB_FEAT_SWAPBYPASS | \
-					 SYMB_FEAT_DMA_OFFSET)
+					 SYMB_FEAT_DMA_OFFSET | \
+					 SYMB_FEAT_SWAP_GRANT)
 
 /* ---- MSRs ------------------------------------------------------------ */
 
@@ -162,6 +164,26 @@ struct symspy_dma {
 	__u32 devices[SYMSPY_DMA_DEVICES];
 };
 
+/* struct symspy_swap.grant: as many as there are. */
+#define SYMSPY_SWAP_GRANT_ALL		(~0ULL)
+
+/**
+ * struct symspy_swap - pages of the swap window that the guest uses in place
+ * @grant: how many it may, written by the VMM at any time
+ * @in_place: how many it does, written by the guest
+ * @hot: estimate of how many of these were used lately, written by the guest
+ * @wanted: faults so far that found no grant left, written by the guest
+ *
+ * Each field is read and written at once. The VMM takes what the guest writes
+ * for a hint, and nothing else.
+ */
+struct symspy_swap {
+	__u64 grant;
+	__u64 in_place;
+	__u64 hot;
+	__u64 wanted;
+};
+
 /**
  * struct symspy_global - one page per VM
  * @magic: SYMSPY_GLOBAL_MAGIC
@@ -172,6 +194,7 @@ struct symspy_dma {
  * @guest_word: written by the guest, read by the VMM; no meaning (tests)
  * @host_word: written by the VMM, read by the guest; no meaning (tests)
  * @dma: since 1.1; written by the VMM if it offers SYMB_FEAT_DMA_OFFSET
+ * @swap: since 1.2; in use if SYMB_FEAT_SWAP_GRANT is accepted
  */
 struct symspy_global {
 	__u64 magic;
@@ -184,7 +207,8 @@ struct symspy_global {
 	__u64 guest_word;
 	__u64 host_word;
 	struct symspy_dma dma;
-	__u8 pad1[SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET - 40 - 656];
+	struct symspy_swap swap;
+	__u8 pad1[SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET - 40 - 656 - 32];
 } __attribute__((packed, aligned(8)));
 
 /* Pages that one query_vaddr() call can answer for. */

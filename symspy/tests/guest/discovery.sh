@@ -14,9 +14,9 @@ shadow | nested)
 	features='symspy symcall '
 	# SwapBypass rests on shadow paging.
 	[ "$1" = shadow ] && features="${features}swapbypass "
-	features="${features}dma-offset "
+	features="${features}dma-offset swap-grant "
 	equal state "$(attr state)" on
-	equal version "$(attr version)" 1.1
+	equal version "$(attr version)" 1.2
 	equal features "$(attr features)" "$features"
 	equal offered "$(attr offered)" "$features"
 	check 'base in the hypervisor range' [ "$(attr cpuid_base)" != 0 ]

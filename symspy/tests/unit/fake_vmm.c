@@ -87,7 +87,8 @@ void fake_symbiotic(__u32 features, __u32 base)
 
 	fake.global.magic = SYMSPY_GLOBAL_MAGIC;
 	fake.global.ext.magic = SYMSPY_EXT_MAGIC;
-	fake.global.ext.size = 40 + sizeof(struct symspy_dma);
+	fake.global.ext.size = 40 + sizeof(struct symspy_dma) +
+			       sizeof(struct symspy_swap);
 	fake.global.ext.major = SYMB_ABI_MAJOR;
 	fake.global.ext.minor = SYMB_ABI_MINOR;
 	fake.global.features = features;

@@ -75,6 +75,8 @@ static u32 wanted_features(void)
 		wanted |= SYMB_FEAT_SWAPBYPASS;
 	if (IS_ENABLED(CONFIG_SYMBIOTIC_DMA_OFFSET))
 		wanted |= SYMB_FEAT_DMA_OFFSET;
+	if (IS_ENABLED(CONFIG_SYMSWAP_IN_PLACE))
+		wanted |= SYMB_FEAT_SWAP_GRANT;
 	return wanted;
 }
 

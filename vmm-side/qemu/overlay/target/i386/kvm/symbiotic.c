@@ -84,11 +84,13 @@ static struct {
     uint32_t features;          /* SYMB_FEAT_* offered; 0: not symbiotic */
     bool reset_pending;         /* KVM does not know of the VM's reset yet */
     SymspyPage global;
+    uint64_t swap_grant;        /* pages; outlives a reset of the VM */
     SymbioticVCPU *vcpus;       /* by cpu_index */
     QemuCond call_done;
     Error *migration_blocker;
 } symb = {
     .wanted = ON_OFF_AUTO_AUTO,
+    .swap_grant = SYMSPY_SWAP_GRANT_ALL,
 };
 
 static SymbioticVCPU *symbiotic_vcpu(CPUState *cs)
@@ -319,6 +321,7 @@ static void symspy_fill_global(struct symspy_global *global)
     global->magic = cpu_to_le64(SYMSPY_GLOBAL_MAGIC);
     symspy_fill_ext(&global->ext);
     global->features = cpu_to_le32(symb.features);
+    global->swap.grant = cpu_to_le64(symb.swap_grant);
     symbiotic_dma_publish(global);
 }
 
@@ -714,12 +717,17 @@ SymbioticInfo *qmp_x_query_symbiotic(Error **errp)
         return info;
     }
 
+    info->swap_grant = symb.swap_grant;
     info->global_page = symb.global.gpa;
     if (symb.global.gpa) {
         struct symspy_global *global = symb.global.host;
 
         info->guest_word = le64_to_cpu(qatomic_read(&global->guest_word));
         info->host_word = le64_to_cpu(qatomic_read(&global->host_word));
+        info->swap_in_place =
+            le64_to_cpu(qatomic_read(&global->swap.in_place));
+        info->swap_hot = le64_to_cpu(qatomic_read(&global->swap.hot));
+        info->swap_wanted = le64_to_cpu(qatomic_read(&global->swap.wanted));
     }
     CPU_FOREACH(cs) {
         SymspyPage *page = &symbiotic_vcpu(cs)->local;
@@ -746,4 +754,19 @@ void qmp_x_symbiotic_set_host_word(uint64_t value, Error **errp)
         return;
     }
     qatomic_set(&global->host_word, cpu_to_le64(value));
+}
+
+/* Also while the guest is not up yet: it finds the grant in its page. */
+void qmp_x_symbiotic_set_swap_grant(uint64_t pages, Error **errp)
+{
+    struct symspy_global *global = symb.global.host;
+
+    if (!(symb.features & SYMB_FEAT_SWAP_GRANT)) {
+        error_setg(errp, "This VM has no grant of swap pages");
+        return;
+    }
+    symb.swap_grant = pages;
+    if (symb.global.gpa) {
+        qatomic_set(&global->swap.grant, cpu_to_le64(pages));
+    }
 }
