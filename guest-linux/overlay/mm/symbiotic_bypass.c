@@ -102,6 +102,7 @@
 #include "internal.h"
 #include "swap.h"
 #include "symbiotic_bypass.h"
+#include "symswap.h"
 
 /*
  * On from the registration of the first device, so long before a swapon: a zap
@@ -742,18 +743,6 @@ static void bypass_hc_detach(void)
 	kvm_hypercall0(SYMB_HC_SWAP_DETACH);
 }
 
-static bool bypass_identity_extents(struct swap_info_struct *si)
-{
-	struct rb_node *node = rb_first(&si->swap_extent_root);
-	struct swap_extent *se;
-
-	if (!node)
-		return false;
-	se = rb_entry(node, struct swap_extent, rb_node);
-	return se->start_page == 0 && se->start_block == 0 &&
-	       se->nr_pages >= si->max;
-}
-
 /**
  * symbiotic_bypass_swapon() - a swap device is in use (again)
  * @si: the device
@@ -779,8 +768,7 @@ void symbiotic_bypass_swapon(struct swap_info_struct *si)
 	    rcu_access_pointer(bypass_dev) ||
 	    !symbiotic_has(SYMB_FEAT_SYMCALL | SYMB_FEAT_SWAPBYPASS))
 		goto out;
-	if (bdev_is_partition(si->bdev) || !(si->flags & SWP_BLKDEV) ||
-	    !bypass_identity_extents(si)) {
+	if (!symswap_whole_disk(si)) {
 		pr_info("%pg: swap on a part of the window, not bypassed\n", si->bdev);
 		goto out;
 	}
@@ -858,6 +846,24 @@ void symbiotic_bypass_swapoff(struct swap_info_struct *si)
 	if (dev && dev->type == si->type)
 		bypass_detach();
 	mutex_unlock(&bypass_mutex);
+}
+
+/**
+ * symbiotic_bypass_attached() - does the VMM map pages of a swap device?
+ * @si: the device
+ *
+ * Context: may sleep.
+ */
+bool symbiotic_bypass_attached(struct swap_info_struct *si)
+{
+	struct bypass_dev *dev;
+	bool attached;
+
+	rcu_read_lock();
+	dev = rcu_dereference(bypass_dev);
+	attached = dev && dev->type == si->type;
+	rcu_read_unlock();
+	return attached;
 }
 
 /**

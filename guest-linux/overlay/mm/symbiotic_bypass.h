@@ -10,6 +10,7 @@
 #include <symbiotic/abi.h>
 
 struct gendisk;
+struct swap_info_struct;
 
 /**
  * struct bypass_dev - the attached swap window
@@ -32,6 +33,15 @@ struct bypass_dev {
 	unsigned long *marks;
 	struct symb_swap_desc desc;
 };
+
+#ifdef CONFIG_SYMBIOTIC_BYPASS
+bool symbiotic_bypass_attached(struct swap_info_struct *si);
+#else
+static inline bool symbiotic_bypass_attached(struct swap_info_struct *si)
+{
+	return false;
+}
+#endif
 
 #if IS_ENABLED(CONFIG_KUNIT)
 u32 bypass_facts_pte(const struct bypass_dev *dev, pte_t pte,

@@ -17,6 +17,7 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/symbiotic_bypass.h>
+#include <linux/symswap.h>
 
 #define SYMSWAP_PCI_DEVICE	0x1110	/* ivshmem, below PCI_VENDOR_ID_REDHAT_QUMRANET */
 #define SYMSWAP_PCI_SUBDEVICE	0x5359
@@ -32,15 +33,19 @@ static DEFINE_IDA(symswap_ida);
 /**
  * struct symswap - one device
  * @disk: its disk; holds the reference that keeps this structure
+ * @pages: its struct pages, or NULL
  * @window: the store, mapped cached
  * @size: its size in bytes
  * @index: number in the disk's name
+ * @closed: woken when somebody closes the disk
  */
 struct symswap {
 	struct gendisk *disk;
+	struct symswap_window *pages;
 	void *window;
 	u64 size;
 	int index;
+	wait_queue_head_t closed;
 };
 
 static void symswap_copy(struct symswap *dev, struct bio_vec *bvec, u64 pos,
@@ -115,11 +120,44 @@ static void symswap_submit_bio(struct bio *bio)
 	bio_endio(bio);
 }
 
+/* Ordinary memory of the host, so mapped cached like ours. */
+static int symswap_map(struct symswap *dev, struct pci_dev *pdev, phys_addr_t *start)
+{
+	*start = pci_resource_start(pdev, SYMSWAP_BAR);
+	dev->pages = symswap_window_create(dev_to_node(&pdev->dev), *start, dev->size);
+	if (!IS_ERR(dev->pages)) {
+		dev->window = symswap_window_store(dev->pages, start, &dev->size);
+		return 0;
+	}
+
+	if (PTR_ERR(dev->pages) != -EOPNOTSUPP)
+		dev_info(&pdev->dev, "no struct pages for the window (%ld), no in-place mode\n",
+			 PTR_ERR(dev->pages));
+	dev->pages = NULL;
+	dev->window = memremap(*start, dev->size, MEMREMAP_WB);
+	return dev->window ? 0 : -ENOMEM;
+}
+
+static void symswap_unmap(struct symswap *dev)
+{
+	if (dev->pages)
+		symswap_window_destroy(dev->pages);
+	else
+		memunmap(dev->window);
+}
+
+static void symswap_release(struct gendisk *disk)
+{
+	struct symswap *dev = disk->private_data;
+
+	wake_up_all(&dev->closed);
+}
+
 static void symswap_free_disk(struct gendisk *disk)
 {
 	struct symswap *dev = disk->private_data;
 
-	memunmap(dev->window);
+	symswap_unmap(dev);
 	ida_free(&symswap_ida, dev->index);
 	kfree(dev);
 }
@@ -127,7 +165,15 @@ static void symswap_free_disk(struct gendisk *disk)
 static const struct block_device_operations symswap_fops = {
 	.owner = THIS_MODULE,
 	.submit_bio = symswap_submit_bio,
+	.release = symswap_release,
 	.free_disk = symswap_free_disk,
+};
+
+static const struct attribute_group *symswap_groups[] = {
+#ifdef CONFIG_SYMSWAP_IN_PLACE
+	&symswap_group,
+#endif
+	NULL
 };
 
 static bool symswap_is_ours(struct pci_dev *pdev)
@@ -151,6 +197,7 @@ static int symswap_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	};
 	struct gendisk *disk;
 	struct symswap *dev;
+	phys_addr_t start;
 	int ret;
 
 	if (!symswap_is_ours(pdev))
@@ -175,19 +222,16 @@ static int symswap_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto free;
 	}
 
+	init_waitqueue_head(&dev->closed);
 	dev->index = ida_alloc(&symswap_ida, GFP_KERNEL);
 	if (dev->index < 0) {
 		ret = dev->index;
 		goto free;
 	}
 
-	/* Ordinary memory of the host, so cached like ours. */
-	dev->window = memremap(pci_resource_start(pdev, SYMSWAP_BAR), dev->size,
-			       MEMREMAP_WB);
-	if (!dev->window) {
-		ret = -ENOMEM;
+	ret = symswap_map(dev, pdev, &start);
+	if (ret)
 		goto free_index;
-	}
 
 	disk = blk_alloc_disk(&lim, dev_to_node(&pdev->dev));
 	if (IS_ERR(disk)) {
@@ -202,13 +246,14 @@ static int symswap_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	disk->flags |= GENHD_FL_NO_PART;
 	set_capacity(disk, dev->size >> SECTOR_SHIFT);
 
-	ret = symbiotic_bypass_register(disk, pci_resource_start(pdev, SYMSWAP_BAR),
-					dev->size >> PAGE_SHIFT);
+	if (dev->pages)
+		symswap_window_add(dev->pages, disk);
+	ret = symbiotic_bypass_register(disk, start, dev->size >> PAGE_SHIFT);
 	if (ret)
 		dev_info(&pdev->dev, "not bypassed, another window is\n");
 
 	pci_set_drvdata(pdev, dev);
-	ret = device_add_disk(&pdev->dev, disk, NULL);
+	ret = device_add_disk(&pdev->dev, disk, symswap_groups);
 	if (ret) {
 		symbiotic_bypass_unregister(disk);
 		/* The last reference; symswap_free_disk() undoes the rest. */
@@ -219,7 +264,7 @@ static int symswap_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 
 unmap:
-	memunmap(dev->window);
+	symswap_unmap(dev);
 free_index:
 	ida_free(&symswap_ida, dev->index);
 free:
@@ -232,14 +277,19 @@ disable:
 }
 
 /*
- * Only when the PCI device itself goes away: unbinding is not offered. A user
- * that still has the disk open gets I/O errors; the window stays mapped until
- * the last one is gone.
+ * Only when the PCI device itself goes away: unbinding is not offered, and the
+ * VMM does not unplug it. Memory of processes is in the window, so this waits
+ * until nobody uses it, as VFIO's drivers do. Who opens the disk from now on
+ * gets I/O errors; the window stays mapped until the last one is gone.
  */
 static void symswap_remove(struct pci_dev *pdev)
 {
 	struct symswap *dev = pci_get_drvdata(pdev);
 	struct gendisk *disk = dev->disk;
+
+	while (!pci_dev_is_disconnected(pdev) &&
+	       !wait_event_timeout(dev->closed, !disk_openers(disk), 10 * HZ))
+		dev_info(&pdev->dev, "in use, removal waits for swapoff\n");
 
 	symbiotic_bypass_unregister(disk);
 	blk_mark_disk_dead(disk);

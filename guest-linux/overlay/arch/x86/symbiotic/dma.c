@@ -25,6 +25,7 @@
 #include <linux/slab.h>
 #include <linux/swiotlb.h>
 #include <linux/symbiotic_dma.h>
+#include <linux/symswap.h>
 #include <linux/sysfs.h>
 
 #include "dma.h"
@@ -154,6 +155,9 @@ static int dma_sync(struct pci_dev *binding)
 		dma_state.table = table;
 
 		if (binding && dma_offset_has_device(&table, device_id(binding))) {
+			/* It reaches RAM, and with bounce buffers the rest. */
+			if (!is_swiotlb_allocated())
+				symswap_stay_in_ram();
 			set_map(&binding->dev, &table);
 			binding = NULL;
 		}
@@ -312,6 +316,13 @@ static bool in_one_range(const struct device *dev, phys_addr_t phys,
 	return false;
 }
 
+/* A page of the swap window, which the guest uses like RAM. */
+static bool in_swap_window(phys_addr_t phys)
+{
+	return pfn_valid(PHYS_PFN(phys)) &&
+	       symswap_folio(pfn_folio(PHYS_PFN(phys)));
+}
+
 /* See symbiotic_dma_refuse(). The caller knows that it cannot be mapped. */
 bool __symbiotic_dma_refuse(struct device *dev, phys_addr_t phys, size_t size,
 			    bool is_ram)
@@ -320,7 +331,7 @@ bool __symbiotic_dma_refuse(struct device *dev, phys_addr_t phys, size_t size,
 	if (!dev->dma_range_map)
 		return false;
 
-	if (!is_ram || !in_one_range(dev, phys, size)) {
+	if (!is_ram || !(in_one_range(dev, phys, size) || in_swap_window(phys))) {
 		dev_warn_ratelimited(dev, "no DMA to %pap+%#zx: the VMM gives this device no access\n",
 				     &phys, size);
 		return true;
@@ -328,7 +339,7 @@ bool __symbiotic_dma_refuse(struct device *dev, phys_addr_t phys, size_t size,
 	/* A buffer in between may lie where the device can reach it. */
 	if (is_swiotlb_active(dev))
 		return false;
-	dev_warn_ratelimited(dev, "no DMA to %pap+%#zx: host memory beyond the device's mask %#llx\n",
+	dev_warn_ratelimited(dev, "no DMA to %pap+%#zx without bounce buffers: the device's mask is %#llx\n",
 			     &phys, size, *dev->dma_mask);
 	return true;
 }

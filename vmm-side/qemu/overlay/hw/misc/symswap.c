@@ -58,6 +58,8 @@ static void symswap_class_init(ObjectClass *klass, void *data)
     k->subsystem_vendor_id = PCI_VENDOR_ID_REDHAT_QUMRANET;
     k->subsystem_id = SYMSWAP_SUBSYSTEM_ID;
     dc->desc = "Swap window of a symbiotic guest";
+    /* Memory of the guest's processes is in it. */
+    dc->hotpluggable = false;
 }
 
 static const TypeInfo symswap_info = {

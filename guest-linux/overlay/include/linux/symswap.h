@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Swap-in in place: a page of the swap window becomes the anonymous page. The
+ * hooks that the memory manager calls, and what the driver of the window needs.
+ * How it works is at the top of mm/symswap.c.
+ */
+#ifndef _LINUX_SYMSWAP_H
+#define _LINUX_SYMSWAP_H
+
+#include <linux/err.h>
+#include <linux/jump_label.h>
+#include <linux/swap.h>
+#include <linux/symbiotic_bypass.h>
+#include <linux/types.h>
+
+struct folio;
+struct gendisk;
+struct swap_info_struct;
+struct symswap_window;
+struct vm_fault;
+
+/**
+ * enum symswap_mode - what a fault on a page in the window does
+ * @SYMSWAP_MODE_COPY: reads it, like any swap device
+ * @SYMSWAP_MODE_SHADOW_BYPASS: never comes to the guest; mm/symbiotic_bypass.c
+ * @SYMSWAP_MODE_IN_PLACE: maps the window's own page
+ * @SYMSWAP_MODE_AUTO: the second where the VMM takes it, else the third
+ */
+enum symswap_mode {
+	SYMSWAP_MODE_COPY,
+	SYMSWAP_MODE_SHADOW_BYPASS,
+	SYMSWAP_MODE_IN_PLACE,
+	SYMSWAP_MODE_AUTO,
+	SYMSWAP_MODE_NR
+};
+
+#ifdef CONFIG_SYMSWAP_IN_PLACE
+
+/* On once a window has struct pages; never on elsewhere. */
+DECLARE_STATIC_KEY_FALSE(symswap_key);
+
+bool __symswap_folio(const struct folio *folio);
+bool __symswap_in_place(const struct swap_info_struct *si);
+bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si);
+struct folio *symswap_cache_folio(struct vm_fault *vmf,
+				  struct swap_info_struct *si,
+				  swp_entry_t entry);
+void symswap_keep_slot(struct folio *folio, swp_entry_t entry);
+bool __symswap_slot_kept(const struct swap_info_struct *si,
+			 unsigned long offset);
+void __symswap_evict(struct swap_info_struct *si);
+int __symswap_charge_copy(struct folio *dst, struct folio *src);
+void symswap_swapon(struct swap_info_struct *si);
+void symswap_swapoff(struct swap_info_struct *si);
+void symswap_stay_in_ram(void);
+
+/**
+ * symswap_folio() - is this a page of a swap window?
+ * @folio: any folio
+ *
+ * Context: any.
+ */
+static inline bool symswap_folio(const struct folio *folio)
+{
+	return static_branch_unlikely(&symswap_key) && __symswap_folio(folio);
+}
+
+/**
+ * symswap_in_place() - may faults on this device's slots be served in place?
+ * @si: a swap device that cannot go away
+ *
+ * Context: any.
+ */
+static inline bool symswap_in_place(const struct swap_info_struct *si)
+{
+	return static_branch_unlikely(&symswap_key) && __symswap_in_place(si);
+}
+
+/**
+ * symswap_slot_kept() - is a slot's page in use without a swap-cache entry?
+ * @si: its swap device
+ * @offset: the slot
+ *
+ * Such a slot has SWAP_HAS_CACHE for as long as its page lives; do not wait for
+ * it to appear in the swap cache.
+ *
+ * Context: any.
+ */
+static inline bool symswap_slot_kept(const struct swap_info_struct *si,
+				     unsigned long offset)
+{
+	return static_branch_unlikely(&symswap_key) &&
+	       __symswap_slot_kept(si, offset);
+}
+
+/**
+ * symswap_evict() - swapoff: replace window pages in use by ordinary pages
+ * @si: the swap device; nothing new is mapped in place
+ *
+ * What is pinned right now stays; the caller comes again.
+ *
+ * Context: may sleep.
+ */
+static inline void symswap_evict(struct swap_info_struct *si)
+{
+	if (static_branch_unlikely(&symswap_key))
+		__symswap_evict(si);
+}
+
+/**
+ * symswap_charge_copy() - charge the page that takes a window page's place
+ * @dst: the new page
+ * @src: the page that is migrated away
+ *
+ * A page in place is charged as swap, not as memory. When it moves to memory it
+ * is charged as such, to the same memory cgroup.
+ *
+ * Context: may sleep.
+ * Return: 0, or -ENOMEM over the limit.
+ */
+static inline int symswap_charge_copy(struct folio *dst, struct folio *src)
+{
+	if (static_branch_unlikely(&symswap_key))
+		return __symswap_charge_copy(dst, src);
+	return 0;
+}
+
+struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 size);
+void *symswap_window_store(const struct symswap_window *win, phys_addr_t *start,
+			   u64 *size);
+void symswap_window_add(struct symswap_window *win, struct gendisk *disk);
+void symswap_window_destroy(struct symswap_window *win);
+extern const struct attribute_group symswap_group;
+
+#else
+
+static inline bool symswap_folio(const struct folio *folio)
+{
+	return false;
+}
+
+static inline bool symswap_in_place(const struct swap_info_struct *si)
+{
+	return false;
+}
+
+static inline bool symswap_map_around(struct vm_fault *vmf,
+				      struct swap_info_struct *si)
+{
+	return false;
+}
+
+static inline struct folio *symswap_cache_folio(struct vm_fault *vmf,
+						struct swap_info_struct *si,
+						swp_entry_t entry)
+{
+	return NULL;
+}
+
+static inline void symswap_keep_slot(struct folio *folio, swp_entry_t entry) { }
+
+static inline bool symswap_slot_kept(const struct swap_info_struct *si,
+				     unsigned long offset)
+{
+	return false;
+}
+
+static inline void symswap_evict(struct swap_info_struct *si) { }
+
+static inline void symswap_swapon(struct swap_info_struct *si)
+{
+	symbiotic_bypass_swapon(si);
+}
+
+static inline void symswap_swapoff(struct swap_info_struct *si)
+{
+	symbiotic_bypass_swapoff(si);
+}
+
+static inline void symswap_stay_in_ram(void) { }
+
+static inline int symswap_charge_copy(struct folio *dst, struct folio *src)
+{
+	return 0;
+}
+
+static inline struct symswap_window *symswap_window_create(int nid,
+							   phys_addr_t start,
+							   u64 size)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline void *symswap_window_store(const struct symswap_window *win,
+					 phys_addr_t *start, u64 *size)
+{
+	return NULL;
+}
+
+static inline void symswap_window_add(struct symswap_window *win,
+				      struct gendisk *disk) { }
+
+static inline void symswap_window_destroy(struct symswap_window *win) { }
+
+#endif /* CONFIG_SYMSWAP_IN_PLACE */
+
+#endif /* _LINUX_SYMSWAP_H */

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit: which swap areas the swap window's modes are for, and what they take
+ * for a page of the window.
+ */
+#include <kunit/test.h>
+#include <linux/blkdev.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/swap.h>
+#include <linux/symswap.h>
+
+#include "../symswap.h"
+
+/* A swap area on a whole disk. */
+struct area {
+	struct swap_info_struct si;
+	struct swap_extent extent;
+	struct block_device bdev;
+};
+
+static struct area *whole_disk(struct kunit *test)
+{
+	struct area *area = kunit_kzalloc(test, sizeof(*area), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, area);
+	area->si.flags = SWP_BLKDEV;
+	area->si.bdev = &area->bdev;
+	area->si.max = 1000;
+	area->extent.nr_pages = 1000;
+	area->si.swap_extent_root = RB_ROOT;
+	rb_link_node(&area->extent.rb_node, NULL,
+		     &area->si.swap_extent_root.rb_node);
+	return area;
+}
+
+static void symswap_test_whole_disk(struct kunit *test)
+{
+	struct area *area = whole_disk(test);
+
+	KUNIT_EXPECT_TRUE(test, symswap_whole_disk(&area->si));
+	/* A shorter area on a larger disk has the same places. */
+	area->si.max = 10;
+	KUNIT_EXPECT_TRUE(test, symswap_whole_disk(&area->si));
+}
+
+/* Where the number of a slot is not the number of a page on the disk. */
+static void symswap_test_elsewhere(struct kunit *test)
+{
+	struct area *area = whole_disk(test);
+
+	area->si.flags = SWP_FS_OPS;
+	KUNIT_EXPECT_FALSE(test, symswap_whole_disk(&area->si));
+
+	area = whole_disk(test);
+	atomic_set(&area->bdev.__bd_flags, 1);
+	KUNIT_EXPECT_FALSE(test, symswap_whole_disk(&area->si));
+
+	area = whole_disk(test);
+	area->extent.start_block = 8;
+	KUNIT_EXPECT_FALSE(test, symswap_whole_disk(&area->si));
+
+	area = whole_disk(test);
+	area->extent.nr_pages = 999;
+	KUNIT_EXPECT_FALSE(test, symswap_whole_disk(&area->si));
+
+	area = whole_disk(test);
+	area->si.swap_extent_root = RB_ROOT;
+	KUNIT_EXPECT_FALSE(test, symswap_whole_disk(&area->si));
+}
+
+static void symswap_test_ordinary_page(struct kunit *test)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_FALSE(test, symswap_folio(page_folio(page)));
+	KUNIT_EXPECT_EQ(test, symswap_charge_copy(page_folio(page),
+						  page_folio(page)), 0);
+	__free_page(page);
+}
+
+/* A swap device that is no window: nothing is in place, nothing is kept. */
+static void symswap_test_other_device(struct kunit *test)
+{
+	struct area *area = whole_disk(test);
+
+	area->si.type = MAX_SWAPFILES - 1;
+	KUNIT_EXPECT_FALSE(test, symswap_in_place(&area->si));
+	KUNIT_EXPECT_FALSE(test, symswap_slot_kept(&area->si, 1));
+}
+
+/* What cannot have struct pages is refused, before anything is changed. */
+static void symswap_test_bad_window(struct kunit *test)
+{
+	const phys_addr_t start = 1ULL << 40;
+
+	KUNIT_EXPECT_TRUE(test, IS_ERR(symswap_window_create(NUMA_NO_NODE, start, SZ_1M)));
+	KUNIT_EXPECT_TRUE(test, IS_ERR(symswap_window_create(NUMA_NO_NODE, start + SZ_1M,
+							     SZ_16M)));
+}
+
+static struct kunit_case symswap_cases[] = {
+	KUNIT_CASE(symswap_test_whole_disk),
+	KUNIT_CASE(symswap_test_elsewhere),
+	KUNIT_CASE(symswap_test_ordinary_page),
+	KUNIT_CASE(symswap_test_other_device),
+	KUNIT_CASE(symswap_test_bad_window),
+	{ }
+};
+
+static struct kunit_suite symswap_suite = {
+	.name = "symswap",
+	.test_cases = symswap_cases,
+};
+
+kunit_test_suite(symswap_suite);
+
+MODULE_DESCRIPTION("KUnit tests of the swap window's modes");
+MODULE_LICENSE("GPL");
