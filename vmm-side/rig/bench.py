@@ -22,7 +22,16 @@ from machine import (GUARD, L0, L1, PASSTHROUGH, TCG_BARE_CPU, LocalHost, device
 HOSTS = ("symbiotic", "plain-kvm", "bare-metal")
 STORES = ("tmpfs", "hugetlbfs", "disk")
 KITTEN = "kitten"       # the kernel that is not Linux
-SWAPS = ("bypass", "symswap", "virtio-blk", "zram", "none")
+# Swap devices on the window, and the guest's mode for each.
+WINDOWS = {"bypass": "shadow-bypass", "symswap": "copy", "in-place": "in-place"}
+SWAPS = (*WINDOWS, "virtio-blk", "zswap", "zram", "virtio-pmem", "dimm", "none")
+# What the guest's kernel needs to hear for some: zswap goes over a virtio-blk
+# disk, with a larger pool than the fifth of memory that it has by default. A
+# DIMM is no swap at all but memory; its struct pages lie in it.
+SWAP_APPEND = {
+    "zswap": "zswap.enabled=1 zswap.max_pool_percent=50",
+    "dimm": "memhp_default_state=online_movable memory_hotplug.memmap_on_memory=1",
+}
 
 
 @dataclasses.dataclass
@@ -137,9 +146,11 @@ class Bench:
     # ---- command lines ---------------------------------------------------
 
     @staticmethod
-    def _common(smp, guest_mem, append, interactive, boot):
+    def _common(smp, guest_mem, append, interactive, boot, swap):
         console = "quiet " if interactive else "quiet loglevel=6 "
-        args = ["-smp", str(smp), "-m", str(guest_mem), "-nodefaults", "-no-user-config",
+        memory = f"{guest_mem},slots=1,maxmem=64G" if swap in ("virtio-pmem", "dimm") else str(guest_mem)
+        append = f"{SWAP_APPEND.get(swap, '')} {append}"
+        args = ["-smp", str(smp), "-m", memory, "-nodefaults", "-no-user-config",
                 "-display", "none",
                 "-append", f"console=ttyS0 panic=-1 {console}{append}".strip()]
         if boot == "pvh":
@@ -169,11 +180,15 @@ class Bench:
                 "-device", f"virtio-blk-pci,drive={name},serial={name}"]
 
     def _swap_args(self, swap, size):
-        if swap in ("bypass", "symswap"):
+        if swap in WINDOWS:
             return ["-object", f"memory-backend-file,id=window,share=on,mem-path=@SWAP@,size={size}M",
                     "-device", "symswap,memdev=window"]
-        if swap == "virtio-blk":
+        if swap in ("virtio-blk", "zswap"):
             return self._disk("swap", "@SWAP@")
+        if swap in ("virtio-pmem", "dimm"):
+            device = "pc-dimm" if swap == "dimm" else "virtio-pmem-pci"
+            return ["-object", f"memory-backend-file,id=mem,share=on,mem-path=@SWAP@,size={size}M",
+                    "-device", f"{device},memdev=mem,id=swap"]
         return []
 
     @staticmethod
@@ -209,7 +224,7 @@ class Bench:
             raise RigError(f"PASSTHROUGH={' '.join(passthrough)}: {', '.join(PASSTHROUGH)}")
         if passthrough and not self.devices:
             raise RigError("passthrough needs a bench with devices")
-        if host == "bare-metal" and swap in ("bypass", "symswap"):
+        if host == "bare-metal" and swap not in ("virtio-blk", "zram", "none"):
             raise RigError(f"SWAP={swap} needs our QEMU; bare metal has virtio-blk, zram, none")
 
         job = self.dir / str(next(self._numbers))
@@ -229,13 +244,15 @@ class Bench:
             result = self._run_bare(job, shared, guest_mem, smp, swap, swap_size, append, timeout,
                                     boot, interactive, kernel, passthrough)
         else:
+            if swap in WINDOWS:
+                append = f"symswap.mode={WINDOWS[swap]} {append}"
             if self._kind == "emulated" and kernel != KITTEN:
                 # QEMU's VMRUN forgets the interrupt shadow: an interrupt between
                 # STI and HLT wakes nobody. A tick that never stops bounds that.
                 # Taking out LOCK prefixes one by one through a mapping of its own
                 # is half of the boot time of one CPU under shadow paging.
                 append = f"nohz=off noreplace-smp {append}"
-            args = self._common(smp, guest_mem, append, interactive, boot)
+            args = self._common(smp, guest_mem, append, interactive, boot, swap)
             # -svm: no third level here. -tsc-deadline: with it guests hang now
             # and then under an emulated L1.
             accel = "kvm" if symbiotic or host == "plain-kvm" else "kvm,symbiotic=off"
@@ -296,7 +313,7 @@ class Bench:
         """Mode to set in the VM; empty leaves KVM's own default."""
         if host != "symbiotic" or not symbiotic:
             return ""
-        return mode or {"bypass": "always", "symswap": "off"}.get(swap, "")
+        return mode or ("always" if swap == "bypass" else "off" if swap in WINDOWS else "")
 
     def _write_job(self, job, args, env, host_cmd):
         replace = {"@WORK@": '"$WORK"', "@JOB@": '"$JOB"', "@SWAP@": '"$SWAPFILE"',
@@ -370,7 +387,7 @@ class Bench:
             accel = ["-accel", f"tcg,thread={threads}", "-cpu", TCG_BARE_CPU]
             accel += ["-icount", "shift=0,sleep=off"] if self.icount else []
         sock = pathlib.Path(tempfile.mkdtemp(prefix="symbiotic-l0-"))
-        args = self._common(smp, guest_mem, append, interactive, boot)
+        args = self._common(smp, guest_mem, append, interactive, boot, swap)
         args += [*accel, "-M", "pc,graphics=off", "-kernel", str(shared["kernel"]), "-initrd", str(initrd),
                  "-no-reboot"]
         # Not the disk that L1 has open.

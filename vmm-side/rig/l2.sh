@@ -183,7 +183,7 @@ done
 cat "/run/images/$INITRD" "$JOB/initrd.job" >"$WORK/initrd"
 
 case $SWAP in
-bypass | symswap | virtio-blk)
+bypass | symswap | in-place | virtio-blk | zswap | virtio-pmem | dimm)
 	SWAPFILE=$WORK/swap
 	case $SWAP_STORE in
 	hugetlbfs)
@@ -197,7 +197,9 @@ bypass | symswap | virtio-blk)
 		SWAPFILE=$DISKFILE
 		;;
 	esac
-	[ "$SWAP" = virtio-blk ] && truncate -s "${SWAP_MB}M" "$SWAPFILE"
+	case $SWAP in
+	virtio-blk | zswap) truncate -s "${SWAP_MB}M" "$SWAPFILE" ;;
+	esac
 	;;
 esac
 export SWAPFILE
