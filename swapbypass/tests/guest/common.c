@@ -18,6 +18,7 @@
 
 #define SYSFS	"/sys/kernel/symbiotic/bypass/"
 #define DEBUGFS	"/sys/kernel/debug"
+#define IN_PLACE	"/sys/block/symswap0/symswap/"
 
 #define PM_PRESENT	(1ULL << 63)
 #define PM_SWAP		(1ULL << 62)
@@ -138,7 +139,7 @@ size_t pages_swapped(const void *addr, size_t len)
 	return n;
 }
 
-static bool write_file(const char *path, const char *text)
+bool write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	ssize_t n;
@@ -150,26 +151,7 @@ static bool write_file(const char *path, const char *text)
 	return n == (ssize_t)strlen(text);
 }
 
-bool page_out(void *addr, size_t len)
-{
-	int try;
-
-	for (try = 0; try < 200; try++) {
-		madvise(addr, len, MADV_PAGEOUT);
-		if (pages_swapped(addr, len) == len / PAGE)
-			return true;
-		/*
-		 * Pages wait in another CPU's LRU batch, where MADV_PAGEOUT
-		 * does not see them. Dropping caches empties those first.
-		 */
-		if (try)
-			write_file("/proc/sys/vm/drop_caches", "1");
-		usleep(2000 + 1000 * try);
-	}
-	return false;
-}
-
-static bool read_number(const char *path, long long *val)
+bool read_number(const char *path, long long *val)
 {
 	char buf[32] = "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -183,6 +165,40 @@ static bool read_number(const char *path, long long *val)
 	close(fd);
 	*val = atoll(buf);
 	return true;
+}
+
+/* Pages in place are on no LRU list; without a grant they leave. */
+static void push_out(void)
+{
+	char grant[32];
+	long long pages;
+
+	if (!read_number(IN_PLACE "in_place", &pages) || !pages ||
+	    !read_number(IN_PLACE "limit", &pages))
+		return;
+	snprintf(grant, sizeof(grant), "%lld", pages);
+	write_file(IN_PLACE "limit", "0");
+	write_file(IN_PLACE "limit", grant);
+}
+
+bool page_out(void *addr, size_t len)
+{
+	int try;
+
+	for (try = 0; try < 200; try++) {
+		madvise(addr, len, MADV_PAGEOUT);
+		push_out();
+		if (pages_swapped(addr, len) == len / PAGE)
+			return true;
+		/*
+		 * Pages wait in another CPU's LRU batch, where MADV_PAGEOUT
+		 * does not see them. Dropping caches empties those first.
+		 */
+		if (try)
+			write_file("/proc/sys/vm/drop_caches", "1");
+		usleep(2000 + 1000 * try);
+	}
+	return false;
 }
 
 long long counter(const char *name)

@@ -26,6 +26,10 @@ void page_fill(void *page, uint64_t id, uint64_t seq);
 long page_check(const void *page, uint64_t id, uint64_t seq);
 bool page_zero(const void *page);
 
+/* A number in a file of sysfs or procfs; text into one. */
+bool read_number(const char *path, long long *val);
+bool write_file(const char *path, const char *text);
+
 /* Private anonymous memory without huge pages. */
 void *anon_map(size_t len);
 

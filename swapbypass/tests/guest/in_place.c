@@ -1,0 +1,1205 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Swap-in in place, seen from user space in the guest.
+ *
+ *   in_place [-n pages] [-d disk] [-l] [name...]
+ *   in_place -T
+ *
+ * Each case swaps pages out to the window, uses them in place, and does one
+ * thing to them that the memory manager has to get right. Afterwards no page
+ * may be in place and no slot in use any more than before. Needs the window as
+ * the only swap device, in mode in-place, and not much else in it.
+ * Exit status: 0 all hold, 1 one does not, 2 one could not be tried.
+ *
+ * -T tests the tests: it leaves out one rule at a time (symswap.skip), and a case
+ * must notice. Needs a kernel with CONFIG_SYMBIOTIC_TEST.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <linux/io_uring.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common.h"
+
+#define WINDOW	"/sys/block/symswap0/symswap/"
+#define CGROUP	"/sys/fs/cgroup"
+#define GROUP	CGROUP "/in_place"
+/* Generous: what is asked for must come, not come fast. */
+#define WAIT_MS	20000
+/* Twice SWAP_SLOTS_CACHE_SIZE of the kernel: free ones, and ones to be freed. */
+#define CACHED_SLOTS	(2 * 64)
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25	/* newer than Debian 12's headers */
+#endif
+
+static size_t npages = 64;
+/* For direct I/O. */
+static const char *disk = "/dev/vda";
+static long long all_pages;
+
+static void failed(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("FAILED ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+	fflush(stdout);
+	_exit(TEST_VIOLATED);
+}
+
+/* ---- Building blocks --------------------------------------------------- */
+
+static size_t len(void)
+{
+	return npages * PAGE;
+}
+
+static long long window(const char *name)
+{
+	char path[128];
+	long long val;
+
+	snprintf(path, sizeof(path), WINDOW "%s", name);
+	if (!read_number(path, &val))
+		setup_error("no %s", path);
+	return val;
+}
+
+static void set_window(const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), WINDOW "%s", name);
+	if (!write_file(path, text))
+		setup_error("cannot write %s to %s", text, path);
+}
+
+static void set_grant(long long pages)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", pages);
+	set_window("limit", text);
+}
+
+static bool wait_in_place(long long most)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+
+	while (window("in_place") > most) {
+		if (now_ms() > end)
+			return false;
+		usleep(1000);
+	}
+	return true;
+}
+
+static long long swap_used(void)
+{
+	char line[256];
+	long long used = -1;
+	FILE *f = fopen("/proc/swaps", "re");
+
+	if (!f)
+		setup_error("/proc/swaps: %s", strerror(errno));
+	if (fgets(line, sizeof(line), f) && fgets(line, sizeof(line), f) &&
+	    sscanf(line, "%*s %*s %*u %lld", &used) != 1)
+		used = -1;
+	fclose(f);
+	return used;
+}
+
+static void fill(char *p, uint64_t id, uint64_t seq)
+{
+	size_t i;
+
+	for (i = 0; i < npages; i++)
+		page_fill(p + i * PAGE, id + i, seq);
+}
+
+static void verify(const char *what, const char *p, uint64_t id, uint64_t seq)
+{
+	size_t i;
+	long off;
+
+	for (i = 0; i < npages; i++) {
+		off = page_check(p + i * PAGE, id + i, seq);
+		if (off >= 0)
+			failed("%s: page %zu is wrong at byte %ld", what, i, off);
+	}
+}
+
+static void must_page_out(char *p)
+{
+	if (!page_out(p, len()))
+		setup_error("could not page out: %zu of %zu pages are",
+			    pages_swapped(p, len()), npages);
+}
+
+/* Content (@id, 1), swapped out, in the middle of a larger mapping. */
+static char *swapped_out(uint64_t id)
+{
+	size_t room = (4UL << 20) + 2 * len();
+	char *p = anon_map(room);
+
+	p = (char *)(((uintptr_t)p + (2UL << 20)) & ~((2UL << 20) - 1));
+	p += 64 * PAGE;
+	p[-(long)PAGE] = 1;
+	fill(p, id, 1);
+	must_page_out(p);
+	return p;
+}
+
+/* The same, read, so that all pages are in place. */
+static char *in_place(uint64_t id)
+{
+	char *p = swapped_out(id);
+	long long before = window("in_place");
+
+	verify("first use", p, id, 1);
+	if (window("in_place") < before + (long long)npages)
+		setup_error("only %lld of %zu pages came in place",
+			    window("in_place") - before, npages);
+	return p;
+}
+
+static pid_t must_fork(void)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		setup_error("fork: %s", strerror(errno));
+	return pid;
+}
+
+static void join_child(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid)
+		setup_error("waitpid: %s", strerror(errno));
+	if (WIFSIGNALED(status))
+		failed("child died of signal %d", WTERMSIG(status));
+	if (WEXITSTATUS(status))
+		_exit(WEXITSTATUS(status));
+}
+
+struct baton {
+	int fd[2];
+};
+
+static void baton_init(struct baton *b)
+{
+	if (pipe(b->fd))
+		setup_error("pipe: %s", strerror(errno));
+}
+
+static void baton_pass(struct baton *b)
+{
+	if (write(b->fd[1], "x", 1) != 1)
+		setup_error("pipe write: %s", strerror(errno));
+}
+
+static void baton_wait(struct baton *b)
+{
+	char c;
+
+	if (read(b->fd[0], &c, 1) != 1)
+		_exit(TEST_VIOLATED);
+}
+
+/* ---- A memory cgroup ------------------------------------------------------ */
+
+static long long group(const char *name)
+{
+	char path[128];
+	long long val;
+
+	snprintf(path, sizeof(path), GROUP "/%s", name);
+	if (!read_number(path, &val))
+		setup_error("no %s", path);
+	return val;
+}
+
+static void set_group(const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), GROUP "/%s", name);
+	if (!write_file(path, text))
+		setup_error("cannot write %s to %s: %s", text, path, strerror(errno));
+}
+
+static void make_group(void)
+{
+	mkdir(CGROUP, 0755);
+	mount("none", CGROUP, "cgroup2", 0, NULL);
+	if (!write_file(CGROUP "/cgroup.subtree_control", "+memory"))
+		setup_error("no memory cgroups");
+	if (mkdir(GROUP, 0755) && errno != EEXIST)
+		setup_error(GROUP ": %s", strerror(errno));
+}
+
+/*
+ * @rounds over 24 MiB in a group of 12 MiB; writes 1 to @poke meanwhile, if it
+ * is a file.
+ */
+static void pressure(size_t rounds, const char *poke)
+{
+	size_t size = 24 << 20, i, round;
+	pid_t pid;
+
+	make_group();
+	pid = must_fork();
+	if (!pid) {
+		char *p;
+
+		set_group("memory.max", "12M");
+		set_group("cgroup.procs", "0");
+		p = anon_map(size);
+		for (i = 0; i < size; i += PAGE)
+			page_fill(p + i, i, 1);
+		for (round = 1; round < rounds; round++)
+			for (i = 0; i < size; i += PAGE) {
+				if (page_check(p + i, i, round) >= 0)
+					failed("page %zu is wrong in round %zu", i / PAGE, round);
+				page_fill(p + i, i, round + 1);
+				if (poke && i % (4 << 20) == 0)
+					write_file(poke, "1");
+			}
+		_exit(TEST_OK);
+	}
+	join_child(pid);
+	set_group("memory.max", "max");
+}
+
+/* ---- Faults -------------------------------------------------------------- */
+
+static void t_use(void)
+{
+	long long faults = window("faults");
+	char *p = in_place(0x100);
+
+	if (window("faults") == faults)
+		failed("no fault was served in place");
+	fill(p, 0x100, 2);
+	verify("written", p, 0x100, 2);
+	must_page_out(p);
+	verify("swapped out again, without a copy", p, 0x100, 2);
+}
+
+/* The first touch is a write. */
+static void t_write_first(void)
+{
+	char *p = swapped_out(0x200);
+	size_t i;
+
+	for (i = 0; i < npages; i++)
+		*(volatile uint64_t *)(p + i * PAGE + 8) = 1;
+	verify("written first", p, 0x200, 1);
+	fill(p, 0x200, 2);
+	verify("written", p, 0x200, 2);
+}
+
+static void t_fault_around(void)
+{
+	long long faults = window("faults"), pages = window("mapped_pages");
+	char *p = in_place(0x300);
+
+	(void)p;
+	faults = window("faults") - faults;
+	pages = window("mapped_pages") - pages;
+	if (pages < (long long)npages || faults * 4 > pages)
+		failed("%lld faults for %lld pages", faults, pages);
+}
+
+static void t_read_only_vma(void)
+{
+	char *p = swapped_out(0x400);
+
+	mprotect(p, len(), PROT_READ);
+	verify("read-only", p, 0x400, 1);
+	mprotect(p, len(), PROT_READ | PROT_WRITE);
+	fill(p, 0x400, 2);
+	verify("writable again", p, 0x400, 2);
+}
+
+/* Zero pages that were swapped out by mode copy are not in the window. */
+static void t_zeromap(void)
+{
+	char *p = swapped_out(0x480);
+	size_t i;
+
+	set_window("mode", "copy");
+	memset(p, 0, len());
+	must_page_out(p);
+	set_window("mode", "in-place");
+	for (i = 0; i < len(); i += PAGE)
+		if (!page_zero(p + i))
+			failed("page %zu is not zero", i / PAGE);
+}
+
+/* What is swapped out later gets other slots: all others there are. */
+static void t_hold(void)
+{
+	char *p = in_place(0x4c0);
+	size_t size = all_pages * PAGE, i;
+	char *q = anon_map(size);
+
+	for (i = 0; i < size; i += PAGE)
+		page_fill(q + i, 0x10000 + i, 1);
+	madvise(q, size, MADV_PAGEOUT);
+	verify("beside others", p, 0x4c0, 1);
+	fill(p, 0x4c0, 2);
+	for (i = 0; i < size; i += PAGE)
+		if (page_check(q + i, 0x10000 + i, 1) >= 0)
+			failed("page %zu of the others is wrong", i / PAGE);
+}
+
+static void t_copy_mode(void)
+{
+	long long pages = window("mapped_pages");
+	char *p = swapped_out(0x500);
+
+	set_window("mode", "copy");
+	verify("copied", p, 0x500, 1);
+	set_window("mode", "in-place");
+	if (window("mapped_pages") != pages)
+		failed("pages came in place in mode copy");
+}
+
+/* Mode changes under use. */
+static void t_mode_change(void)
+{
+	char *p = in_place(0x580);
+
+	set_window("mode", "copy");
+	verify("in place in mode copy", p, 0x580, 1);
+	must_page_out(p);
+	verify("copied", p, 0x580, 1);
+	set_window("mode", "in-place");
+	must_page_out(p);
+	verify("in place again", p, 0x580, 1);
+}
+
+/* ---- Several users ------------------------------------------------------- */
+
+static void t_fork_before(void)
+{
+	long long shared = window("shared_pages");
+	char *p = swapped_out(0x600);
+	struct baton parent, child;
+	pid_t pid;
+
+	baton_init(&parent);
+	baton_init(&child);
+	pid = must_fork();
+	if (!pid) {
+		verify("child", p, 0x600, 1);
+		baton_pass(&child);
+		baton_wait(&parent);
+		verify("child, after the parent's write", p, 0x600, 1);
+		fill(p, 0x600, 3);
+		verify("child's own", p, 0x600, 3);
+		_exit(TEST_OK);
+	}
+	baton_wait(&child);
+	verify("parent", p, 0x600, 1);
+	fill(p, 0x600, 2);
+	baton_pass(&parent);
+	join_child(pid);
+	verify("parent's own", p, 0x600, 2);
+	if (window("shared_pages") == shared)
+		failed("no page was shared");
+}
+
+/* The child never looks, and goes first. */
+static void t_fork_exit(void)
+{
+	char *p = swapped_out(0x680);
+	struct baton b;
+	pid_t pid;
+
+	baton_init(&b);
+	pid = must_fork();
+	if (!pid) {
+		baton_wait(&b);
+		_exit(TEST_OK);
+	}
+	verify("shared with a child that sleeps", p, 0x680, 1);
+	baton_pass(&b);
+	join_child(pid);
+	fill(p, 0x680, 2);
+	verify("alone again", p, 0x680, 2);
+}
+
+static void t_fork_after(void)
+{
+	char *p = in_place(0x700);
+	pid_t pid = must_fork();
+
+	if (!pid) {
+		verify("child", p, 0x700, 1);
+		fill(p, 0x700, 3);
+		verify("child's own", p, 0x700, 3);
+		_exit(TEST_OK);
+	}
+	fill(p, 0x700, 2);
+	join_child(pid);
+	verify("parent's own", p, 0x700, 2);
+}
+
+/* Grandchildren, some looking, some not: counts up to 9. */
+static void t_fork_many(void)
+{
+	char *p = swapped_out(0x780);
+	pid_t pid[8];
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		pid[i] = must_fork();
+		if (pid[i])
+			continue;
+		if (i & 1) {
+			verify("child", p, 0x780, 1);
+			page_fill(p + i * PAGE, 0x9999, i);
+		}
+		if (i & 1 && page_check(p + i * PAGE, 0x9999, i) >= 0)
+			failed("child %d lost its write", i);
+		if (i & 2)
+			munmap(p, len() / 2);
+		_exit(TEST_OK);
+	}
+	verify("parent", p, 0x780, 1);
+	for (i = 0; i < 8; i++)
+		join_child(pid[i]);
+	verify("parent, at last alone", p, 0x780, 1);
+}
+
+/* ---- Changes of the address space ---------------------------------------- */
+
+static void t_mremap(void)
+{
+	char *p = in_place(0x800), *q = anon_map(len());
+
+	if (mremap(p, len(), len(), MREMAP_MAYMOVE | MREMAP_FIXED, q) != q)
+		setup_error("mremap: %s", strerror(errno));
+	verify("moved", q, 0x800, 1);
+	fill(q, 0x800, 2);
+	must_page_out(q);
+	verify("moved and swapped out", q, 0x800, 2);
+}
+
+static void t_dontneed(void)
+{
+	long long before = window("in_place");
+	char *p = in_place(0x880);
+
+	madvise(p, len(), MADV_DONTNEED);
+	if (!page_zero(p))
+		failed("old data after MADV_DONTNEED");
+	if (!wait_in_place(before))
+		failed("%lld pages still in place", window("in_place") - before);
+}
+
+static void t_mlock(void)
+{
+	char *p = in_place(0x900);
+	long long before;
+
+	if (mlock(p, len()))
+		setup_error("mlock: %s", strerror(errno));
+	before = window("in_place");
+	set_grant(0);
+	usleep(300000);
+	set_grant(all_pages);
+	if (pages_swapped(p, len()))
+		failed("%zu locked pages were swapped out", pages_swapped(p, len()));
+	verify("locked", p, 0x900, 1);
+	munlock(p, len());
+	if (window("in_place") > before)
+		failed("mlock brought pages in place");
+	must_page_out(p);
+	verify("unlocked and swapped out", p, 0x900, 1);
+}
+
+/* A locked mapping gets memory of the guest's. */
+static void t_mlock_first(void)
+{
+	char *p = swapped_out(0x980);
+	long long before = window("in_place");
+
+	if (mlock(p, len()))
+		setup_error("mlock: %s", strerror(errno));
+	verify("locked", p, 0x980, 1);
+	if (window("in_place") > before)
+		failed("%lld locked pages are in place", window("in_place") - before);
+}
+
+static void *write_byte(void *p)
+{
+	*(volatile char *)p = 1;
+	return NULL;
+}
+
+/* Each page is seen, and a write to it reported. */
+static void t_uffd_wp(void)
+{
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_WP };
+	struct uffdio_writeprotect wp = { .mode = UFFDIO_WRITEPROTECT_MODE_WP };
+	struct uffdio_api api = { .api = UFFD_API };
+	char *p = swapped_out(0xa00);
+	struct uffd_msg msg;
+	pthread_t t;
+	int fd;
+
+	fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
+		setup_error("userfaultfd: %s", strerror(errno));
+	reg.range.start = (uintptr_t)p;
+	reg.range.len = len();
+	wp.range = reg.range;
+	if (ioctl(fd, UFFDIO_REGISTER, &reg) || ioctl(fd, UFFDIO_WRITEPROTECT, &wp))
+		setup_error("UFFDIO_WRITEPROTECT: %s", strerror(errno));
+	verify("write-protected", p, 0xa00, 1);
+
+	if (pthread_create(&t, NULL, write_byte, p + PAGE + 100))
+		setup_error("pthread_create: %s", strerror(errno));
+	if (read(fd, &msg, sizeof(msg)) != sizeof(msg))
+		failed("no message: %s", strerror(errno));
+	if (!(msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP))
+		failed("not a write-protect fault");
+	verify("before the write is let through", p, 0xa00, 1);
+	wp.mode = 0;
+	if (ioctl(fd, UFFDIO_WRITEPROTECT, &wp))
+		setup_error("UFFDIO_WRITEPROTECT: %s", strerror(errno));
+	pthread_join(t, NULL);
+	if (p[PAGE + 100] != 1)
+		failed("the write is lost");
+}
+
+/* Equal pages of a mergeable mapping, swapped out and merged in any order. */
+static void t_ksm(void)
+{
+	char *p = swapped_out(0xa80), *q = anon_map(len());
+	long long full;
+	int i;
+
+	fill(q, 0xa80, 1);
+	if (madvise(p, len(), MADV_MERGEABLE) || madvise(q, len(), MADV_MERGEABLE))
+		setup_error("MADV_MERGEABLE: %s", strerror(errno));
+	write_file("/sys/kernel/mm/ksm/sleep_millisecs", "1");
+	write_file("/sys/kernel/mm/ksm/pages_to_scan", "1000");
+	write_file("/sys/kernel/mm/ksm/run", "1");
+	verify("mergeable", p, 0xa80, 1);
+	for (i = 0; i < 3; i++) {
+		if (!read_number("/sys/kernel/mm/ksm/full_scans", &full))
+			setup_error("no KSM");
+		for (long long now = full; now < full + 2; usleep(2000))
+			read_number("/sys/kernel/mm/ksm/full_scans", &now);
+		verify("scanned", p, 0xa80, 1);
+		verify("scanned, the other", q, 0xa80, 1);
+		must_page_out(p);
+		verify("swapped", p, 0xa80, 1);
+	}
+	write_file("/sys/kernel/mm/ksm/run", "2");
+	write_file("/sys/kernel/mm/ksm/run", "0");
+	verify("unmerged", p, 0xa80, 1);
+	fill(q, 0xa80, 2);
+	verify("not the other's", p, 0xa80, 1);
+}
+
+/* Swapped out as huge pages, used page by page. */
+static void t_thp(void)
+{
+	const size_t huge = 2UL << 20;
+	char *p = anon_map(2 * huge);
+	size_t i;
+
+	p = (char *)(((uintptr_t)p + huge - 1) & ~(huge - 1));
+	if (madvise(p, huge, MADV_HUGEPAGE))
+		setup_error("MADV_HUGEPAGE: %s", strerror(errno));
+	for (i = 0; i < huge; i += PAGE)
+		page_fill(p + i, i, 1);
+	if (!page_out(p, huge))
+		setup_error("could not page out a huge page");
+	for (i = 0; i < huge; i += PAGE) {
+		if (page_check(p + i, i, 1) >= 0)
+			failed("page %zu is wrong", i / PAGE);
+		page_fill(p + i, i, 2);
+	}
+	if (window("in_place") < (long long)(huge / PAGE))
+		failed("%lld pages in place", window("in_place"));
+	/* khugepaged's work, at once: it must leave such pages alone, or copy them. */
+	madvise(p, huge, MADV_COLLAPSE);
+	for (i = 0; i < huge; i += PAGE)
+		if (page_check(p + i, i, 2) >= 0)
+			failed("page %zu is wrong after MADV_COLLAPSE", i / PAGE);
+}
+
+/* Under pressure in a group, by both kinds of reclaim, with compaction. */
+static void t_reclaim(void)
+{
+	static const char * const lru_gen[] = { "n", "y" };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		if (!write_file("/sys/kernel/mm/lru_gen/enabled", lru_gen[i]))
+			setup_error("no MGLRU");
+		pressure(3, "/proc/sys/vm/compact_memory");
+	}
+}
+
+/* ---- Others that look, or hold on --------------------------------------- */
+
+static void t_ptrace(void)
+{
+	char *p = swapped_out(0xb00);
+	struct iovec local, remote = { p, len() };
+	char *copy = anon_map(len());
+	struct baton b;
+	pid_t pid;
+
+	baton_init(&b);
+	pid = must_fork();
+	if (!pid) {
+		baton_wait(&b);
+		verify("written by the parent", p, 0xb00, 2);
+		_exit(TEST_OK);
+	}
+	local.iov_base = copy;
+	local.iov_len = len();
+	if (process_vm_readv(pid, &local, 1, &remote, 1, 0) != (ssize_t)len())
+		setup_error("process_vm_readv: %s", strerror(errno));
+	verify("read by process_vm_readv", copy, 0xb00, 1);
+	fill(copy, 0xb00, 2);
+	if (process_vm_writev(pid, &local, 1, &remote, 1, 0) != (ssize_t)len())
+		setup_error("process_vm_writev: %s", strerror(errno));
+	baton_pass(&b);
+	join_child(pid);
+	verify("the parent's", p, 0xb00, 1);
+}
+
+static int open_disk(void)
+{
+	int fd = open(disk, O_RDONLY | O_DIRECT | O_CLOEXEC);
+
+	if (fd < 0)
+		setup_error("%s: %s", disk, strerror(errno));
+	return fd;
+}
+
+/* Direct I/O into pages in place, and pages whose last reference is the I/O's. */
+static void t_aio(void)
+{
+	char *want = anon_map(len());
+	long long before;
+	int fd = open_disk(), round;
+
+	if (pread(fd, want, len(), 0) != (ssize_t)len())
+		setup_error("read: %s", strerror(errno));
+	before = window("in_place");
+
+	for (round = 0; round < 8; round++) {
+		char *p = in_place(0xb80 + round);
+		aio_context_t ctx = 0;
+		struct iocb cb = {
+			.aio_lio_opcode = IOCB_CMD_PREAD,
+			.aio_fildes = fd,
+			.aio_buf = (uintptr_t)p,
+			.aio_nbytes = len(),
+		}, *list = &cb;
+		struct io_event ev;
+
+		if (syscall(SYS_io_setup, 1, &ctx) ||
+		    syscall(SYS_io_submit, ctx, 1, &list) != 1)
+			setup_error("AIO: %s", strerror(errno));
+		/* The pages live on without a mapping. */
+		if (round & 1)
+			munmap(p, len());
+		if (syscall(SYS_io_getevents, ctx, 1, 1, &ev, NULL) != 1)
+			setup_error("io_getevents: %s", strerror(errno));
+		if (ev.res != (__s64)len())
+			failed("direct read: %lld", (long long)ev.res);
+		if (!(round & 1)) {
+			if (memcmp(p, want, len()))
+				failed("wrong data by direct read");
+			munmap(p, len());
+		}
+		syscall(SYS_io_destroy, ctx);
+	}
+	if (!wait_in_place(before))
+		failed("%lld pages are left in place", window("in_place") - before);
+	close(fd);
+}
+
+/* FOLL_LONGTERM: such pages move to memory of the guest's first. */
+static void t_longterm(void)
+{
+	char *p = in_place(0xc00);
+	struct iovec iov = { p, len() };
+	struct io_uring_params params = { 0 };
+	long long left = window("in_place");
+	int fd = syscall(SYS_io_uring_setup, 4, &params);
+
+	if (fd < 0)
+		setup_error("io_uring_setup: %s", strerror(errno));
+	if (syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &iov, 1))
+		failed("IORING_REGISTER_BUFFERS: %s", strerror(errno));
+	verify("pinned", p, 0xc00, 1);
+	if (left - window("in_place") < (long long)npages && window("in_place"))
+		failed("%lld pages are pinned in place", window("in_place"));
+	fill(p, 0xc00, 2);
+	close(fd);
+	verify("unpinned", p, 0xc00, 2);
+}
+
+/* ---- Giving back ---------------------------------------------------------- */
+
+static void t_grant(void)
+{
+	char *p = in_place(0xd00);
+
+	set_grant(npages / 4);
+	if (!wait_in_place(npages / 4))
+		failed("%lld pages in place, %zu granted", window("in_place"), npages / 4);
+	/* What has no grant is copied. */
+	verify("with a quarter of the grant", p, 0xd00, 1);
+	if (window("in_place") > (long long)npages / 4)
+		failed("%lld pages in place, %zu granted", window("in_place"), npages / 4);
+	fill(p, 0xd00, 2);
+	set_grant(0);
+	if (!wait_in_place(0))
+		failed("%lld pages in place, none granted", window("in_place"));
+	verify("with no grant", p, 0xd00, 2);
+	set_grant(all_pages);
+}
+
+/*
+ * The host's turn: swap_grant.sh lowers the grant to a quarter when it sees all
+ * pages in place, and takes the limit away when it sees that.
+ */
+static void t_host_grant(void)
+{
+	uint64_t end = now_ms() + 3 * WAIT_MS;
+	char *p = in_place(0xd40);
+
+	while (window("grant") > (long long)npages / 4) {
+		if (now_ms() > end)
+			setup_error("the host has lowered no grant");
+		usleep(1000);
+	}
+	if (!wait_in_place(npages / 4))
+		failed("%lld pages in place, %zu granted", window("in_place"), npages / 4);
+	while (window("grant") < all_pages) {
+		if (now_ms() > end)
+			failed("the grant stays at %lld", window("grant"));
+		verify("with a quarter of the grant", p, 0xd40, 1);
+	}
+	must_page_out(p);
+	in_place(0xd80);
+	verify("granted again", p, 0xd40, 1);
+}
+
+/* What is touched stays in place, what is not makes room. */
+static void t_aging(void)
+{
+	char *hot = swapped_out(0xe00), *cold = in_place(0xd80);
+	uint64_t end = now_ms() + WAIT_MS;
+	long long pushed = window("pushed_pages");
+
+	set_grant(window("in_place") + npages / 4);
+	while (pages_swapped(cold, len()) < npages / 2) {
+		if (now_ms() > end)
+			failed("%zu of %zu cold pages made room",
+			       pages_swapped(cold, len()), npages);
+		verify("hot", hot, 0xe00, 1);
+		/* What got memory, and no place, asks again. */
+		madvise(hot, len(), MADV_PAGEOUT);
+	}
+	if (window("pushed_pages") == pushed)
+		failed("nothing was pushed out");
+	set_grant(all_pages);
+	verify("cold", cold, 0xd80, 1);
+	verify("hot", hot, 0xe00, 1);
+}
+
+static void t_swapoff(void)
+{
+	char *p = in_place(0xe80), *q = swapped_out(0xf00);
+	char *many = swapped_out(0xf80), dev[128];
+	struct baton b;
+	pid_t pid;
+
+	baton_init(&b);
+	pid = must_fork();
+	if (!pid) {
+		baton_wait(&b);
+		verify("child, after swapoff", many, 0xf80, 1);
+		verify("child, in place before", p, 0xe80, 1);
+		_exit(TEST_OK);
+	}
+	verify("shared", many, 0xf80, 1);
+	if (!swap_device(dev, sizeof(dev)) || swapoff(dev))
+		failed("swapoff: %s", strerror(errno));
+	if (window("in_place"))
+		failed("%lld pages in place after swapoff", window("in_place"));
+	verify("was in place", p, 0xe80, 1);
+	verify("was swapped out", q, 0xf00, 1);
+	verify("was shared", many, 0xf80, 1);
+	fill(p, 0xe80, 2);
+	if (swapon(dev, 0))
+		setup_error("swapon: %s", strerror(errno));
+	baton_pass(&b);
+	join_child(pid);
+	must_page_out(p);
+	verify("swapped out to the new area", p, 0xe80, 2);
+}
+
+/* ---- Memory cgroups -------------------------------------------------------- */
+
+/* Charged as swap while in place, as memory nowhere; nothing is left over. */
+static void t_memcg(void)
+{
+	long long swap, memory;
+	pid_t pid;
+
+	make_group();
+	pid = must_fork();
+	if (!pid) {
+		char *p, *q;
+
+		set_group("cgroup.procs", "0");
+		p = in_place(0x1000);
+		swap = group("memory.swap.current");
+		memory = group("memory.current");
+		if (swap < (long long)len())
+			failed("%lld bytes of swap charged for %zu in place", swap, len());
+		/* The same content as memory, to compare with. */
+		q = anon_map(len());
+		fill(q, 0x1000, 1);
+		if (group("memory.current") - memory < (long long)len() / 2)
+			failed("memory is not charged");
+		/* Moves to memory: charged there. */
+		memory = group("memory.current");
+		if (mlock(p, len()))
+			setup_error("mlock: %s", strerror(errno));
+		verify("mine", p, 0x1000, 1);
+		_exit(TEST_OK);
+	}
+	join_child(pid);
+	for (uint64_t end = now_ms() + WAIT_MS; group("memory.swap.current"); usleep(1000))
+		if (now_ms() > end)
+			failed("%lld bytes of swap are still charged",
+			       group("memory.swap.current"));
+}
+
+/* At its limit, a group goes on with most of its pages in place. */
+static void t_memcg_limit(void)
+{
+	pressure(4, NULL);
+}
+
+/* ---- The device ----------------------------------------------------------- */
+
+static void shell(const char *command)
+{
+	if (system(command))
+		setup_error("%s", command);
+}
+
+/* More than the window holds goes to the next swap device. */
+static void t_full(void)
+{
+	size_t size = all_pages * PAGE + (16 << 20), i, round;
+	char *p = anon_map(size);
+
+	shell("echo 32M >/sys/block/zram0/disksize");
+	shell("mkswap /dev/zram0 >/dev/null && swapon /dev/zram0");
+	for (i = 0; i < size; i += PAGE)
+		page_fill(p + i, i, 1);
+	for (round = 1; round < 3; round++) {
+		madvise(p, size, MADV_PAGEOUT);
+		for (i = 0; i < size; i += PAGE) {
+			if (page_check(p + i, i, round) >= 0)
+				failed("page %zu is wrong in round %zu", i / PAGE, round);
+			page_fill(p + i, i, round + 1);
+		}
+		if (window("in_place") < all_pages / 2)
+			failed("only %lld pages in place", window("in_place"));
+	}
+	shell("swapoff /dev/zram0");
+	for (i = 0; i < size; i += PAGE)
+		if (page_check(p + i, i, 3) >= 0)
+			failed("page %zu is wrong after swapoff", i / PAGE);
+}
+
+static void t_hibernation(void)
+{
+	char *p = in_place(0x1100);
+
+	if (write_file("/sys/power/state", "disk") || errno != EBUSY)
+		failed("hibernation with pages in place: %s", strerror(errno));
+	verify("after hibernation was refused", p, 0x1100, 1);
+}
+
+/* The device goes when nobody uses it any more, and comes back. */
+static void t_remove(void)
+{
+	char *p = in_place(0x1180), dev[128];
+	int status;
+	pid_t pid;
+
+	if (!swap_device(dev, sizeof(dev)))
+		setup_error("no swap device");
+	pid = must_fork();
+	if (!pid)
+		_exit(write_file("/sys/block/symswap0/device/remove", "1") ?
+		      TEST_OK : TEST_SETUP);
+	usleep(500000);
+	if (waitpid(pid, &status, WNOHANG))
+		failed("the device went while it was in use");
+	verify("in place", p, 0x1180, 1);
+	must_page_out(p);
+	verify("swapped out again", p, 0x1180, 1);
+	if (swapoff(dev))
+		failed("swapoff: %s", strerror(errno));
+	join_child(pid);
+	verify("without the device", p, 0x1180, 1);
+	if (!access(dev, F_OK))
+		failed("%s is still there", dev);
+
+	shell("echo 1 >/sys/bus/pci/rescan");
+	if (swapon(dev, 0))
+		failed("swapon: %s", strerror(errno));
+	set_window("mode", "in-place");
+	verify("with the device again", p, 0x1180, 1);
+	p = in_place(0x1200);
+	verify("in place again", p, 0x1200, 1);
+}
+
+/* ---- Running ------------------------------------------------------------ */
+
+static const struct {
+	const char *name;
+	const char *what;
+	void (*fn)(void);
+	bool special;		/* only if named */
+} tests[] = {
+	{ "use", "read, written, swapped out without a copy", t_use, false },
+	{ "write_first", "the first touch is a write", t_write_first, false },
+	{ "fault_around", "one fault maps several pages", t_fault_around, false },
+	{ "read_only", "a VMA that is read-only for a while", t_read_only_vma, false },
+	{ "zeromap", "zero pages swapped out in mode copy", t_zeromap, false },
+	{ "hold", "others are swapped out meanwhile", t_hold, false },
+	{ "copy", "mode copy", t_copy_mode, false },
+	{ "mode_change", "modes change under use", t_mode_change, false },
+	{ "fork_before", "fork before the first touch", t_fork_before, false },
+	{ "fork_exit", "fork, and the child exits", t_fork_exit, false },
+	{ "fork_after", "fork of pages in place", t_fork_after, false },
+	{ "fork_many", "many users of a slot", t_fork_many, false },
+	{ "mremap", "moved", t_mremap, false },
+	{ "dontneed", "MADV_DONTNEED", t_dontneed, false },
+	{ "mlock", "mlock of pages in place", t_mlock, false },
+	{ "mlock_first", "mlock of swapped pages", t_mlock_first, false },
+	{ "uffd_wp", "userfaultfd write protection", t_uffd_wp, false },
+	{ "ksm", "KSM", t_ksm, false },
+	{ "thp", "huge pages, MADV_COLLAPSE", t_thp, false },
+	{ "reclaim", "MGLRU and classic reclaim, compaction", t_reclaim, false },
+	{ "ptrace", "process_vm_readv and writev", t_ptrace, false },
+	{ "aio", "direct asynchronous I/O, munmap during it", t_aio, false },
+	{ "longterm", "pinned for long: io_uring's buffers", t_longterm, false },
+	{ "grant", "a grant that is lowered", t_grant, false },
+	{ "aging", "cold pages make room", t_aging, false },
+	{ "swapoff", "swapoff and swapon", t_swapoff, false },
+	{ "memcg", "memory cgroup: charges", t_memcg, false },
+	{ "memcg_limit", "memory cgroup: at its limit", t_memcg_limit, false },
+	{ "full", "the window is full", t_full, false },
+	{ "hibernation", "hibernation", t_hibernation, false },
+	{ "remove", "the device goes and comes back", t_remove, false },
+	{ "host_grant", "the VMM's grant", t_host_grant, true },
+};
+
+#define NTESTS	(sizeof(tests) / sizeof(tests[0]))
+
+/* The case in a process of its own, for @seconds at the most. */
+static int run_child(size_t t, unsigned int seconds, const char **how)
+{
+	int status;
+	pid_t pid;
+
+	set_window("mode", "in-place");
+	set_grant(all_pages);
+	pid = must_fork();
+	if (!pid) {
+		setpgid(0, 0);
+		alarm(seconds);
+		tests[t].fn();
+		fflush(stdout);
+		_exit(TEST_OK);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		setup_error("waitpid: %s", strerror(errno));
+	kill(-pid, SIGKILL);
+	*how = "";
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	*how = strsignal(WTERMSIG(status));
+	return WTERMSIG(status) == SIGALRM ? TEST_SETUP : TEST_VIOLATED;
+}
+
+/*
+ * Nothing is left: slots are freed behind the pages' backs, and each CPU caches
+ * some that are free.
+ */
+static bool nothing_left(long long used)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+
+	used += sysconf(_SC_NPROCESSORS_CONF) * CACHED_SLOTS * (PAGE >> 10);
+	for (; window("in_place") || swap_used() > used; usleep(1000)) {
+		if (now_ms() < end)
+			continue;
+		printf("FAILED left over: %lld pages in place, %lld KiB of swap instead of %lld\n",
+		       window("in_place"), swap_used(), used);
+		return false;
+	}
+	return true;
+}
+
+static int run(size_t t)
+{
+	long long used = swap_used();
+	const char *how;
+	int ret = run_child(t, 120, &how);
+
+	if (ret == TEST_OK && !nothing_left(used))
+		ret = TEST_VIOLATED;
+	printf("%s %s: %s%s%s\n", ret == TEST_OK ? "PASS" :
+	       ret == TEST_VIOLATED ? "FAIL" : "ERROR", tests[t].name, tests[t].what,
+	       *how ? ": " : "", how);
+	fflush(stdout);
+	return ret;
+}
+
+/* ---- Tests of the tests ---------------------------------------------------- */
+
+/* In the order of enum symswap_rule: the case that needs the rule. */
+static const struct {
+	const char *rule;
+	void (*fn)(void);
+} rules[] = {
+	{ "the slot of a page in use is not free", t_hold },
+	{ "a slot with several users is shared", t_fork_before },
+	{ "the content is in the slot", t_zeromap },
+	{ "mlock gets memory of the guest's", t_mlock_first },
+	{ "userfaultfd sees each page", t_uffd_wp },
+	{ "swapoff moves pages", t_swapoff },
+	{ "no more than granted", t_grant },
+	{ "cold pages make room", t_aging },
+};
+
+static int test_tests(void)
+{
+	static const char file[] = "/sys/module/symswap/parameters/skip";
+	unsigned int i, missed = 0;
+	const char *how;
+	char bits[16];
+	size_t t;
+	int ret;
+
+	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		for (t = 0; tests[t].fn != rules[i].fn; t++)
+			;
+		snprintf(bits, sizeof(bits), "%u", 1U << i);
+		if (!write_file(file, bits))
+			setup_error("cannot write %s", file);
+		/* A case may also never end without its rule. */
+		ret = run_child(t, 12, &how);
+		write_file(file, "0");
+		missed += ret == TEST_OK;
+		printf("%s %s without \"%s\"%s%s\n", ret == TEST_OK ? "MISSED" : "NOTICED",
+		       tests[t].name, rules[i].rule, *how ? ": " : "", how);
+		fflush(stdout);
+	}
+	printf("%u removed rules noticed, %u missed\n", i - missed, missed);
+	return missed ? TEST_VIOLATED : TEST_OK;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int count[3] = { 0 };
+	char dev[128];
+	size_t t;
+	int opt, i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while ((opt = getopt(argc, argv, "n:d:lT")) != -1) {
+		switch (opt) {
+		case 'n':
+			npages = strtoul(optarg, NULL, 0);
+			break;
+		case 'd':
+			disk = optarg;
+			break;
+		case 'T':
+			all_pages = window("limit");
+			return test_tests();
+		case 'l':
+			for (t = 0; t < NTESTS; t++)
+				printf("%-14s %s%s\n", tests[t].name, tests[t].what,
+				       tests[t].special ? " (only if named)" : "");
+			return 0;
+		default:
+			return TEST_SETUP;
+		}
+	}
+	all_pages = window("limit");
+	for (t = 0; t < NTESTS; t++) {
+		bool wanted = optind == argc && !tests[t].special;
+
+		for (i = optind; i < argc; i++)
+			wanted |= !strcmp(argv[i], tests[t].name);
+		if (wanted)
+			count[run(t) % 3]++;
+	}
+	/* A slot that is never freed keeps swapoff from ending. */
+	alarm(60);
+	if (!swap_device(dev, sizeof(dev)) || swapoff(dev) || swapon(dev, 0)) {
+		printf("FAILED the last swapoff: %s\n", strerror(errno));
+		count[TEST_VIOLATED]++;
+	}
+	alarm(0);
+	printf("%u cases hold, %u do not, %u could not be tried\n",
+	       count[TEST_OK], count[TEST_VIOLATED], count[TEST_SETUP]);
+	if (!(count[TEST_OK] + count[TEST_VIOLATED] + count[TEST_SETUP]))
+		setup_error("no such case");
+	if (count[TEST_VIOLATED])
+		return TEST_VIOLATED;
+	return count[TEST_SETUP] ? TEST_SETUP : TEST_OK;
+}
