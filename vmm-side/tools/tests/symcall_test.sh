@@ -31,7 +31,7 @@ expect()
 
 # Enabled on both vCPUs of the guest: the start of most cases.
 wait_info.sh 'vcpu 1 .*symcall-enabled 1' || exit
-expect 0 '^features 0xf$' symcall info
+expect 0 '^features 0x1f$' symcall info
 
 case $1 in
 basic)

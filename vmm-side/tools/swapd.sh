@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# swapd.sh [-i SECONDS] [-n ROUNDS] [-v] PAGES SOCKET...
+#
+# Share a budget of PAGES, window pages in place, among symbiotic guests, given
+# by QEMU's QMP sockets: memory of the host goes to the guest that uses it. Each
+# round asks what the guests use and want, lowers grants first, and raises others
+# when those guests have given back. A guest that is gone has no share; one that
+# does not give back keeps what it has, and the others get no more than the rest.
+#
+#   -i  seconds between rounds (1)
+#   -n  rounds (0: for ever)
+#   -v  print a line per guest and round: socket, grant, in place, hot, wanted
+
+set -u
+
+interval=1 rounds=0 verbose=0
+while getopts i:n:v opt; do
+	case $opt in
+	i) interval=$OPTARG ;;
+	n) rounds=$OPTARG ;;
+	v) verbose=1 ;;
+	*) exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+[ $# -ge 2 ] || { sed -n 's/^# \(swapd.sh \[\)/usage: \1/p' "$0" >&2; exit 2; }
+budget=$1
+shift
+case $budget in
+*[!0-9]* | '') echo "swapd: $budget is not a number of pages" >&2; exit 2 ;;
+esac
+
+state=$(mktemp)
+trap 'rm -f "$state" "$state".*' EXIT
+trap 'exit 0' INT TERM
+
+# query SOCKET: "in-place hot wanted" in decimal, nothing if the guest is gone.
+# They are the guest's words: negative is what is beyond all reason.
+query()
+{
+	symcall -t 2 -q "$1" info 2>/dev/null | {
+		in_place='' hot=0 wanted=0
+		while read -r name value rest; do
+			[ -z "$rest" ] || continue
+			case $name in
+			swap-in-place) in_place=$((value)) ;;
+			swap-hot) hot=$((value)) ;;
+			swap-wanted) wanted=$((value)) ;;
+			esac
+		done
+		[ -z "$in_place" ] || echo "$in_place $hot $wanted"
+	}
+}
+
+# share: of lines "socket in-place hot wanted-since", to "socket in-place grant".
+# Everybody keeps what is hot and gets what was missing; a quarter of an equal
+# share is the least, and what is left over is for all.
+share()
+{
+	awk -v budget="$budget" '
+	function bound(x) { return x < 0 ? 0 : x > budget ? budget : x }
+	{
+		socket[NR] = $1; in_place[NR] = bound($2)
+		need[NR] = bound(bound($3) + bound($4))
+	}
+	END {
+		for (i = 1; i <= NR; i++) {
+			least = budget / (4 * NR)
+			if (need[i] < least) need[i] = least
+			sum += need[i]
+		}
+		for (i = 1; i <= NR; i++) {
+			grant = need[i] + (budget - sum) / NR
+			if (sum > budget) grant = need[i] * budget / sum
+			printf "%s %d %d\n", socket[i], in_place[i], grant
+		}
+	}'
+}
+
+round=0
+while [ "$rounds" = 0 ] || [ $round -lt "$rounds" ]; do
+	round=$((round + 1))
+	: >"$state.now"
+	for q; do
+		before=$(sed -n "s|^$q ||p" "$state")
+		query "$q" | while read -r in_place hot wanted; do
+			echo "$q $in_place $hot $((wanted - ${before:-$wanted}))" >>"$state.now"
+			echo "$q $wanted" >>"$state.new"
+		done
+	done
+	mv "$state.new" "$state" 2>/dev/null || : >"$state"
+	share <"$state.now" >"$state.grants"
+
+	# Nobody grows before the others are where they should be: until then each
+	# may have the smaller of what it has and what it shall have.
+	while read -r q in_place grant; do
+		symcall -q "$q" grant $((grant < in_place ? grant : in_place)) 2>/dev/null
+	done <"$state.grants"
+	held=0
+	while read -r q in_place grant; do
+		now=$(query "$q")
+		now=${now%% *}
+		held=$((held + (${now:-0} > grant ? ${now:-0} : grant)))
+	done <"$state.grants"
+	[ $held -le "$budget" ] || { sleep "$interval"; continue; }
+	while read -r q in_place grant; do
+		symcall -q "$q" grant "$grant" 2>/dev/null
+		[ $verbose = 0 ] || echo "$q $grant $(query "$q")"
+	done <"$state.grants"
+	sleep "$interval"
+done
