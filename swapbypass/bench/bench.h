@@ -122,6 +122,15 @@ static inline uint64_t bench_mix(uint64_t x)
 }
 
 /*
+ * Contents for a word of data that compresses as program data does, about 4:1:
+ * @block tells blocks of any size apart, and the words of a block repeat after 64.
+ */
+static inline uint64_t bench_data(uint64_t block, uint64_t word)
+{
+	return bench_mix(block << 6 | (word & 63));
+}
+
+/*
  * Runs @body in a child, and prints how long the kernel needed from the
  * child's exit call until the parent got its status: with the working set
  * still mapped, that is the cost of tearing it down. Returns the status.

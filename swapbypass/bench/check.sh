@@ -54,6 +54,22 @@ expect gups-damage 1 'verify result=WRONG.* wrong=1 ' "$dir/gups" -m 2 -X
 expect gups-odd-size 2 usage "$dir/gups" -m 3
 expect gups-exit 0 '^exit seconds=0\.' "$dir/gups" -m 2 -u 1000 -x
 
+expect kv 0 "verify result=ok $all" "$dir/kv" -m 2 -n 2
+expect kv-writes 0 "verify result=ok $all" "$dir/kv" -m 2 -n 2 -w 100 -H 1
+expect kv-shift 0 "verify result=ok $all" "$dir/kv" -m 2 -n 12 -S -H 99
+expect kv-cut-short 0 'ops=[0-9]+ .*complete=0' "$dir/kv" -m 2 -n 2 -t 0.000001
+expect kv-damage 1 'verify result=WRONG.* wrong=1 ' "$dir/kv" -m 2 -X
+
+expect memperf 0 'verify result=ok' "$dir/memperf" -m 1 -n 1
+expect memperf-points 0 'kernel=update bytes=1048576 stride=512 ' "$dir/memperf" -m 1 -n 1
+expect memperf-damage 1 'verify result=WRONG' "$dir/memperf" -m 1 -n 1 -X
+expect memperf-odd-size 2 usage "$dir/memperf" -m 3
+
+expect forkmix 0 "verify result=ok $all" "$dir/forkmix" -m 2 -n 2 -u 5 -p 1
+expect forkmix-cut-short 0 'ops=[0-9]+ .*complete=0' "$dir/forkmix" -m 2 -u 500 -p 1 -t 0.01
+expect forkmix-damage 1 'verify result=WRONG.* wrong=1 ' "$dir/forkmix" -m 2 -n 1 -u 1 -p 1 -X
+expect forkmix-exit 0 '^exit seconds=0\.' "$dir/forkmix" -m 2 -n 1 -u 2 -p 1 -x
+
 expect procloop 0 '^loop rounds=3 tsc=[0-9]+$' "$dir/procloop" 3
 
 echo "$passed passed, $failed failed, 0 skipped"
