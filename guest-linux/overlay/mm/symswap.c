@@ -29,7 +29,7 @@
  * A single private user goes to "kept" at once: symswap_map_around().
  *
  * The page can leave its slot while cached, by migration to memory or when it
- * is unmapped again (symswap_push_out()): then the swap cache, or the counts,
+ * is unmapped again (symswap_unmap()): then the swap cache, or the counts,
  * hold the slot, and freeing the page has no further effect.
  *
  * The last reference may be dropped anywhere, interrupts included (AIO), and
@@ -85,6 +85,8 @@ EXPORT_SYMBOL_GPL(symswap_key);
 
 /* Slots freed with one acquisition of the swap device's lock. */
 #define SYMSWAP_FREE_BATCH	64
+/* Pages unmapped with one flush of the TLBs, locked meanwhile. */
+#define SYMSWAP_FLUSH_BATCH	32
 
 enum symswap_stat {
 	SYMSWAP_FAULTS,		/* faults served in place */
@@ -648,35 +650,55 @@ static bool symswap_free_cached(struct folio *folio, swp_entry_t entry)
 	return true;
 }
 
+static swp_entry_t symswap_entry(const struct symswap_window *win,
+				 const struct folio *folio)
+{
+	return swp_entry(win->type, folio_pfn(folio) - win->first_pfn);
+}
+
 /*
  * Swap a page out again: its content is where it belongs, so unmapping is all
- * there is to do. Consumes the reference.
+ * there is to do. First half: from now on nobody finds the page but in the swap
+ * cache, although processors may use it until the flush. Returns true if the
+ * second half must follow; else the reference has been consumed.
  */
-static bool symswap_push_out(struct symswap_window *win, struct folio *folio)
+static bool symswap_unmap(struct symswap_window *win, struct folio *folio)
 {
-	swp_entry_t entry = swp_entry(win->type,
-				      folio_pfn(folio) - win->first_pfn);
-	struct page *page = folio_page(folio, 0);
-
 	if (!folio_trylock(folio))
 		goto put;
 	if (!folio_test_swapcache(folio)) {
-		/* Its swap PTEs need a count, and others a way to find it. */
-		if (add_to_swap_cache(folio, entry, GFP_KERNEL, NULL))
+		/*
+		 * Its swap PTEs need a count, and others a way to find it.
+		 * Reclaim allocates like this too, with other pages locked.
+		 */
+		if (add_to_swap_cache(folio, symswap_entry(win, folio),
+				      __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN,
+				      NULL))
 			goto unlock;
-		WRITE_ONCE(page->zone_device_data, SYMSWAP_CACHED);
+		WRITE_ONCE(folio->page.zone_device_data, SYMSWAP_CACHED);
 	}
 	/* Leaves mlocked and pinned pages mapped. */
-	try_to_unmap(folio, 0);
-	if (!folio_mapped(folio) && symswap_free_cached(folio, entry)) {
+	try_to_unmap(folio, TTU_BATCH_FLUSH);
+	return true;
+
+unlock:
+	folio_unlock(folio);
+put:
+	folio_put(folio);
+	return false;
+}
+
+/* Second half: frees the page, if that is possible. Consumes the reference. */
+static bool symswap_let_go(struct symswap_window *win, struct folio *folio)
+{
+	if (!folio_mapped(folio) &&
+	    symswap_free_cached(folio, symswap_entry(win, folio))) {
 		symswap_count(win, SYMSWAP_PUSHED, 1);
 		return true;
 	}
 	/* Back to "kept" if no swap PTE has been made. */
 	folio_free_swap(folio);
-unlock:
 	folio_unlock(folio);
-put:
 	folio_put(folio);
 	return false;
 }
@@ -689,6 +711,8 @@ void __symswap_evict(struct swap_info_struct *si)
 
 	if (!win || symswap_skip(SYMSWAP_RULE_EVICT))
 		return;
+	/* munlock() lets go of pages in batches, per CPU. */
+	lru_add_drain_all();
 	for (offset = 1; offset < win->nr_pages; offset++) {
 		cond_resched();
 		folio = symswap_get(win, offset);
@@ -707,8 +731,7 @@ int __symswap_charge_copy(struct folio *dst, struct folio *src)
 		return 0;
 	win = symswap_window_of(src);
 	return mem_cgroup_swapin_charge_folio(dst, NULL, GFP_KERNEL,
-					      swp_entry(win->type,
-							folio_pfn(src) - win->first_pfn));
+					      symswap_entry(win, src));
 }
 
 /* ---- Aging -------------------------------------------------------------- */
@@ -752,14 +775,33 @@ struct symswap_round {
 	unsigned long pushed;
 };
 
+/* Pages that are unmapped, and wait for the flush. */
+struct symswap_batch {
+	struct folio *folios[SYMSWAP_FLUSH_BATCH];
+	unsigned int nr;
+};
+
+static unsigned long symswap_finish(struct symswap_window *win,
+				    struct symswap_batch *batch)
+{
+	unsigned long pushed = 0;
+
+	try_to_unmap_flush();
+	while (batch->nr)
+		pushed += symswap_let_go(win, batch->folios[--batch->nr]);
+	return pushed;
+}
+
 /* Look at @scan slots, push out @nr pages that are cold, or any if @all. */
 static struct symswap_round symswap_age(struct symswap_window *win,
 					unsigned long scan, unsigned long nr,
 					bool all)
 {
 	struct symswap_round round = { };
+	struct symswap_batch batch = { };
 	unsigned long vm_flags;
 	struct folio *folio;
+	bool hot;
 
 	if (symswap_skip(SYMSWAP_RULE_AGE))
 		return round;
@@ -770,19 +812,19 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 		folio = symswap_get(win, win->hand);
 		if (!folio)
 			continue;
+		hot = folio_referenced(folio, 0, NULL, &vm_flags);
 		round.used++;
-		if (folio_referenced(folio, 0, NULL, &vm_flags)) {
-			round.hot++;
-			if (!all) {
-				folio_put(folio);
-				continue;
-			}
-		}
-		if (round.pushed < nr)
-			round.pushed += symswap_push_out(win, folio);
-		else
+		round.hot += hot;
+		if ((hot && !all) || round.pushed + batch.nr >= nr) {
 			folio_put(folio);
+			continue;
+		}
+		if (symswap_unmap(win, folio))
+			batch.folios[batch.nr++] = folio;
+		if (batch.nr == SYMSWAP_FLUSH_BATCH)
+			round.pushed += symswap_finish(win, &batch);
 	}
+	round.pushed += symswap_finish(win, &batch);
 	return round;
 }
 
@@ -840,8 +882,10 @@ static void symswap_age_work(struct work_struct *work)
 		/* A lowered grant: cold pages first, then any. */
 		round = symswap_age(win, win->nr_pages, over, false);
 		over -= round.pushed;
-		if (over)
+		if (over) {
+			lru_add_drain_all();
 			symswap_age(win, win->nr_pages, over, true);
+		}
 	} else {
 		/* Room is made while it is wanted; the VMM wants to know always. */
 		scan = SYMSWAP_AGE_SAMPLE;

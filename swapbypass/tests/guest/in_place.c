@@ -1081,6 +1081,8 @@ static bool nothing_left(long long used)
 {
 	uint64_t end = now_ms() + WAIT_MS;
 
+	/* munlock() lets go of pages in batches, per CPU; this drains them. */
+	write_file("/proc/sys/vm/compact_memory", "1");
 	used += sysconf(_SC_NPROCESSORS_CONF) * CACHED_SLOTS * (PAGE >> 10);
 	for (; window("in_place") || swap_used() > used; usleep(1000)) {
 		if (now_ms() < end)

@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# give_back.sh grant PAGES | balloon BYTES | dimm: how long the guest needs to
+# give memory back, and with a DIMM also to get it. Runs in the host beside a
+# guest that writes 1 to its word when it is ready, with QMP set; what it does is
+# the rig's host_cmd, with the arguments set before. Afterwards the host's word is
+# 1. Prints lines "WHAT SECONDS", by the host's clock.
+
+# until_ok COMMAND...: 60 seconds at the most
+until_ok()
+{
+	read -r start _ </proc/uptime
+	until "$@"; do
+		read -r now _ </proc/uptime
+		if [ "${now%.*}" -gt $((${start%.*} + 60)) ]; then
+			echo "give_back: not in 60 s: $*"
+			exit 1
+		fi
+	done
+}
+
+word()
+{
+	symcall info | grep -q "^guest-word $1\$"
+}
+
+in_place()
+{
+	[ "$(($(symcall info | sed -n 's/^swap-in-place //p')))" -le "$1" ]
+}
+
+balloon()
+{
+	[ "$(symcall qmp query-balloon | tr -dc '0-9')" -le "$1" ]
+}
+
+no_dimm()
+{
+	symcall qmp query-memory-devices | grep -q '^\[ *\]$'
+}
+
+# timed NAME COMMAND...: until the command is true
+timed()
+{
+	name=$1
+	shift
+	read -r from _ </proc/uptime
+	until_ok "$@"
+	read -r to _ </proc/uptime
+	echo "$name $(awk "BEGIN { print $to - $from }")"
+}
+
+until_ok word 0x1
+case $1 in
+grant)
+	symcall grant "$2" || exit
+	timed grant in_place "$2"
+	;;
+balloon)
+	symcall qmp balloon "{\"value\":$2}" >/dev/null || exit
+	timed balloon balloon "$2"
+	;;
+dimm)
+	symcall qmp device_del '{"id":"swap"}' >/dev/null || exit
+	timed dimm-back no_dimm
+	symcall qmp device_add '{"driver":"pc-dimm","memdev":"mem","id":"swap"}' >/dev/null || exit
+	# The guest says 2 when it has the memory.
+	timed dimm word 0x2
+	;;
+esac
+symcall word 1
