@@ -230,6 +230,9 @@ run: deps all			## the swap-pressure experiment, short form (8 minutes)
 experiments: deps all		## the full sweep of the experiment
 	@python3 swapbypass/experiment/run.py --full $(RUN_ARGS)
 
+run-nested: deps all		## the swap window in place, under nested paging, beside its peers
+	@python3 swapbypass/experiment/run.py --nested $(RUN_ARGS)
+
 bench-count: deps all		## the experiment in instructions: the same numbers every time
 	@python3 swapbypass/experiment/run.py --icount $(RUN_ARGS)
 

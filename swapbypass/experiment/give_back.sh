@@ -64,8 +64,10 @@ balloon)
 dimm)
 	symcall qmp device_del '{"id":"swap"}' >/dev/null || exit
 	timed dimm-back no_dimm
+	symcall word 2
+	until_ok word 0x3
 	symcall qmp device_add '{"driver":"pc-dimm","memdev":"mem","id":"swap"}' >/dev/null || exit
-	# The guest says 2 when it has the memory.
+	# The guest says 3 when it has seen it go, 2 when it has it again.
 	timed dimm word 0x2
 	;;
 esac

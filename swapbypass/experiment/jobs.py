@@ -12,12 +12,23 @@ ZRAM = "zram"               # compressed memory of the guest
 SYMSWAP = "symswap"         # the shared swap window as a plain disk
 BYPASS = "bypass"           # the shared swap window, with SwapBypass
 NO_PRESSURE = "no-pressure"  # SwapBypass enabled, memory for everything
+IN_PLACE = "in-place"       # the shared swap window, its pages used in place
+QUARTER = "in-place 1/4"    # so, with a grant of a quarter of the working set
+DIMM = "dimm"               # the window's memory as memory: a plugged DIMM
+ZSWAP = "zswap"             # compressed memory before a virtio-blk disk
 
-MODES = (NEVER, VIRTIO, ZRAM, SYMSWAP, BYPASS)
-PEERS = (VIRTIO, ZRAM, SYMSWAP)
+MODES = (NEVER, DIMM, VIRTIO, ZSWAP, ZRAM, SYMSWAP, BYPASS, IN_PLACE,
+         QUARTER)
+# What copies pages to and fro, so that it is slow under pressure.
+PEERS = (VIRTIO, ZSWAP, ZRAM, SYMSWAP)
+ENOUGH = (NEVER, NO_PRESSURE)
 
 MODE_TEXT = {
     NEVER: "never swaps (enough memory)",
+    DIMM: "the same memory, as a DIMM",
+    ZSWAP: "zswap over virtio-blk",
+    IN_PLACE: "symswap in place",
+    QUARTER: "symswap in place, 1/4 granted",
     VIRTIO: "virtio-blk swap, host RAM file",
     ZRAM: "zram",
     SYMSWAP: "symswap without bypass",
@@ -33,7 +44,7 @@ def curve_contents(mode):
 
 
 # The rig's name of the swap set-up of each mode.
-RIG_SWAP = {NEVER: "none", NO_PRESSURE: "bypass"}
+RIG_SWAP = {NEVER: "none", NO_PRESSURE: "bypass", QUARTER: "in-place"}
 
 # Guest counters that the benchmark programs read around each pass, by our
 # column. What the guest answered and KVM mapped are the same but for races;
@@ -43,6 +54,11 @@ GUEST_COUNTERS = {
     "symcalls": "/sys/kernel/symbiotic/bypass/queries",
 }
 
+# The pass that stands for a program in ratios, and its unit.
+MAIN_PASS = {"stream": ("triad", "MB/s"), "gups": ("update", "GUPS"),
+             "kv": ("mix", "Mops/s"), "shift": ("mix", "Mops/s"),
+             "forkmix": ("unit", "1/s"), "memperf": ("load 64", "MB/s")}
+
 COUNTER_KEYS = {path.rsplit("/", 1)[1] for path in GUEST_COUNTERS.values()}
 
 KERNELS = ("copy", "scale", "add", "triad")
@@ -51,7 +67,7 @@ KERNELS = ("copy", "scale", "add", "triad")
 @dataclasses.dataclass(frozen=True)
 class Job:
     """One run of one program in one guest."""
-    program: str                # "stream" or "gups"
+    program: str                # one of MAIN_PASS
     mode: str
     paging: str                 # "shadow", "nested", "none" on bare metal
     ws: int                     # working set, MiB
@@ -68,6 +84,7 @@ class Job:
     repeat: int = 0             # tells repetitions of a job apart
     tier: int = 0               # 0: always run; left out first: the highest
     expect: float = 10          # seconds that the job will take, about
+    options: tuple = ()         # more of the program's own
 
     def name(self):
         """Which job this is, for progress lines."""
@@ -86,19 +103,32 @@ class Job:
         """The rig's name of the swap set-up."""
         return RIG_SWAP.get(self.mode, self.mode)
 
+    def store(self):
+        """Where the host's file lies. What the guest maps is best in huge pages,
+        as its RAM is."""
+        return ("hugetlbfs" if self.mode in (IN_PLACE, QUARTER, DIMM)
+                else "tmpfs")
+
+    def append(self):
+        """What the guest's kernel is told."""
+        if self.mode != QUARTER:
+            return ""
+        return f"symswap.limit={self.ws * 256 // 4}"
+
     def rig_paging(self):
         """The rig wants a paging mode even where it means nothing."""
         return "shadow" if self.paging == "none" else self.paging
 
     def command(self):
         """The shell command that runs in the guest."""
-        words = [f"./{self.program}", "-m", str(self.ws),
-                 "-n", str(self.passes)]
+        binary = {"shift": "kv"}.get(self.program, self.program)
+        words = [f"./{binary}", "-m", str(self.ws), "-n", str(self.passes),
+                 *self.options]
         if self.program == "stream":
             words += ["-c", self.contents, "-k", ",".join(self.kernels)]
         elif self.updates:
             words += ["-u", str(self.updates)]
-        if self.page_out and self.mode not in (NEVER, NO_PRESSURE):
+        if self.page_out and self.mode not in (*ENOUGH, DIMM):
             words.append("-o")
         if self.pass_limit:
             words += ["-t", f"{self.pass_limit:g}"]
@@ -203,6 +233,7 @@ class Outcome:
     passes: list = dataclasses.field(default_factory=list)
     exit_seconds: float = None
     init_seconds: float = None
+    memory: int = None          # KiB of MemTotal
     available: int = None       # KiB of MemAvailable before the program ran
     verify: dict = None
     host: dict = dataclasses.field(default_factory=dict)
@@ -261,23 +292,32 @@ def parse(job, wall, status, stdout, before=None, after=None, stderr=""):
     for line in stdout.splitlines():
         word = line.split(None, 1)[0] if line.strip() else ""
         f = _fields(line)
-        if word == "MemAvailable:":
+        if word == "MemTotal:":
+            out.memory = int(line.split()[1])
+        elif word == "MemAvailable:":
             out.available = int(line.split()[1])
         elif word == "stream":
             elements = int(f["elements"])
-        elif word == "gups":
+        elif "updates_per_pass" in f:
             updates = int(f["updates_per_pass"])
+        elif "ops_per_pass" in f:
+            updates = int(f["ops_per_pass"])
         elif word == "init":
             out.init_seconds = float(f["seconds"])
         elif word == "pass":
-            gups = f["kernel"] == "update"
+            name, done = f["kernel"], f.get("updates", f.get("ops"))
+            if "stride" in f:
+                # A point of memperf's picture, by stride; all are complete.
+                name += f" {8 * int(f['stride'])}"
+                f["complete"] = "1"
+            words = KERNEL_WORDS.get(f["kernel"])
             out.passes.append(Pass(
-                kernel=f["kernel"], number=int(f["pass"]),
-                seconds=float(f["seconds"]),
-                work=float(f["updates" if gups else "bytes"]),
-                total=(updates if gups else
-                       elements * 8 * KERNEL_WORDS[f["kernel"]]),
-                rate=float(f["rate_gups" if gups else "rate_mbs"]),
+                kernel=name, number=int(f["pass"]),
+                seconds=float(f["seconds"]), work=float(done or f["bytes"]),
+                total=float(updates if done else elements * 8 * words
+                            if words else f["bytes"]),
+                rate=float(next(v for k, v in f.items()
+                                if k.startswith("rate_"))),
                 complete=f["complete"] == "1",
                 counters={k: int(v) for k, v in f.items()
                           if k.startswith("ps") or k.startswith("pg")

@@ -7,7 +7,7 @@ import pathlib
 import re
 
 import report
-from jobs import (BYPASS, DIMM, IN_PLACE, MODE_TEXT, MODES, NEVER, PMEM, QUARTER,
+from jobs import (BYPASS, DIMM, IN_PLACE, MODE_TEXT, MODES, NEVER, QUARTER,
                   VIRTIO, ZRAM, ZSWAP, Guest, curve_contents)
 from plan import BAR_SIZE, Plan
 from report import Bar, first, steady
@@ -50,7 +50,7 @@ class NestedPlan(Plan):
         if mode in COMPRESSES:
             jobs.append(self.job("stream", mode, "nested", self.bar_ws(),
                                  contents="constant"))
-        if mode in (NEVER, IN_PLACE, DIMM, PMEM, ZRAM):
+        if mode in (NEVER, IN_PLACE, DIMM, ZRAM):
             # The sweep needs no limit: it prints each point as it is done.
             jobs.append(self.job(
                 "memperf", mode, "nested", self.gups_table(BAR_SIZE), passes=1,
@@ -65,10 +65,10 @@ class NestedPlan(Plan):
             options=("-u", "100000", "-H", "95", "-S"))]
 
     def guests(self):
-        modes = (NEVER, IN_PLACE, DIMM, PMEM, ZRAM, ZSWAP, VIRTIO, BYPASS)
+        modes = (NEVER, IN_PLACE, DIMM, ZRAM, ZSWAP, VIRTIO, BYPASS)
         guests = [self.of_mode(m) for m in modes]
         guests += [self.shifting(m)
-                   for m in (NEVER, IN_PLACE, QUARTER, ZRAM, PMEM, VIRTIO)]
+                   for m in (NEVER, IN_PLACE, QUARTER, ZRAM, VIRTIO)]
         return [Guest.of(jobs) for jobs in guests]
 
     def near_one(self):
@@ -82,14 +82,16 @@ WORD = "/sys/kernel/symbiotic/{}_word"
 READY = f"echo 1 >{WORD.format('guest')}; " \
         f"until [ $(($(cat {WORD.format('host')}))) = 1 ]; do sleep 0.1; done"
 
-# With a process that has its data in place, and rests.
-HOLD = ("./stream -m {ws} -n 1000 -c random -k triad -o >/dev/null & p=$!; "
+# With a process that has its data in place, and uses it.
+HOLD = ("./kv -m {ws} -n 1000 -u 1000000 -o >/dev/null & p=$!; "
         "until [ $(cat /sys/block/symswap0/symswap/in_place) -gt {least} ]; "
         "do sleep 0.1; done; ")
 
 # Tells when the memory has gone, and when it has come again.
 PLUGGED = ("mem() { sed -n 's/^MemTotal: *\\([0-9]*\\) .*/\\1/p' /proc/meminfo; }; "
-           "full=$(mem); (until [ $(mem) -lt $((full / 2)) ]; do sleep 0.1; done; "
+           f"full=$(mem); (until [ $(cat {WORD.format('host')}) = 0x2 ] && "
+           "[ $(mem) -lt $((full / 2)) ]; do sleep 0.1; done; "
+           f"echo 3 >{WORD.format('guest')}; "
            "until [ $(mem) -ge $full ]; do :; done; "
            f"echo 2 >{WORD.format('guest')}) & ")
 
@@ -98,8 +100,8 @@ def give_back(bench, plan, files):
     """Seconds to get memory and to give half of it back, by the way."""
     ws = plan.bar_ws()
     half = ws * 256 // 2
-    hold = HOLD.format(ws=ws, least=ws * 240)
-    swapon = ("swapoff -a; read from _ </proc/uptime; swapon /dev/symswap0; "
+    hold = HOLD.format(ws=ws, least=ws * 200)
+    swapon = ("swapoff /dev/symswap0; read from _ </proc/uptime; swapon /dev/symswap0; "
               "read to _ </proc/uptime; echo swapon $from $to; ")
     roomy = plan.memory(NEVER, ws)
     runs = (
@@ -148,63 +150,6 @@ def give_back_text(seconds):
              for key, text in GIVE_BACK_TEXT.items() if key in seconds] + [""])
 
 
-# ---- two guests, one budget ---------------------------------------------
-
-OPERATIONS = 50000              # of a pass: short, so that whole ones count
-
-# Works, rests and ends as the host says.
-OBEY = (f"./kv -m {{ws}} -n 1000 -u {OPERATIONS} -o >/dev/shm/kv & p=$!; "
-        f"said() {{{{ echo $(($(cat {WORD.format('host')}))); }}}}; "
-        "until [ $(said) = 1 ] && grep -q ^pass /dev/shm/kv; do sleep 0.1; done; "
-        f"echo 1 >{WORD.format('guest')}; before=$(grep -c ^pass /dev/shm/kv); "
-        "while :; do case $(said) in 1) kill -CONT $p ;; 2) kill -STOP $p ;; "
-        "3) break ;; esac; sleep 0.1; done; kill -CONT $p; kill $p; "
-        "echo passes $(($(grep -c ^pass /dev/shm/kv) - before))")
-
-POLICY_TEXT = {
-    "daemon": "swapd.sh moves the grants",
-    "halves": "half for each, for good",
-    "all": "no grant; the host swaps",
-}
-
-
-def two_guests(bench, plan, files, seconds=20):
-    """Operations per second of two guests in turns, whose windows have room in
-    the host for one of them, by the way to share it; and errors."""
-    ws = plan.bar_ws()
-    pages = ws * 256
-    text = (pathlib.Path(__file__).resolve().parent /
-            "two_guests.sh").read_text(encoding="ascii")
-    rates, errors = {}, []
-    for policy in POLICY_TEXT:
-        # Room for the struct pages and for QEMU besides.
-        args = f"{policy} {pages} {ws + 16} {seconds}"
-        result = bench.run(OBEY.format(ws=ws), files=files,
-                           guest_mem=plan.memory(IN_PLACE, ws),
-                           paging="nested", swap="in-place", swap_size=2 * ws,
-                           host_cmd=f"set -- {args}\n{text}", timeout=300)
-        passes = re.findall(r"^passes (\d+)$", result.stdout + result.host_out,
-                            re.M)
-        if result.status != 0 or len(passes) != 2:
-            errors.append(f"{policy}: " + (result.host_out.strip() or
-                                           result.explain()))
-            continue
-        rates[policy] = (sum(map(int, passes)) * OPERATIONS / (4 * seconds),
-                         re.findall(r"in-place (\d+) (\d+)$", result.host_out,
-                                    re.M))
-    return rates, errors
-
-
-def two_guests_text(rates, ws):
-    """Lines of the report."""
-    return ([f"Two guests of {ws} MiB each, in turns, and {ws} MiB of the host "
-             "for both windows: operations per second, and MiB in place after "
-             "each turn"] +
-            [f"  {POLICY_TEXT[policy]:<30} {rate:10.0f}  " + "  ".join(
-                f"{int(a) // 256}+{int(b) // 256}" for a, b in places)
-             for policy, (rate, places) in rates.items()] + [""])
-
-
 # ---- the report ---------------------------------------------------------
 
 def _zram(results, value, ws):
@@ -218,19 +163,14 @@ def _zram(results, value, ws):
 @dataclasses.dataclass
 class Extra:
     """What is measured besides the jobs."""
-    plan: NestedPlan
     seconds: dict               # from give_back()
-    rates: dict                 # from two_guests()
     errors: list
 
     @classmethod
     def measure(cls, bench, plan, files, say):
         """Runs it all."""
         say("getting memory and giving it back ...")
-        seconds, errors = give_back(bench, plan, files)
-        say("two guests, one budget ...")
-        rates, more = two_guests(bench, plan, files)
-        return cls(plan, seconds, rates, errors + more)
+        return cls(*give_back(bench, plan, files))
 
     def bars(self):
         """The bar that rests on this."""
@@ -239,7 +179,6 @@ class Extra:
     def text(self):
         """Lines of the report."""
         return (give_back_text(self.seconds) +
-                two_guests_text(self.rates, self.plan.bar_ws()) +
                 [f"FAILED {error}" for error in self.errors])
 
 

@@ -4,7 +4,7 @@ share a guest to save its boot. What the bars need always runs; the other points
 of the plot have tiers, so that a slow machine loses the same points of every
 curve."""
 
-from jobs import (BYPASS, KERNELS, MODES, NEVER, NO_PRESSURE, PEERS, SYMSWAP,
+from jobs import (BYPASS, ENOUGH, KERNELS, NEVER, NO_PRESSURE, PEERS, SYMSWAP,
                   VIRTIO, ZRAM, Guest, Job, curve_contents)
 
 # The paging mode that suited each peer better when both were measured, by
@@ -24,7 +24,7 @@ GUPS_UPDATES = 1_000_000
 # What exists on each host: the shared window needs our QEMU, the bypass our
 # KVM as well.
 HOST_MODES = {
-    "symbiotic": MODES + (NO_PRESSURE,),
+    "symbiotic": (NEVER, VIRTIO, ZRAM, SYMSWAP, BYPASS, NO_PRESSURE),
     "plain-kvm": (NEVER, VIRTIO, ZRAM, SYMSWAP),
     "bare-metal": (NEVER, VIRTIO, ZRAM),
 }
@@ -63,14 +63,14 @@ class Plan:
 
     def memory(self, mode, ws):
         """Guest memory for a job."""
-        if mode in (NEVER, NO_PRESSURE):
+        if mode in ENOUGH:
             # Enough that not even the page cache is under pressure.
             return self.overhead + ws + 128
         return self.overhead + self.free
 
     def job(self, program, mode, paging, ws, **more):
         """A job with the limits that the mode needs."""
-        pressure = mode not in (NEVER, NO_PRESSURE) and ws > self.free
+        pressure = mode not in ENOUGH and ws > self.free
         slow = mode in PEERS and pressure
         args = {
             "program": program, "mode": mode, "paging": paging, "ws": ws,
@@ -223,7 +223,7 @@ class Plan:
         constant arrays everywhere."""
         guests = []
         ws = self.bar_ws()
-        for mode in (NEVER, BYPASS) + PEERS:
+        for mode in (NEVER, BYPASS, VIRTIO, ZRAM, SYMSWAP):
             for paging in self.pagings(mode):
                 jobs = [self.job("stream", mode, paging, ws,
                                  contents=curve_contents(mode),

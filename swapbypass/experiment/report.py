@@ -7,8 +7,8 @@ import dataclasses
 import shutil
 import subprocess
 
-from jobs import (BYPASS, GUEST_COUNTERS, MODES, MODE_TEXT, NEVER, NO_PRESSURE,
-                  SYMSWAP, VIRTIO, ZRAM, curve_contents)
+from jobs import (BYPASS, GUEST_COUNTERS, MAIN_PASS, MODES, MODE_TEXT, NEVER,
+                  NO_PRESSURE, SYMSWAP, VIRTIO, ZRAM, curve_contents)
 
 CSV_COLUMNS = ("benchmark", "mode", "paging", "guest memory", "working set",
                "pass", "seconds", "rate", "swap-ins", "swap-outs",
@@ -41,7 +41,7 @@ class Results:
         return [o for o in self.outcomes
                 if o.job.program == program and o.job.mode == mode and
                 o.job.ws == ws and paging in (None, o.job.paging) and
-                (program == "gups" or
+                (program != "stream" or
                  (contents in (None, o.job.contents) and
                   o.job.kernels == kernels))]
 
@@ -55,7 +55,7 @@ class Results:
 
 def kernel_of(program):
     """The kernel that stands for a program in ratios."""
-    return "update" if program == "gups" else "triad"
+    return MAIN_PASS[program][0]
 
 
 def steady(program):
@@ -100,7 +100,7 @@ def _partial(outcome):
     return " (from a part of a pass)" if outcome.estimated(kernel) else ""
 
 
-def _compare(text, limit, at_least, upper, lower):
+def compare(text, limit, at_least, upper, lower):
     """The bar over the ratio of two (value, outcome) pairs."""
     ratio = _ratio(upper[0], lower[0])
     detail = "not measured"
@@ -110,10 +110,10 @@ def _compare(text, limit, at_least, upper, lower):
     return Bar(text, ratio, limit, at_least, detail)
 
 
-def _exact(text, limit, timed, counted):
+def exact(text, limit, timed, counted):
     """A bar near 1 over the ratio of two (value, outcome) pairs: judged by
     @counted, where the values are instructions, if there are any."""
-    bar = _compare(text, limit, False, *timed)
+    bar = compare(text, limit, False, *timed)
     ratio = _ratio(counted[0][0], counted[1][0])
     if ratio is not None:
         seconds = _number(bar.value, "{:.2f}")
@@ -152,17 +152,17 @@ def near_one(results, counted, ws, table):
                 for r in (results, counted)]
 
     found = [
-        _exact("STREAM steady: SwapBypass / never swaps", 1.05,
+        exact("STREAM steady: SwapBypass / never swaps", 1.05,
                *zip(stream(BYPASS), stream(NEVER))),
-        _exact("GUPS steady: SwapBypass / never swaps", 1.05,
+        exact("GUPS steady: SwapBypass / never swaps", 1.05,
                *zip(gups(BYPASS), gups(NEVER))),
-        _exact("process exit: SwapBypass / symswap", 1.2,
+        exact("process exit: SwapBypass / symswap", 1.2,
                *zip(stream(BYPASS, exit_seconds),
                     stream(SYMSWAP, exit_seconds))),
     ]
     if not counted.find("stream", NO_PRESSURE, ws, "shadow"):
         return found + [no_pressure_bar(results, ws)]
-    return found + [_exact(NO_PRESSURE_TEXT, 1.02,
+    return found + [exact(NO_PRESSURE_TEXT, 1.02,
                            *zip(stream(NO_PRESSURE), stream(NEVER)))]
 
 
@@ -178,22 +178,22 @@ def bars(results, counted, ws, table):
     bypass = stream(BYPASS, contents=None)
     bypass_first = stream(BYPASS, value=first("stream"), contents=None)
     return near_one(results, counted, ws, table) + [
-        _compare("STREAM, constant contents: zram / SwapBypass", 8,
+        compare("STREAM, constant contents: zram / SwapBypass", 8,
                  True, stream(ZRAM, contents="constant"),
                  bypass),
-        _compare("STREAM, compressible contents: zram / SwapBypass",
+        compare("STREAM, compressible contents: zram / SwapBypass",
                  8, True, stream(ZRAM, contents="compressible"),
                  bypass),
-        _compare("GUPS: zram / SwapBypass", 12, True,
+        compare("GUPS: zram / SwapBypass", 12, True,
                  gups(ZRAM), gups(BYPASS)),
-        _compare("STREAM: virtio-blk / SwapBypass", 100, True,
+        compare("STREAM: virtio-blk / SwapBypass", 100, True,
                  stream(VIRTIO), bypass),
-        _compare("GUPS: virtio-blk / SwapBypass", 100, True,
+        compare("GUPS: virtio-blk / SwapBypass", 100, True,
                  gups(VIRTIO), gups(BYPASS)),
-        _compare("STREAM first pass: zram, constant / SwapBypass", 3,
+        compare("STREAM first pass: zram, constant / SwapBypass", 3,
                  True, stream(ZRAM, contents="constant"),
                  bypass_first),
-        _compare("STREAM first pass: zram, compressible / SwapBypass",
+        compare("STREAM first pass: zram, compressible / SwapBypass",
                  3, True, stream(ZRAM, contents="compressible"),
                  bypass_first),
     ]
@@ -240,6 +240,14 @@ def column(entry, name):
     return entry.counters.get(GUEST_COUNTERS[name].rsplit("/", 1)[1])
 
 
+PROGRAM_TEXT = {
+    "stream": "STREAM triad", "gups": "GUPS", "kv": "Key-value store",
+    "shift": "Key-value store, another tenth hot in each pass",
+    "forkmix": "Fork and exec, as in a build",
+    "memperf": "Loads by stride",
+}
+
+
 def table_text(results, program, ws, contents, free):
     """One line for each mode and paging mode at one working set."""
     kernel = kernel_of(program)
@@ -247,7 +255,7 @@ def table_text(results, program, ws, contents, free):
              if o.job.program == program and o.job.ws == ws}
     never, _ = results.best(steady(program), program, NEVER, ws,
                             contents=contents)
-    unit = "GUPS" if program == "gups" else "MB/s"
+    unit = MAIN_PASS[program][1]
     head = (f"  {'mode':<30} {'paging':<7} {'first s':>9} {'steady s':>9} "
             f"{unit:>10} {'x never':>8} {'swap-ins':>9} {'maps':>7} "
             f"{'symcalls':>8} {'exits/job':>10}")
@@ -283,10 +291,20 @@ def table_text(results, program, ws, contents, free):
                          "pages in the guest's memory")
     if not lines:
         return []
-    title = ("GUPS" if program == "gups" else
-             f"STREAM triad, {'incompressible' if contents == 'random' else contents} contents")
+    title = PROGRAM_TEXT[program]
+    if program == "stream":
+        title += f", {'incompressible' if contents == 'random' else contents} contents"
     return [f"{title}, {ws} MiB in a guest with {free} MiB free "
             f"({ws / free:.1f}x)", head] + lines + [""]
+
+
+LEGEND = [
+    "  first = first pass, with everything swapped out before it; steady = "
+    "good later pass (best tenth dropped).",
+    "  ~ = scaled up from the part of a pass that the time limit allowed; "
+    "swap-ins of the first pass;",
+    "  maps, symcalls and exits: of the whole job, without the boot; x never: "
+    "by the best never-swap run.", ""]
 
 
 def table(results, ws, gups_table, free):
@@ -296,12 +314,7 @@ def table(results, ws, gups_table, free):
     lines += table_text(results, "stream", ws, "constant", free)
     lines += table_text(results, "stream", ws, "compressible", free)
     lines += table_text(results, "gups", gups_table, "random", free)
-    lines += ["  first = first pass, with everything swapped out before it; "
-              "steady = good later pass (best tenth dropped).",
-              "  ~ = scaled up from the part of a pass that the time limit "
-              "allowed; swap-ins of the first pass;",
-              "  maps, symcalls and exits: of the whole job, without the boot; "
-              "x never: by the best never-swap run.", ""]
+    lines += LEGEND
     lines += curve_text(results, free)
     lines += exit_text(results, ws)
     return lines
@@ -377,7 +390,7 @@ def _blank(value):
 
 
 def _row(job, kernel, versions, number, **more):
-    name = f"gups {kernel}"
+    name = f"{job.program} {kernel}"
     if job.program == "stream":
         name = f"stream {kernel} {job.contents}"
     row = dict.fromkeys(CSV_COLUMNS, "")

@@ -24,6 +24,7 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(TOP / "vmm-side" / "rig"))
 
 import jobs as jobs_module  # noqa: E402
+import nested  # noqa: E402
 import plan as plan_module  # noqa: E402
 import report  # noqa: E402
 
@@ -52,7 +53,8 @@ def run_guest(bench, guest, files):
     try:
         result = bench.run(guest.command(), files=files,
                            guest_mem=guest.memory(), paging=first.rig_paging(),
-                           swap=first.swap(), timeout=limit)
+                           swap=first.swap(), swap_store=first.store(),
+                           append=first.append(), timeout=limit)
     except Exception as error:      # pylint: disable=broad-except
         return failed(f"{type(error).__name__}: {error}")
     if result.status is None:
@@ -260,27 +262,33 @@ def count_near_one(bench_class, plan, files):
         with bench_class(host=plan.host, icount=True, smp=1) as bench:
             return run_all(bench, guests, files, 0)[0]
 
-    halves = plan_module.Plan(plan.free, plan.overhead, host=plan.host,
-                              icount=True).near_one()
+    halves = type(plan)(plan.free, plan.overhead, host=plan.host,
+                        icount=True).near_one()
     with concurrent.futures.ThreadPoolExecutor(len(halves)) as pool:
         return [o for done in pool.map(on_machine, halves) for o in done]
 
 
-def make_report(outcomes, counted, left_out, plan, directory, about):
-    """Prints and stores everything; returns the bars."""
+def make_report(outcomes, counted, left_out, plan, directory, about,
+                extra=None):
+    """Prints and stores everything; returns the bars. @extra: nested.Extra, in
+    the experiment that has it."""
     short, version_lines = about
     results = report.Results(outcomes)
     ws, gups_ws = plan.bar_ws(), plan.gups_table(plan_module.BAR_SIZE)
-    lines = [""] + report.table(results, ws, gups_ws, plan.free)
+    view = nested if extra else report
+    lines = [""] + view.table(results, ws, gups_ws, plan.free)
     bars = []
     if plan.host == "symbiotic":
-        bars = report.bars(results, report.Results(counted), ws, gups_ws)
+        bars = view.bars(results, report.Results(counted), ws, gups_ws)
+        if extra:
+            lines += extra.text()
+            bars += extra.bars()
         lines += ["Bars, at a working set of twice the guest's free memory "
                   "(seconds per pass):"]
         lines += report.bars_text(bars) + [""]
         lines += report.noise_text(results, ws)
     lines += memory_note(outcomes, plan.free)
-    if not plan.full and plan.host != "bare-metal":
+    if view is report and not plan.full and plan.host != "bare-metal":
         lines.append("Peers ran in the paging mode that was better for them "
                      "when both were measured: " + ", ".join(
                          f"{m} {p}" for m, p in plan.peer_paging.items()))
@@ -316,11 +324,15 @@ def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--full", action="store_true",
                         help="the full sweep: all sizes, both paging modes")
+    parser.add_argument("--nested", action="store_true",
+                        help="the swap window in place, under nested paging, "
+                        "and its peers")
     parser.add_argument("--host", choices=tuple(plan_module.HOST_MODES),
                         default="symbiotic", help="the machine under the "
                         "guest; without SwapBypass on the others")
-    parser.add_argument("--free", type=int, default=64, metavar="MiB",
-                        help="free memory of the guest (default 64)")
+    parser.add_argument("--free", type=int, metavar="MiB",
+                        help="free memory of the guest (default 64; with "
+                        "--nested, which has many more guests, 32)")
     parser.add_argument("--icount", action="store_true",
                         help="count instructions (10^9 are a second) instead "
                         "of measuring time; on an emulated machine")
@@ -340,15 +352,17 @@ def arguments(argv):
                         help="print the jobs and end")
     parser.add_argument("--strict", action="store_true",
                         help="fail if a bar is missed")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.free = args.free or (32 if args.nested else 64)
+    return args
 
 
 def main(argv=None, bench_class=None):
     """Runs the experiment; returns the exit status."""
     args = arguments(argv)
+    kind = nested.NestedPlan if args.nested else plan_module.Plan
     if args.list:
-        for guest in plan_module.Plan(args.free, 50, args.full,
-                                      host=args.host).guests():
+        for guest in kind(args.free, 50, args.full, host=args.host).guests():
             for job in guest.jobs:
                 say(("" if job is guest.jobs[0] else "  ") + job.name() +
                     (f" (tier {job.tier})" if job.tier else ""))
@@ -364,10 +378,10 @@ def main(argv=None, bench_class=None):
     with bench_class(host=args.host, icount=args.icount,
                      smp=1 if args.icount else 2) as bench:
         overhead, guest, host = calibrate(bench, args.programs)
-        plan = plan_module.Plan(args.free, overhead, args.full,
-                                host=args.host, icount=args.icount,
-                                repeats=1 if args.icount or counting else 2,
-                                counted=counting)
+        plan = kind(args.free, overhead, args.full, host=args.host,
+                    icount=args.icount,
+                    repeats=1 if args.icount or counting else 2,
+                    counted=counting)
         if args.only:
             chosen = [jobs_module.Guest.of([j]) for g in plan.guests()
                       for j in g.jobs if re.search(args.only, j.name())]
@@ -375,15 +389,20 @@ def main(argv=None, bench_class=None):
         say(f"a guest needs {overhead} MiB for itself: {overhead + args.free} "
             f"MiB of memory leave {args.free} MiB free")
         outcomes, left_out = run_all(bench, plan.guests(), args.programs,
-                                     0 if args.full else args.seconds)
+                                     0 if args.full or args.nested else
+                                     args.seconds)
+        extra = None
+        if args.nested:
+            extra = nested.Extra.measure(bench, plan, args.programs, say)
     counted = count_near_one(bench_class, plan, args.programs) \
         if counting else []
 
     directory = new_directory(args.results)
     bars = make_report(outcomes, counted, left_out, plan, directory,
                        versions(guest, f"{args.host} {host}".strip(),
-                                args.icount))
-    if report.Results(outcomes).lost() or report.Results(counted).lost():
+                                args.icount), extra)
+    if report.Results(outcomes).lost() or report.Results(counted).lost() or \
+            (extra and extra.errors):
         return 1
     if args.strict and any(b.verdict() != "PASS" for b in bars):
         return 1

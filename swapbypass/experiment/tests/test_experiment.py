@@ -29,7 +29,10 @@ KEEP = None
 
 # Seconds that a pass over one MiB takes in each mode under pressure.
 PER_MIB = {"none": 0.0006, "bypass": 0.00062, "symswap": 0.08,
-           "zram": 0.045, "virtio-blk": 0.25}
+           "zram": 0.045, "virtio-blk": 0.25, "in-place": 0.00061,
+           "dimm": 0.0006, "zswap": 0.06}
+# Of the ways to give memory back.
+GIVE_BACK = {"grant": 0.5, "balloon": 2.0, "dimm": 3.0}
 
 
 class FakeBench:
@@ -38,6 +41,7 @@ class FakeBench:
     crash = ""                  # mode whose guest hangs
     hangs = 100                 # so many times
     slow = 1.0                  # factor on SwapBypass
+    give_back = GIVE_BACK
 
     def __init__(self, host="symbiotic", icount=False, smp=2):
         self.host = host
@@ -91,10 +95,15 @@ class FakeBench:
                 explain=lambda: "timeout after 9 s\n--- guest console ---")
         assert swap != "bypass" or paging == "shadow"
         assert self.host == "symbiotic" or swap != "bypass"
-        if "./stream" in cmd:
-            text += self.stream(cmd, swap, free)
-        else:
-            text += self.gups(cmd, swap, free)
+        if host_cmd:
+            way = host_cmd.split()[2]
+            result = self.result(0, "swapon 5.00 5.25\n", before, before)
+            result.host_out = f"{way} {self.give_back[way]}\n"
+            return result
+        program = re.search(r"exec \./(\w+)", cmd)[1]
+        text += {"stream": self.stream, "gups": self.gups, "kv": self.mix,
+                 "forkmix": self.mix, "memperf": self.memperf
+                 }[program](cmd, swap, free)
         status = 0
         if swap == "zram" and "-c random" in cmd and \
                 int(re.search(r"-m (\d+)", cmd)[1]) > free:
@@ -170,6 +179,32 @@ class FakeBench:
                 self.passes(swap, count, self.pace(swap, ws, free) * 30,
                             limit, line) +
                 "verify result=ok checked=9 of=9 wrong=0 seconds=0.1\n")
+
+
+    def mix(self, cmd, swap, free):
+        """Output of kv and forkmix."""
+        count, ops, ws = (int(re.search(rf"-{o} (\d+)", cmd)[1]) for o in "num")
+        limit = float((re.search(r"-t (\S+)", cmd) or [0, 0])[1])
+        name = "unit" if "forkmix" in cmd else "mix"
+
+        def line(number, seconds, done):
+            return (f"pass kernel={name} pass={number} seconds={seconds:.6f} "
+                    f"ops={int(ops * done)} rate_per_s={ops * done / seconds}")
+        return (f"prog bytes=1 passes={count} ops_per_pass={ops}\n" +
+                self.passes(swap, count, self.pace(swap, ws, free), limit,
+                            line) +
+                "verify result=ok checked=9 of=9 wrong=0 seconds=0.1\n")
+
+    @staticmethod
+    def memperf(*_):
+        """Output of memperf: two sizes and two strides."""
+        return "".join(
+            f"pass kernel={kernel} bytes={size << 20} stride={stride} pass=1 "
+            f"seconds={size / stride / 100:.6f} rate_mbs={100 * stride}.5 "
+            "pswpin=0 pswpout=0 pgmajfault=0\n"
+            for size in (1, 2) for stride in (1, 8)
+            for kernel in ("load", "update")) + \
+            "verify result=ok checked=1 of=1\n"
 
 
 def experiment(bench, *argv):
@@ -298,6 +333,29 @@ class Experiment(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertIn("left out for lack of time: stream random 192", text)
         self.assertIn("PASS  STREAM, constant contents: zram", text)
+
+    def test_nested(self):
+        """The experiment of the window in place: bars and tables."""
+        status, text, made = experiment(FakeBench, "--nested", "--strict")
+        self.assertEqual(status, 0, text)
+        self.assertEqual(text.count("  PASS  "), 6)
+        self.assertRegex(text, r"plug a DIMM of .* 3.00\n")
+        self.assertRegex(text, r"swapon of the window +0.25\n")
+        self.assertRegex(text, r" 2 +64 +800.5 +800.5 ")
+        self.assertRegex(text, r"1/4 granted +0.04 0.04")
+        self.assertIn("kv mix,in-place,nested",
+                      (made / "summary.csv").read_text())
+
+    def test_nested_miss(self):
+        """A balloon that is faster, and a program that does not hold."""
+        class Balloon(FakeBench):
+            """Memory goes back at once."""
+            give_back = {**GIVE_BACK, "balloon": 0.1}
+            damage = "in-place"
+        status, text, _ = experiment(Balloon, "--nested")
+        self.assertEqual(status, 1)
+        self.assertIn("MISS  Half the window back", text)
+        self.assertIn("WRONG DATA", text)
 
     def test_full(self):
         """The full sweep runs both paging modes and judges the better."""
