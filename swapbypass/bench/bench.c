@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+struct bench_options bench_opt;
+
 static const char *counter_path[BENCH_MAX_FILES];
 static unsigned int nr_counters;
 
@@ -105,6 +107,32 @@ size_t bench_page_out(void *start, size_t bytes)
 			left += resident[i] & 1;
 	}
 	return left;
+}
+
+void bench_begin(void *start, size_t bytes)
+{
+	double begin = bench_now();
+	size_t left;
+
+	if (bench_opt.page_out) {
+		left = bench_page_out(start, bytes);
+		printf("pageout seconds=%.6f resident_pages=%zu of=%zu\n",
+		       bench_now() - begin, left, bytes / 4096);
+	}
+	fflush(stdout);
+}
+
+void bench_run_passes(unsigned int passes, int (*pass)(unsigned int number))
+{
+	double start = bench_now();
+	unsigned int i;
+
+	for (i = 0; i < passes; i++) {
+		if (bench_opt.run_limit > 0 && bench_now() - start > bench_opt.run_limit)
+			break;
+		if (!pass(i))
+			break;
+	}
 }
 
 void bench_add_counter(const char *path)
@@ -218,8 +246,6 @@ int bench_run_and_time_exit(int (*body)(void))
 		printf("exit seconds=%.6f\n", end - *left);
 	return WEXITSTATUS(status);
 }
-
-struct bench_options bench_opt;
 
 int bench_take_option(int option, const char *argument)
 {

@@ -105,6 +105,12 @@ void bench_set_inexact(void);
 /* Asks the kernel to swap the range out; returns the pages still resident. */
 size_t bench_page_out(void *start, size_t bytes);
 
+/* So with -o, and says how long it took; what was printed so far goes out. */
+void bench_begin(void *start, size_t bytes);
+
+/* Up to @passes calls of @pass, until one returns 0 or the time of -T is up. */
+void bench_run_passes(unsigned int passes, int (*pass)(unsigned int number));
+
 /* Names a file with one number whose change is printed with every pass. */
 void bench_add_counter(const char *path);
 

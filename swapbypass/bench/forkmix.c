@@ -184,7 +184,6 @@ static int body(void)
 {
 	size_t bytes = opt.pages * PAGE_BYTES, page, i;
 	double start = bench_now();
-	unsigned int pass;
 
 	state = bench_alloc(bytes);
 	for (page = 0; page < opt.pages; page++) {
@@ -194,17 +193,8 @@ static int body(void)
 			state[page][i] = bench_data(page, i);
 	}
 	printf("init seconds=%.6f\n", bench_now() - start);
-	if (bench_opt.page_out)
-		bench_page_out(state, bytes);
-	fflush(stdout);
-
-	start = bench_now();
-	for (pass = 0; pass < opt.passes; pass++) {
-		if (bench_opt.run_limit > 0 && bench_now() - start > bench_opt.run_limit)
-			break;
-		if (!run_pass(pass))
-			break;
-	}
+	bench_begin(state, bytes);
+	bench_run_passes(opt.passes, run_pass);
 	if (bench_opt.corrupt)
 		state[0][17] ^= 1ULL << 40;
 	return check();

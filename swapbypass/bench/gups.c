@@ -147,7 +147,6 @@ static int body(void)
 {
 	size_t bytes = opt.words * sizeof(*table), i;
 	double start = bench_now();
-	unsigned int pass;
 
 	table = bench_alloc(bytes);
 	for (i = 0; i < opt.words; i++) {
@@ -156,24 +155,9 @@ static int body(void)
 	}
 	printf("init seconds=%.6f\n", bench_now() - start);
 
-	if (bench_opt.page_out) {
-		size_t left;
-
-		start = bench_now();
-		left = bench_page_out(table, bytes);
-		printf("pageout seconds=%.6f resident_pages=%zu of=%zu\n",
-		       bench_now() - start, left, bytes / 4096);
-	}
-	fflush(stdout);
-
+	bench_begin(table, bytes);
 	rewind_streams();
-	start = bench_now();
-	for (pass = 0; pass < opt.passes; pass++) {
-		if (bench_opt.run_limit > 0 && bench_now() - start > bench_opt.run_limit)
-			break;
-		if (!run_pass(pass))
-			break;
-	}
+	bench_run_passes(opt.passes, run_pass);
 
 	if (bench_opt.corrupt)
 		table[17] ^= 1ULL << 40;
