@@ -24,7 +24,6 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +36,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "case.h"
 #include "common.h"
 
 #ifndef MLOCK_ONFAULT
@@ -62,52 +62,9 @@ struct test_uffdio_move {
 #define STALL_MS	300
 
 static bool expect_bypass;
-static size_t npages = 64;
 static char **main_argv;
 
-static void violated(const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("VIOLATED ");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	_exit(TEST_VIOLATED);
-}
-
 /* ---- Building blocks --------------------------------------------------- */
-
-static size_t len(void)
-{
-	return npages * PAGE;
-}
-
-static void fill(char *p, uint64_t id, uint64_t seq)
-{
-	size_t i;
-
-	for (i = 0; i < npages; i++)
-		page_fill(p + i * PAGE, id + i, seq);
-}
-
-static void verify(const char *what, const char *p, uint64_t id, uint64_t seq)
-{
-	const uint64_t *w;
-	size_t i;
-	long off;
-
-	for (i = 0; i < npages; i++) {
-		off = page_check(p + i * PAGE, id + i, seq);
-		if (off < 0)
-			continue;
-		w = (const uint64_t *)(p + i * PAGE);
-		violated("%s: page %zu of id %lx seq %lu is wrong at byte %ld (has id %lx seq %lu)",
-			 what, i, id, seq, off, w[0], w[1]);
-	}
-}
 
 static void verify_zero(const char *what, const char *p)
 {
@@ -116,13 +73,6 @@ static void verify_zero(const char *what, const char *p)
 	for (i = 0; i < npages; i++)
 		if (!page_zero(p + i * PAGE))
 			violated("%s: page %zu has old data", what, i);
-}
-
-static void must_page_out(char *p)
-{
-	if (!page_out(p, len()))
-		setup_error("could not page out: %zu of %zu pages are",
-			    pages_swapped(p, len()), npages);
 }
 
 /* All pages were just touched: are they still swapped out for the kernel? */
@@ -138,22 +88,11 @@ static void must_be_bypassed(const char *what, const char *p)
 			    what, n);
 }
 
-/*
- * Pages with content (@id, 2), swapped out, and written through the bypass. In
- * the middle of a larger mapping, so that the page-table page and its shadow
- * outlive what a test does to the pages.
- */
+/* Pages with content (@id, 2), swapped out, and written through the bypass. */
 static char *bypassed(uint64_t id)
 {
-	size_t room = (4UL << 20) + 2 * len();
-	char *all = anon_map(room), *p;
+	char *p = swapped_out(id);
 
-	/* Start inside a 2 MiB range, not at its border. */
-	p = (char *)(((uintptr_t)all + (2UL << 20)) & ~((2UL << 20) - 1));
-	p += 64 * PAGE;
-	p[-(long)PAGE] = 1;
-	fill(p, id, 1);
-	must_page_out(p);
 	verify("swapped out and read", p, id, 1);
 	fill(p, id, 2);
 	must_be_bypassed("first use", p);
@@ -219,56 +158,6 @@ static void no_read(const char *what, char *p)
 }
 
 /* A child's verdict becomes ours. */
-static void join_child(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, 0) != pid)
-		setup_error("waitpid: %s", strerror(errno));
-	if (WIFSIGNALED(status))
-		violated("child died of signal %d", WTERMSIG(status));
-	if (WEXITSTATUS(status))
-		_exit(WEXITSTATUS(status));
-}
-
-static pid_t must_fork(void)
-{
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		setup_error("fork: %s", strerror(errno));
-	return pid;
-}
-
-/* Order between parent and child. */
-struct baton {
-	int fd[2][2];
-};
-
-static void baton_init(struct baton *b)
-{
-	if (pipe(b->fd[0]) || pipe(b->fd[1]))
-		setup_error("pipe: %s", strerror(errno));
-}
-
-static void baton_pass(struct baton *b, int who)
-{
-	if (write(b->fd[who][1], "x", 1) != 1)
-		setup_error("pipe write: %s", strerror(errno));
-}
-
-static void baton_wait(struct baton *b, int who)
-{
-	char c;
-
-	/* The other side is gone: its status says why. */
-	close(b->fd[who][1]);
-	if (read(b->fd[who][0], &c, 1) != 1)
-		_exit(TEST_VIOLATED);
-}
-
 static void stall(unsigned int hooks)
 {
 	if (!test_option("stall_pid", getpid()) ||

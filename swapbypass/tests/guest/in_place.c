@@ -22,7 +22,6 @@
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +37,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "case.h"
 #include "common.h"
 
 #define WINDOW	"/sys/block/symswap0/symswap/"
@@ -52,30 +52,11 @@
 #define MADV_COLLAPSE	25	/* newer than Debian 12's headers */
 #endif
 
-static size_t npages = 64;
 /* For direct I/O. */
 static const char *disk = "/dev/vda";
 static long long all_pages;
 
-static void failed(const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("FAILED ");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	_exit(TEST_VIOLATED);
-}
-
 /* ---- Building blocks --------------------------------------------------- */
-
-static size_t len(void)
-{
-	return npages * PAGE;
-}
 
 static long long window(const char *name)
 {
@@ -132,48 +113,7 @@ static long long swap_used(void)
 	return used;
 }
 
-static void fill(char *p, uint64_t id, uint64_t seq)
-{
-	size_t i;
-
-	for (i = 0; i < npages; i++)
-		page_fill(p + i * PAGE, id + i, seq);
-}
-
-static void verify(const char *what, const char *p, uint64_t id, uint64_t seq)
-{
-	size_t i;
-	long off;
-
-	for (i = 0; i < npages; i++) {
-		off = page_check(p + i * PAGE, id + i, seq);
-		if (off >= 0)
-			failed("%s: page %zu is wrong at byte %ld", what, i, off);
-	}
-}
-
-static void must_page_out(char *p)
-{
-	if (!page_out(p, len()))
-		setup_error("could not page out: %zu of %zu pages are",
-			    pages_swapped(p, len()), npages);
-}
-
-/* Content (@id, 1), swapped out, in the middle of a larger mapping. */
-static char *swapped_out(uint64_t id)
-{
-	size_t room = (4UL << 20) + 2 * len();
-	char *p = anon_map(room);
-
-	p = (char *)(((uintptr_t)p + (2UL << 20)) & ~((2UL << 20) - 1));
-	p += 64 * PAGE;
-	p[-(long)PAGE] = 1;
-	fill(p, id, 1);
-	must_page_out(p);
-	return p;
-}
-
-/* The same, read, so that all pages are in place. */
+/* Swapped out and read, so that all pages are in place. */
 static char *in_place(uint64_t id)
 {
 	char *p = swapped_out(id);
@@ -184,53 +124,6 @@ static char *in_place(uint64_t id)
 		setup_error("only %lld of %zu pages came in place",
 			    window("in_place") - before, npages);
 	return p;
-}
-
-static pid_t must_fork(void)
-{
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		setup_error("fork: %s", strerror(errno));
-	return pid;
-}
-
-static void join_child(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, 0) != pid)
-		setup_error("waitpid: %s", strerror(errno));
-	if (WIFSIGNALED(status))
-		failed("child died of signal %d", WTERMSIG(status));
-	if (WEXITSTATUS(status))
-		_exit(WEXITSTATUS(status));
-}
-
-struct baton {
-	int fd[2];
-};
-
-static void baton_init(struct baton *b)
-{
-	if (pipe(b->fd))
-		setup_error("pipe: %s", strerror(errno));
-}
-
-static void baton_pass(struct baton *b)
-{
-	if (write(b->fd[1], "x", 1) != 1)
-		setup_error("pipe write: %s", strerror(errno));
-}
-
-static void baton_wait(struct baton *b)
-{
-	char c;
-
-	if (read(b->fd[0], &c, 1) != 1)
-		_exit(TEST_VIOLATED);
 }
 
 /* ---- A memory cgroup ------------------------------------------------------ */
@@ -287,7 +180,7 @@ static void pressure(size_t rounds, const char *poke)
 		for (round = 1; round < rounds; round++)
 			for (i = 0; i < size; i += PAGE) {
 				if (page_check(p + i, i, round) >= 0)
-					failed("page %zu is wrong in round %zu", i / PAGE, round);
+					violated("page %zu is wrong in round %zu", i / PAGE, round);
 				page_fill(p + i, i, round + 1);
 				if (poke && i % (4 << 20) == 0)
 					write_file(poke, "1");
@@ -306,7 +199,7 @@ static void t_use(void)
 	char *p = in_place(0x100);
 
 	if (window("faults") == faults)
-		failed("no fault was served in place");
+		violated("no fault was served in place");
 	fill(p, 0x100, 2);
 	verify("written", p, 0x100, 2);
 	must_page_out(p);
@@ -335,7 +228,7 @@ static void t_fault_around(void)
 	faults = window("faults") - faults;
 	pages = window("mapped_pages") - pages;
 	if (pages < (long long)npages || faults * 4 > pages)
-		failed("%lld faults for %lld pages", faults, pages);
+		violated("%lld faults for %lld pages", faults, pages);
 }
 
 static void t_read_only_vma(void)
@@ -361,7 +254,7 @@ static void t_zeromap(void)
 	set_window("mode", "in-place");
 	for (i = 0; i < len(); i += PAGE)
 		if (!page_zero(p + i))
-			failed("page %zu is not zero", i / PAGE);
+			violated("page %zu is not zero", i / PAGE);
 }
 
 /* What is swapped out later gets other slots: all others there are. */
@@ -378,7 +271,7 @@ static void t_hold(void)
 	fill(p, 0x4c0, 2);
 	for (i = 0; i < size; i += PAGE)
 		if (page_check(q + i, 0x10000 + i, 1) >= 0)
-			failed("page %zu of the others is wrong", i / PAGE);
+			violated("page %zu of the others is wrong", i / PAGE);
 }
 
 static void t_copy_mode(void)
@@ -390,7 +283,7 @@ static void t_copy_mode(void)
 	verify("copied", p, 0x500, 1);
 	set_window("mode", "in-place");
 	if (window("mapped_pages") != pages)
-		failed("pages came in place in mode copy");
+		violated("pages came in place in mode copy");
 }
 
 /* Mode changes under use. */
@@ -413,29 +306,28 @@ static void t_fork_before(void)
 {
 	long long shared = window("shared_pages");
 	char *p = swapped_out(0x600);
-	struct baton parent, child;
+	struct baton b;
 	pid_t pid;
 
-	baton_init(&parent);
-	baton_init(&child);
+	baton_init(&b);
 	pid = must_fork();
 	if (!pid) {
 		verify("child", p, 0x600, 1);
-		baton_pass(&child);
-		baton_wait(&parent);
+		baton_pass(&b, 1);
+		baton_wait(&b, 0);
 		verify("child, after the parent's write", p, 0x600, 1);
 		fill(p, 0x600, 3);
 		verify("child's own", p, 0x600, 3);
 		_exit(TEST_OK);
 	}
-	baton_wait(&child);
+	baton_wait(&b, 1);
 	verify("parent", p, 0x600, 1);
 	fill(p, 0x600, 2);
-	baton_pass(&parent);
+	baton_pass(&b, 0);
 	join_child(pid);
 	verify("parent's own", p, 0x600, 2);
 	if (window("shared_pages") == shared)
-		failed("no page was shared");
+		violated("no page was shared");
 }
 
 /* The child never looks, and goes first. */
@@ -448,11 +340,11 @@ static void t_fork_exit(void)
 	baton_init(&b);
 	pid = must_fork();
 	if (!pid) {
-		baton_wait(&b);
+		baton_wait(&b, 0);
 		_exit(TEST_OK);
 	}
 	verify("shared with a child that sleeps", p, 0x680, 1);
-	baton_pass(&b);
+	baton_pass(&b, 0);
 	join_child(pid);
 	fill(p, 0x680, 2);
 	verify("alone again", p, 0x680, 2);
@@ -490,7 +382,7 @@ static void t_fork_many(void)
 			page_fill(p + i * PAGE, 0x9999, i);
 		}
 		if (i & 1 && page_check(p + i * PAGE, 0x9999, i) >= 0)
-			failed("child %d lost its write", i);
+			violated("child %d lost its write", i);
 		if (i & 2)
 			munmap(p, len() / 2);
 		_exit(TEST_OK);
@@ -522,9 +414,9 @@ static void t_dontneed(void)
 
 	madvise(p, len(), MADV_DONTNEED);
 	if (!page_zero(p))
-		failed("old data after MADV_DONTNEED");
+		violated("old data after MADV_DONTNEED");
 	if (!wait_in_place(before))
-		failed("%lld pages still in place", window("in_place") - before);
+		violated("%lld pages still in place", window("in_place") - before);
 }
 
 static void t_mlock(void)
@@ -539,11 +431,11 @@ static void t_mlock(void)
 	usleep(300000);
 	set_grant(all_pages);
 	if (pages_swapped(p, len()))
-		failed("%zu locked pages were swapped out", pages_swapped(p, len()));
+		violated("%zu locked pages were swapped out", pages_swapped(p, len()));
 	verify("locked", p, 0x900, 1);
 	munlock(p, len());
 	if (window("in_place") > before)
-		failed("mlock brought pages in place");
+		violated("mlock brought pages in place");
 	must_page_out(p);
 	verify("unlocked and swapped out", p, 0x900, 1);
 }
@@ -558,7 +450,7 @@ static void t_mlock_first(void)
 		setup_error("mlock: %s", strerror(errno));
 	verify("locked", p, 0x980, 1);
 	if (window("in_place") > before)
-		failed("%lld locked pages are in place", window("in_place") - before);
+		violated("%lld locked pages are in place", window("in_place") - before);
 }
 
 static void *write_byte(void *p)
@@ -591,16 +483,16 @@ static void t_uffd_wp(void)
 	if (pthread_create(&t, NULL, write_byte, p + PAGE + 100))
 		setup_error("pthread_create: %s", strerror(errno));
 	if (read(fd, &msg, sizeof(msg)) != sizeof(msg))
-		failed("no message: %s", strerror(errno));
+		violated("no message: %s", strerror(errno));
 	if (!(msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP))
-		failed("not a write-protect fault");
+		violated("not a write-protect fault");
 	verify("before the write is let through", p, 0xa00, 1);
 	wp.mode = 0;
 	if (ioctl(fd, UFFDIO_WRITEPROTECT, &wp))
 		setup_error("UFFDIO_WRITEPROTECT: %s", strerror(errno));
 	pthread_join(t, NULL);
 	if (p[PAGE + 100] != 1)
-		failed("the write is lost");
+		violated("the write is lost");
 }
 
 /* Equal pages of a mergeable mapping, swapped out and merged in any order. */
@@ -650,16 +542,16 @@ static void t_thp(void)
 		setup_error("could not page out a huge page");
 	for (i = 0; i < huge; i += PAGE) {
 		if (page_check(p + i, i, 1) >= 0)
-			failed("page %zu is wrong", i / PAGE);
+			violated("page %zu is wrong", i / PAGE);
 		page_fill(p + i, i, 2);
 	}
 	if (window("in_place") < (long long)(huge / PAGE))
-		failed("%lld pages in place", window("in_place"));
+		violated("%lld pages in place", window("in_place"));
 	/* khugepaged's work, at once: it must leave such pages alone, or copy them. */
 	madvise(p, huge, MADV_COLLAPSE);
 	for (i = 0; i < huge; i += PAGE)
 		if (page_check(p + i, i, 2) >= 0)
-			failed("page %zu is wrong after MADV_COLLAPSE", i / PAGE);
+			violated("page %zu is wrong after MADV_COLLAPSE", i / PAGE);
 }
 
 /* Under pressure in a group, by both kinds of reclaim, with compaction. */
@@ -688,7 +580,7 @@ static void t_ptrace(void)
 	baton_init(&b);
 	pid = must_fork();
 	if (!pid) {
-		baton_wait(&b);
+		baton_wait(&b, 0);
 		verify("written by the parent", p, 0xb00, 2);
 		_exit(TEST_OK);
 	}
@@ -700,7 +592,7 @@ static void t_ptrace(void)
 	fill(copy, 0xb00, 2);
 	if (process_vm_writev(pid, &local, 1, &remote, 1, 0) != (ssize_t)len())
 		setup_error("process_vm_writev: %s", strerror(errno));
-	baton_pass(&b);
+	baton_pass(&b, 0);
 	join_child(pid);
 	verify("the parent's", p, 0xb00, 1);
 }
@@ -745,16 +637,16 @@ static void t_aio(void)
 		if (syscall(SYS_io_getevents, ctx, 1, 1, &ev, NULL) != 1)
 			setup_error("io_getevents: %s", strerror(errno));
 		if (ev.res != (__s64)len())
-			failed("direct read: %lld", (long long)ev.res);
+			violated("direct read: %lld", (long long)ev.res);
 		if (!(round & 1)) {
 			if (memcmp(p, want, len()))
-				failed("wrong data by direct read");
+				violated("wrong data by direct read");
 			munmap(p, len());
 		}
 		syscall(SYS_io_destroy, ctx);
 	}
 	if (!wait_in_place(before))
-		failed("%lld pages are left in place", window("in_place") - before);
+		violated("%lld pages are left in place", window("in_place") - before);
 	close(fd);
 }
 
@@ -770,10 +662,10 @@ static void t_longterm(void)
 	if (fd < 0)
 		setup_error("io_uring_setup: %s", strerror(errno));
 	if (syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &iov, 1))
-		failed("IORING_REGISTER_BUFFERS: %s", strerror(errno));
+		violated("IORING_REGISTER_BUFFERS: %s", strerror(errno));
 	verify("pinned", p, 0xc00, 1);
 	if (left - window("in_place") < (long long)npages && window("in_place"))
-		failed("%lld pages are pinned in place", window("in_place"));
+		violated("%lld pages are pinned in place", window("in_place"));
 	fill(p, 0xc00, 2);
 	close(fd);
 	verify("unpinned", p, 0xc00, 2);
@@ -787,15 +679,15 @@ static void t_grant(void)
 
 	set_grant(npages / 4);
 	if (!wait_in_place(npages / 4))
-		failed("%lld pages in place, %zu granted", window("in_place"), npages / 4);
+		violated("%lld pages in place, %zu granted", window("in_place"), npages / 4);
 	/* What has no grant is copied. */
 	verify("with a quarter of the grant", p, 0xd00, 1);
 	if (window("in_place") > (long long)npages / 4)
-		failed("%lld pages in place, %zu granted", window("in_place"), npages / 4);
+		violated("%lld pages in place, %zu granted", window("in_place"), npages / 4);
 	fill(p, 0xd00, 2);
 	set_grant(0);
 	if (!wait_in_place(0))
-		failed("%lld pages in place, none granted", window("in_place"));
+		violated("%lld pages in place, none granted", window("in_place"));
 	verify("with no grant", p, 0xd00, 2);
 	set_grant(all_pages);
 }
@@ -815,10 +707,10 @@ static void t_host_grant(void)
 		usleep(1000);
 	}
 	if (!wait_in_place(npages / 4))
-		failed("%lld pages in place, %zu granted", window("in_place"), npages / 4);
+		violated("%lld pages in place, %zu granted", window("in_place"), npages / 4);
 	while (window("grant") < all_pages) {
 		if (now_ms() > end)
-			failed("the grant stays at %lld", window("grant"));
+			violated("the grant stays at %lld", window("grant"));
 		verify("with a quarter of the grant", p, 0xd40, 1);
 	}
 	must_page_out(p);
@@ -836,14 +728,14 @@ static void t_aging(void)
 	set_grant(window("in_place") + npages / 4);
 	while (pages_swapped(cold, len()) < npages / 2) {
 		if (now_ms() > end)
-			failed("%zu of %zu cold pages made room",
+			violated("%zu of %zu cold pages made room",
 			       pages_swapped(cold, len()), npages);
 		verify("hot", hot, 0xe00, 1);
 		/* What got memory, and no place, asks again. */
 		madvise(hot, len(), MADV_PAGEOUT);
 	}
 	if (window("pushed_pages") == pushed)
-		failed("nothing was pushed out");
+		violated("nothing was pushed out");
 	set_grant(all_pages);
 	verify("cold", cold, 0xd80, 1);
 	verify("hot", hot, 0xe00, 1);
@@ -859,23 +751,23 @@ static void t_swapoff(void)
 	baton_init(&b);
 	pid = must_fork();
 	if (!pid) {
-		baton_wait(&b);
+		baton_wait(&b, 0);
 		verify("child, after swapoff", many, 0xf80, 1);
 		verify("child, in place before", p, 0xe80, 1);
 		_exit(TEST_OK);
 	}
 	verify("shared", many, 0xf80, 1);
 	if (!swap_device(dev, sizeof(dev)) || swapoff(dev))
-		failed("swapoff: %s", strerror(errno));
+		violated("swapoff: %s", strerror(errno));
 	if (window("in_place"))
-		failed("%lld pages in place after swapoff", window("in_place"));
+		violated("%lld pages in place after swapoff", window("in_place"));
 	verify("was in place", p, 0xe80, 1);
 	verify("was swapped out", q, 0xf00, 1);
 	verify("was shared", many, 0xf80, 1);
 	fill(p, 0xe80, 2);
 	if (swapon(dev, 0))
 		setup_error("swapon: %s", strerror(errno));
-	baton_pass(&b);
+	baton_pass(&b, 0);
 	join_child(pid);
 	must_page_out(p);
 	verify("swapped out to the new area", p, 0xe80, 2);
@@ -899,12 +791,12 @@ static void t_memcg(void)
 		swap = group("memory.swap.current");
 		memory = group("memory.current");
 		if (swap < (long long)len())
-			failed("%lld bytes of swap charged for %zu in place", swap, len());
+			violated("%lld bytes of swap charged for %zu in place", swap, len());
 		/* The same content as memory, to compare with. */
 		q = anon_map(len());
 		fill(q, 0x1000, 1);
 		if (group("memory.current") - memory < (long long)len() / 2)
-			failed("memory is not charged");
+			violated("memory is not charged");
 		/* Moves to memory: charged there. */
 		memory = group("memory.current");
 		if (mlock(p, len()))
@@ -915,7 +807,7 @@ static void t_memcg(void)
 	join_child(pid);
 	for (uint64_t end = now_ms() + WAIT_MS; group("memory.swap.current"); usleep(1000))
 		if (now_ms() > end)
-			failed("%lld bytes of swap are still charged",
+			violated("%lld bytes of swap are still charged",
 			       group("memory.swap.current"));
 }
 
@@ -947,16 +839,16 @@ static void t_full(void)
 		madvise(p, size, MADV_PAGEOUT);
 		for (i = 0; i < size; i += PAGE) {
 			if (page_check(p + i, i, round) >= 0)
-				failed("page %zu is wrong in round %zu", i / PAGE, round);
+				violated("page %zu is wrong in round %zu", i / PAGE, round);
 			page_fill(p + i, i, round + 1);
 		}
 		if (window("in_place") < all_pages / 2)
-			failed("only %lld pages in place", window("in_place"));
+			violated("only %lld pages in place", window("in_place"));
 	}
 	shell("swapoff /dev/zram0");
 	for (i = 0; i < size; i += PAGE)
 		if (page_check(p + i, i, 3) >= 0)
-			failed("page %zu is wrong after swapoff", i / PAGE);
+			violated("page %zu is wrong after swapoff", i / PAGE);
 }
 
 static void t_hibernation(void)
@@ -964,7 +856,7 @@ static void t_hibernation(void)
 	char *p = in_place(0x1100);
 
 	if (write_file("/sys/power/state", "disk") || errno != EBUSY)
-		failed("hibernation with pages in place: %s", strerror(errno));
+		violated("hibernation with pages in place: %s", strerror(errno));
 	verify("after hibernation was refused", p, 0x1100, 1);
 }
 
@@ -983,20 +875,20 @@ static void t_remove(void)
 		      TEST_OK : TEST_SETUP);
 	usleep(500000);
 	if (waitpid(pid, &status, WNOHANG))
-		failed("the device went while it was in use");
+		violated("the device went while it was in use");
 	verify("in place", p, 0x1180, 1);
 	must_page_out(p);
 	verify("swapped out again", p, 0x1180, 1);
 	if (swapoff(dev))
-		failed("swapoff: %s", strerror(errno));
+		violated("swapoff: %s", strerror(errno));
 	join_child(pid);
 	verify("without the device", p, 0x1180, 1);
 	if (!access(dev, F_OK))
-		failed("%s is still there", dev);
+		violated("%s is still there", dev);
 
 	shell("echo 1 >/sys/bus/pci/rescan");
 	if (swapon(dev, 0))
-		failed("swapon: %s", strerror(errno));
+		violated("swapon: %s", strerror(errno));
 	set_window("mode", "in-place");
 	verify("with the device again", p, 0x1180, 1);
 	p = in_place(0x1200);
