@@ -729,7 +729,7 @@ static void t_aging(void)
 	while (pages_swapped(cold, len()) < npages / 2) {
 		if (now_ms() > end)
 			violated("%zu of %zu cold pages made room",
-			       pages_swapped(cold, len()), npages);
+				 pages_swapped(cold, len()), npages);
 		verify("hot", hot, 0xe00, 1);
 		/* What got memory, and no place, asks again. */
 		madvise(hot, len(), MADV_PAGEOUT);
@@ -808,7 +808,7 @@ static void t_memcg(void)
 	for (uint64_t end = now_ms() + WAIT_MS; group("memory.swap.current"); usleep(1000))
 		if (now_ms() > end)
 			violated("%lld bytes of swap are still charged",
-			       group("memory.swap.current"));
+				 group("memory.swap.current"));
 }
 
 /* At its limit, a group goes on with most of its pages in place. */
