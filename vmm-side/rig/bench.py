@@ -24,7 +24,7 @@ STORES = ("tmpfs", "hugetlbfs", "disk")
 KITTEN = "kitten"       # the kernel that is not Linux
 # Swap devices on the window, and the guest's mode for each.
 WINDOWS = {"bypass": "shadow-bypass", "symswap": "copy", "in-place": "in-place"}
-SWAPS = (*WINDOWS, "virtio-blk", "zswap", "zram", "dimm", "none")
+SWAPS = (*WINDOWS, "virtio-blk", "zswap", "zram", "virtio-pmem", "dimm", "none")
 # What the guest's kernel needs to hear for some: zswap goes over a virtio-blk
 # disk, with a larger pool than the fifth of memory that it has by default. A
 # DIMM is no swap at all but memory; its struct pages lie in it.
@@ -148,7 +148,7 @@ class Bench:
     @staticmethod
     def _common(smp, guest_mem, append, interactive, boot, swap):
         console = "quiet " if interactive else "quiet loglevel=6 "
-        memory = f"{guest_mem},slots=1,maxmem=64G" if swap == "dimm" else str(guest_mem)
+        memory = f"{guest_mem},slots=1,maxmem=64G" if swap in ("virtio-pmem", "dimm") else str(guest_mem)
         append = f"{SWAP_APPEND.get(swap, '')} {append}"
         args = ["-smp", str(smp), "-m", memory, "-nodefaults", "-no-user-config",
                 "-display", "none",
@@ -185,9 +185,10 @@ class Bench:
                     "-device", "symswap,memdev=window"]
         if swap in ("virtio-blk", "zswap"):
             return self._disk("swap", "@SWAP@")
-        if swap == "dimm":
+        if swap in ("virtio-pmem", "dimm"):
+            device = "pc-dimm" if swap == "dimm" else "virtio-pmem-pci"
             return ["-object", f"memory-backend-file,id=mem,share=on,mem-path=@SWAP@,size={size}M",
-                    "-device", "pc-dimm,memdev=mem,id=swap"]
+                    "-device", f"{device},memdev=mem,id=swap"]
         return []
 
     @staticmethod

@@ -183,7 +183,7 @@ done
 cat "/run/images/$INITRD" "$JOB/initrd.job" >"$WORK/initrd"
 
 case $SWAP in
-bypass | symswap | in-place | virtio-blk | zswap | dimm)
+bypass | symswap | in-place | virtio-blk | zswap | virtio-pmem | dimm)
 	SWAPFILE=$WORK/swap
 	case $SWAP_STORE in
 	hugetlbfs)
