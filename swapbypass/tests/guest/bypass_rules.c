@@ -1116,21 +1116,25 @@ static const struct {
 	{ SKIP_SWAPOFF, "the detach at swapoff", "swapoff", TEST_VIOLATED },
 };
 
-/* Drops every mapping, also those that a removed hook has left. */
-static void clean_slate(void)
+/*
+ * Drops every mapping, also those that a removed hook has left. A case that is
+ * violated can end between its own swapoff and swapon.
+ */
+static void clean_slate(const char *dev)
 {
-	char dev[128];
-
-	if (!swap_device(dev, sizeof(dev)) || swapoff(dev) || swapon(dev, 0))
+	if ((swapoff(dev) && errno != EINVAL) || swapon(dev, 0))
 		setup_error("swapoff and swapon: %s", strerror(errno));
 }
 
 static int test_the_tests(int argc, char **argv)
 {
 	unsigned int good = 0, bad = 0, try;
+	char dev[128];
 	size_t r, t;
 	int got, i;
 
+	if (!swap_device(dev, sizeof(dev)))
+		setup_error("no swap device");
 	for (r = 0; r < sizeof(removed) / sizeof(removed[0]); r++) {
 		bool wanted = !argc;
 
@@ -1148,7 +1152,7 @@ static int test_the_tests(int argc, char **argv)
 			test_option("skip_hooks", removed[r].skip);
 			got = run(t, false, true);
 			test_option("skip_hooks", 0);
-			clean_slate();
+			clean_slate(dev);
 			if (got == removed[r].want)
 				break;
 		}
