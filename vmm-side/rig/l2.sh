@@ -137,7 +137,7 @@ disk()
 	if [ "$LOCAL" != 1 ]; then
 		dir=/disk
 		mkdir -p $dir
-		mountpoint -q $dir || mount -t ext2 /dev/vda $dir || finish "cannot mount L1's disk"
+		grep -q " $dir " /proc/mounts || mount -t ext2 /dev/vda $dir || finish "cannot mount L1's disk"
 	fi
 	DISKFILE=$dir/swap.$$
 	: >"$DISKFILE" || finish "cannot write to $dir"
