@@ -805,10 +805,13 @@ static void t_memcg(void)
 		_exit(TEST_OK);
 	}
 	join_child(pid);
-	for (uint64_t end = now_ms() + WAIT_MS; group("memory.swap.current"); usleep(1000))
+	for (uint64_t end = now_ms() + WAIT_MS; group("memory.swap.current"); usleep(1000)) {
 		if (now_ms() > end)
 			violated("%lld bytes of swap are still charged",
 				 group("memory.swap.current"));
+		/* What a copying fault has read ahead stays until it is reclaimed. */
+		write_file(GROUP "/memory.reclaim", "1M");
+	}
 }
 
 /* At its limit, a group goes on with most of its pages in place. */
