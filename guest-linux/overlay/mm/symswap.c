@@ -152,7 +152,7 @@ static struct workqueue_struct *symswap_wq;
 /* See symswap_stay_in_ram(). */
 static bool symswap_only_ram;
 
-static unsigned int fault_around = 16;
+static unsigned int fault_around = 32;
 
 static int fault_around_set(const char *val, const struct kernel_param *kp)
 {
@@ -288,8 +288,9 @@ bool __symswap_slot_kept(const struct swap_info_struct *si,
 /* ---- A page's life ------------------------------------------------------ */
 
 /*
- * SWAP_HAS_CACHE of the slot is the caller's. Does not sleep, unlike
- * zone_device_page_init().
+ * SWAP_HAS_CACHE of the slot is the caller's, as is a reference to the pgmap,
+ * which he must take before anybody else can free the page. Does not sleep,
+ * unlike zone_device_page_init().
  */
 static struct folio *symswap_page_init(struct symswap_window *win,
 				       unsigned long offset, void *state)
@@ -297,8 +298,6 @@ static struct folio *symswap_page_init(struct symswap_window *win,
 	struct page *page = symswap_page(win, offset);
 	struct folio *folio = page_folio(page);
 
-	/* Live: the device is swapped on. */
-	percpu_ref_get(&win->pgmap.ref);
 	WRITE_ONCE(page->zone_device_data, state);
 	set_page_count(page, 1);
 	__folio_set_swapbacked(folio);
@@ -427,9 +426,15 @@ static bool symswap_reserve(struct symswap_window *win)
 	return false;
 }
 
-static bool symswap_only_user(swp_entry_t entry)
+/* From count 1 to SWAP_HAS_CACHE alone. */
+static bool symswap_claim(struct swap_info_struct *si, swp_entry_t entry)
 {
-	return __swap_count(entry) == 1 || symswap_skip(SYMSWAP_RULE_SHARED);
+	if (!symswap_skip(SYMSWAP_RULE_SHARED))
+		return symswap_claim_slot(si, swp_offset(entry));
+	if (swapcache_prepare(entry, 1))
+		return false;
+	swap_free(entry);
+	return true;
 }
 
 /*
@@ -441,20 +446,17 @@ static struct folio *symswap_take(struct symswap_window *win,
 {
 	unsigned long offset = swp_offset(entry);
 
-	if (!symswap_slot_ok(win, si, offset) || !symswap_only_user(entry))
-		return NULL;
 	if (!symswap_reserve(win))
 		return NULL;
 	/* In the swap cache, being read, or being written: not ours to take. */
-	if (swapcache_prepare(entry, 1))
+	if (!symswap_claim(si, entry))
 		goto unreserve;
-	/* Now look again: the slot could have been freed and used anew. */
-	if (!symswap_slot_ok(win, si, offset) || !symswap_only_user(entry)) {
+	/* Not earlier: the slot could just have been written. */
+	if (!symswap_slot_ok(win, si, offset)) {
+		swap_duplicate(entry);
 		swapcache_clear(si, entry, 1);
 		goto unreserve;
 	}
-	/* The PTE's count goes, SWAP_HAS_CACHE stays. */
-	swap_free(entry);
 	if (symswap_skip(SYMSWAP_RULE_KEEP)) {
 		swapcache_clear(si, entry, 1);
 		return symswap_page_init(win, offset, SYMSWAP_CACHED);
@@ -467,7 +469,7 @@ unreserve:
 }
 
 /* userfaultfd wants to see each page. */
-static bool symswap_uffd(const struct vm_area_struct *vma)
+static bool symswap_uffd(struct vm_area_struct *vma)
 {
 	return userfaultfd_armed(vma) && !symswap_skip(SYMSWAP_RULE_UFFD);
 }
@@ -553,6 +555,8 @@ bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si)
 		for (addr = start; addr < end; addr += PAGE_SIZE, ptep++)
 			if (addr != vmf->address)
 				nr += symswap_map_one(vmf, win, si, addr, ptep);
+		/* Live: the device is swapped on. */
+		percpu_ref_get_many(&win->pgmap.ref, nr);
 		add_mm_counter(vma->vm_mm, MM_ANONPAGES, nr);
 		add_mm_counter(vma->vm_mm, MM_SWAPENTS, -nr);
 	}
@@ -596,6 +600,7 @@ struct folio *symswap_cache_folio(struct vm_fault *vmf,
 		goto unreserve;
 	}
 
+	percpu_ref_get(&win->pgmap.ref);
 	folio = symswap_page_init(win, offset, SYMSWAP_CACHED);
 	__folio_set_locked(folio);
 	if (add_to_swap_cache(folio, entry, GFP_KERNEL, NULL)) {
@@ -651,7 +656,7 @@ static bool symswap_free_cached(struct folio *folio, swp_entry_t entry)
 }
 
 static swp_entry_t symswap_entry(const struct symswap_window *win,
-				 const struct folio *folio)
+				 struct folio *folio)
 {
 	return swp_entry(win->type, folio_pfn(folio) - win->first_pfn);
 }
@@ -745,9 +750,11 @@ int __symswap_charge_copy(struct folio *dst, struct folio *src)
 #define SYMSWAP_AGE_ROOM	16
 /* A round takes this many intervals at the least. */
 #define SYMSWAP_AGE_SHARE	8
-/* Slots to look at in an interval: for the VMM's information, and for room. */
+/* Pages to look at in an interval: for the VMM's information, and for room. */
 #define SYMSWAP_AGE_SAMPLE	512UL
 #define SYMSWAP_AGE_SCAN	4096UL
+/* Slots to pass in it at the most, where few of them are in use. */
+#define SYMSWAP_AGE_SLOTS	16384UL
 
 static unsigned long symswap_stat_sum(const struct symswap_window *win,
 				      enum symswap_stat stat)
@@ -792,10 +799,13 @@ static unsigned long symswap_finish(struct symswap_window *win,
 	return pushed;
 }
 
-/* Look at @scan slots, push out @nr pages that are cold, or any if @all. */
+/*
+ * Look at @scan pages, or at those in @slots slots if that is less; push out @nr
+ * that are cold, or any if @all.
+ */
 static struct symswap_round symswap_age(struct symswap_window *win,
-					unsigned long scan, unsigned long nr,
-					bool all)
+					unsigned long slots, unsigned long scan,
+					unsigned long nr, bool all)
 {
 	struct symswap_round round = { };
 	struct symswap_batch batch = { };
@@ -805,7 +815,7 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 
 	if (symswap_skip(SYMSWAP_RULE_AGE))
 		return round;
-	for (; scan; scan--) {
+	for (; slots && round.used < scan; slots--) {
 		cond_resched();
 		if (++win->hand >= win->nr_pages)
 			win->hand = 1;
@@ -872,6 +882,7 @@ static void symswap_age_work(struct work_struct *work)
 	struct symswap_window *win = container_of(to_delayed_work(work),
 						  struct symswap_window, age_work);
 	unsigned long declined = symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT);
+	unsigned long in_place = atomic_long_read(&win->in_place);
 	unsigned long grant, over, scan;
 	struct symswap_round round;
 
@@ -880,11 +891,11 @@ static void symswap_age_work(struct work_struct *work)
 	over = symswap_over(win, grant);
 	if (over) {
 		/* A lowered grant: cold pages first, then any. */
-		round = symswap_age(win, win->nr_pages, over, false);
+		round = symswap_age(win, win->nr_pages, ULONG_MAX, over, false);
 		over -= round.pushed;
 		if (over) {
 			lru_add_drain_all();
-			symswap_age(win, win->nr_pages, over, true);
+			symswap_age(win, win->nr_pages, ULONG_MAX, over, true);
 		}
 	} else {
 		/* Room is made while it is wanted; the VMM wants to know always. */
@@ -893,8 +904,9 @@ static void symswap_age_work(struct work_struct *work)
 			scan = SYMSWAP_AGE_SCAN;
 			over = symswap_over(win, grant - grant / SYMSWAP_AGE_ROOM);
 		}
-		scan = min(scan, win->nr_pages / SYMSWAP_AGE_SHARE);
-		round = symswap_age(win, scan, over, false);
+		scan = min(scan, DIV_ROUND_UP(in_place, SYMSWAP_AGE_SHARE));
+		round = symswap_age(win, min(win->nr_pages, SYMSWAP_AGE_SLOTS),
+				    scan, over, false);
 	}
 	win->declined = declined;
 	symswap_report(win, &round);
@@ -958,7 +970,7 @@ void symswap_stay_in_ram(void)
 			continue;
 		symswap_apply(win);
 		cancel_delayed_work_sync(&win->age_work);
-		symswap_age(win, win->nr_pages, win->nr_pages, true);
+		symswap_age(win, win->nr_pages, ULONG_MAX, ULONG_MAX, true);
 		__symswap_evict(win->si);
 	}
 	mutex_unlock(&symswap_mutex);

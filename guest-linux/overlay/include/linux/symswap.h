@@ -41,6 +41,7 @@ DECLARE_STATIC_KEY_FALSE(symswap_key);
 
 bool __symswap_folio(const struct folio *folio);
 bool __symswap_in_place(const struct swap_info_struct *si);
+bool symswap_claim_slot(struct swap_info_struct *si, unsigned long offset);
 bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si);
 struct folio *symswap_cache_folio(struct vm_fault *vmf,
 				  struct swap_info_struct *si,
