@@ -55,26 +55,40 @@ query()
 }
 
 # share: of lines "socket in-place hot wanted-since", to "socket in-place grant".
-# Everybody keeps what is hot and gets what was missing; a quarter of an equal
-# share is the least, and what is left over is for all.
+# While nobody wants more, everybody keeps what it uses. Else a guest needs what is
+# hot and what it wants, a quarter of an equal share at the least; who wants nothing
+# loses a quarter of what it does not need, as processors tell of a use only now
+# and then, and who wants more gets that. Not enough for all that is needed:
+# everybody gets the same part of it.
 share()
 {
 	awk -v budget="$budget" '
 	function bound(x) { return x < 0 ? 0 : x > budget ? budget : x }
+	function max(a, b) { return a > b ? a : b }
 	{
-		socket[NR] = $1; in_place[NR] = bound($2)
-		need[NR] = bound(bound($3) + bound($4))
+		socket[NR] = $1; has[NR] = bound($2); want[NR] = bound($4)
+		need[NR] = bound(bound($3) + want[NR])
+		wants += want[NR]
 	}
 	END {
 		for (i = 1; i <= NR; i++) {
-			least = budget / (4 * NR)
-			if (need[i] < least) need[i] = least
-			sum += need[i]
+			need[i] = max(need[i], budget / (4 * NR))
+			needs += need[i]
+			keep[i] = max(need[i], has[i] + want[i])
+			if (wants && !want[i])
+				keep[i] = max(need[i], has[i] - (has[i] - need[i]) / 4)
+			keeps += keep[i]
 		}
 		for (i = 1; i <= NR; i++) {
-			grant = need[i] + (budget - sum) / NR
-			if (sum > budget) grant = need[i] * budget / sum
-			printf "%s %d %d\n", socket[i], in_place[i], grant
+			if (needs > budget)
+				grant = need[i] * budget / needs
+			else if (keeps > budget)
+				grant = keep[i] * budget / keeps
+			else {
+				part = wants ? want[i] / wants : 1 / NR
+				grant = keep[i] + (budget - keeps) * part
+			}
+			printf "%s %d %d\n", socket[i], has[i], grant
 		}
 	}'
 }

@@ -90,6 +90,14 @@ class Swapd(unittest.TestCase):
         self.assertGreaterEqual(self.read("b", "grant"), 750)
         self.check_budget(1000, "a", "b")
 
+    def test_keeps(self):
+        """What looks cold is taken from nobody while nobody wants it."""
+        a = self.guest("a", 800, hot=0, grant=800)
+        b = self.guest("b", 100, hot=0, grant=200)
+        self.swapd(1000, a, b)
+        self.assertGreaterEqual(self.read("a", "grant"), 800)
+        self.assertGreaterEqual(self.read("b", "grant"), 100)
+
     def test_both(self):
         """More need than there is: shared, and all of it."""
         a, b = self.guest("a", 5000), self.guest("b", 5000)
