@@ -16,17 +16,19 @@ IN_PLACE = "in-place"       # the shared swap window, its pages used in place
 QUARTER = "in-place 1/4"    # so, with a grant of a quarter of the working set
 DIMM = "dimm"               # the window's memory as memory: a plugged DIMM
 ZSWAP = "zswap"             # compressed memory before a virtio-blk disk
+PMEM = "virtio-pmem"        # a RAM file of the host that the guest can address
 
-MODES = (NEVER, DIMM, VIRTIO, ZSWAP, ZRAM, SYMSWAP, BYPASS, IN_PLACE,
+MODES = (NEVER, DIMM, VIRTIO, PMEM, ZSWAP, ZRAM, SYMSWAP, BYPASS, IN_PLACE,
          QUARTER)
 # What copies pages to and fro, so that it is slow under pressure.
-PEERS = (VIRTIO, ZSWAP, ZRAM, SYMSWAP)
+PEERS = (VIRTIO, PMEM, ZSWAP, ZRAM, SYMSWAP)
 ENOUGH = (NEVER, NO_PRESSURE)
 
 MODE_TEXT = {
     NEVER: "never swaps (enough memory)",
     DIMM: "the same memory, as a DIMM",
     ZSWAP: "zswap over virtio-blk",
+    PMEM: "virtio-pmem swap, host RAM file",
     IN_PLACE: "symswap in place",
     QUARTER: "symswap in place, 1/4 granted",
     VIRTIO: "virtio-blk swap, host RAM file",
@@ -106,7 +108,7 @@ class Job:
     def store(self):
         """Where the host's file lies. What the guest maps is best in huge pages,
         as its RAM is."""
-        return ("hugetlbfs" if self.mode in (IN_PLACE, QUARTER, DIMM)
+        return ("hugetlbfs" if self.mode in (IN_PLACE, QUARTER, DIMM, PMEM)
                 else "tmpfs")
 
     def append(self):

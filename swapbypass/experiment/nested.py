@@ -7,8 +7,8 @@ import pathlib
 import re
 
 import report
-from jobs import (BYPASS, DIMM, IN_PLACE, MODE_TEXT, MODES, NEVER, QUARTER,
-                  VIRTIO, ZRAM, ZSWAP, Guest, curve_contents)
+from jobs import (BYPASS, DIMM, IN_PLACE, MODE_TEXT, MODES, NEVER, PMEM,
+                  QUARTER, VIRTIO, ZRAM, ZSWAP, Guest, curve_contents)
 from plan import BAR_SIZE, Plan
 from report import Bar, first, steady
 
@@ -31,25 +31,28 @@ class NestedPlan(Plan):
         return self.job(program, mode, self.pagings(mode)[0], self.bar_ws(),
                         **more)
 
-    def stream_and_gups(self, mode):
-        """What the bars near 1 compare."""
-        paging = self.pagings(mode)[0]
-        return [self.job("stream", mode, paging, self.bar_ws(),
-                         contents="compressible" if mode in COMPRESSES else
-                         "random"),
-                self.job("gups", mode, paging, self.gups_table(BAR_SIZE))]
+    def streams(self, mode):
+        """Over incompressible data; over two other kinds where that cannot be
+        held."""
+        kinds = ("compressible", "constant") if mode in COMPRESSES else \
+            ("random",)
+        return [self.job("stream", mode, self.pagings(mode)[0], self.bar_ws(),
+                         contents=c) for c in kinds]
+
+    def gups(self, mode):
+        """Its updates turn the table into what cannot be compressed."""
+        short = {"passes": 2} if mode in COMPRESSES else {}
+        return self.job("gups", mode, self.pagings(mode)[0],
+                        self.gups_table(BAR_SIZE), **short)
 
     def of_mode(self, mode):
-        """The jobs of one guest."""
-        jobs = self.stream_and_gups(mode)
+        """The jobs of one guest, but for GUPS."""
+        jobs = self.streams(mode)
         jobs.append(self.random_access(
             mode, "kv", passes=4, options=("-u", "200000")))
         jobs.append(self.random_access(
             mode, "forkmix", passes=3, options=("-u", "20", "-p", "4"),
             expect=20))
-        if mode in COMPRESSES:
-            jobs.append(self.job("stream", mode, "nested", self.bar_ws(),
-                                 contents="constant"))
         if mode in (NEVER, IN_PLACE, DIMM, ZRAM):
             # The sweep needs no limit: it prints each point as it is done.
             jobs.append(self.job(
@@ -65,14 +68,15 @@ class NestedPlan(Plan):
             options=("-u", "100000", "-H", "95", "-S"))]
 
     def guests(self):
-        modes = (NEVER, IN_PLACE, DIMM, ZRAM, ZSWAP, VIRTIO, BYPASS)
-        guests = [self.of_mode(m) for m in modes]
+        guests = []
+        for mode in (NEVER, IN_PLACE, DIMM, ZRAM, ZSWAP, PMEM, VIRTIO, BYPASS):
+            guests += [self.of_mode(mode), [self.gups(mode)]]
         guests += [self.shifting(m)
                    for m in (NEVER, IN_PLACE, QUARTER, ZRAM, VIRTIO)]
         return [Guest.of(jobs) for jobs in guests]
 
     def near_one(self):
-        return [[Guest.of(self.stream_and_gups(mode))]
+        return [[Guest.of(self.streams(mode) + [self.gups(mode)])]
                 for mode in (NEVER, IN_PLACE)]
 
 
@@ -150,27 +154,101 @@ def give_back_text(seconds):
              for key, text in GIVE_BACK_TEXT.items() if key in seconds] + [""])
 
 
+# ---- two guests, one budget ---------------------------------------------
+
+OPERATIONS = 50000              # of a pass: short, so that whole ones count
+TURN = 15                       # seconds
+TURNS = 4
+
+# Begins, rests, works and ends as the host says.
+OBEY = (f"said() {{{{ echo $(($(cat {WORD.format('host')}))); }}}}; "
+        "until [ $(said) = 1 ]; do sleep 0.1; done; "
+        f"./kv -m {{ws}} -n 1000 -u {OPERATIONS} -o >/dev/shm/kv & p=$!; "
+        "until grep -q ^pass /dev/shm/kv; do sleep 0.1; done; "
+        f"echo 1 >{WORD.format('guest')}; before=$(grep -c ^pass /dev/shm/kv); "
+        "while :; do case $(said) in 1) kill -CONT $p ;; 2) kill -STOP $p ;; "
+        "3) break ;; esac; sleep 0.1; done; kill -CONT $p; kill $p; "
+        "echo passes $(($(grep -c ^pass /dev/shm/kv) - before))")
+
+POLICY_TEXT = {
+    "daemon": "swapd.sh moves the grants",
+    "halves": "half for each, for good",
+    "all": "no grants: the host swaps",
+}
+
+
+@dataclasses.dataclass
+class Shared:
+    """What two guests did with one way to share the host's memory."""
+    rate: float                 # operations per second, of both
+    turns: list                 # (pages in place of both, the host's swap-ins)
+
+
+def two_guests(bench, plan, files):
+    """Two guests in turns. The host has memory for what one of them cannot
+    keep in its own, and a little more. Returns Shared by policy, and errors."""
+    ws, memory = plan.bar_ws() * 5 // 4, plan.memory(IN_PLACE, plan.bar_ws())
+    budget = plan.bar_ws() * 3 // 4
+    # All memory but the windows' is there before the host's limit is.
+    ram = ("-object", f"memory-backend-ram,id=ram,prealloc=on,size={memory}M",
+           "-machine", "memory-backend=ram")
+    text = (pathlib.Path(__file__).resolve().parent /
+            "two_guests.sh").read_text(encoding="ascii")
+    shared, errors = {}, []
+    for policy in POLICY_TEXT:
+        # Room for the windows' struct pages, and KVM's tables.
+        args = f"{policy} {budget * 256} {budget + 16} {TURN}"
+        result = bench.run(OBEY.format(ws=ws), files=files, guest_mem=memory,
+                           paging="nested", swap="in-place",
+                           swap_size=2 * plan.bar_ws(), qemu_args=ram, host_cmd=f"set -- {args}\n{text}",
+                           timeout=180 + TURNS * TURN)
+        passes = re.findall(r"^passes (\d+)$", result.stdout + result.host_out,
+                            re.M)
+        turns = re.findall(r"^turn \d+ in-place (\d+) (\d+) swap-ins (\d+)$",
+                           result.host_out, re.M)
+        if result.status != 0 or len(passes) != 2 or len(turns) != TURNS:
+            errors.append(f"two guests, {policy}: " + (
+                result.host_out.strip() or result.explain()))
+            continue
+        shared[policy] = Shared(
+            sum(map(int, passes)) * OPERATIONS / (TURNS * TURN),
+            [tuple(map(int, t)) for t in turns])
+    return shared, errors
+
+
+def two_guests_text(shared, plan):
+    """Lines of the report."""
+    if not shared:
+        return []
+    ws = plan.bar_ws()
+    return ([f"Two guests with {ws * 5 // 4} MiB of data each, one busy, then the "
+             f"other; {ws * 3 // 4} MiB of the host for both windows",
+             f"  {'':<28}{'operations/s':>13}   after each turn, MiB in place "
+             "(pages that the host read from disk)"] +
+            [f"  {POLICY_TEXT[policy]:<28}{found.rate:>13.0f}   " + "  ".join(
+                f"{a // 256}+{b // 256} ({swapped})"
+                for a, b, swapped in found.turns)
+             for policy, found in shared.items()] + [""])
+
+
 # ---- the report ---------------------------------------------------------
-
-def _zram(results, value, ws):
-    """zram's better pass over contents that it can hold."""
-    found = [results.best(value, "stream", ZRAM, ws, contents=c)
-             for c in ("constant", "compressible")]
-    return min((f for f in found if f[0] is not None),
-               key=lambda f: f[0], default=(None, None))
-
 
 @dataclasses.dataclass
 class Extra:
     """What is measured besides the jobs."""
+    plan: NestedPlan
     seconds: dict               # from give_back()
+    shared: dict                # from two_guests()
     errors: list
 
     @classmethod
     def measure(cls, bench, plan, files, say):
         """Runs it all."""
         say("getting memory and giving it back ...")
-        return cls(*give_back(bench, plan, files))
+        seconds, errors = give_back(bench, plan, files)
+        say("two guests, one budget ...")
+        shared, more = two_guests(bench, plan, files)
+        return cls(plan, seconds, shared, errors + more)
 
     def bars(self):
         """The bar that rests on this."""
@@ -179,6 +257,7 @@ class Extra:
     def text(self):
         """Lines of the report."""
         return (give_back_text(self.seconds) +
+                two_guests_text(self.shared, self.plan) +
                 [f"FAILED {error}" for error in self.errors])
 
 
@@ -188,11 +267,18 @@ def bars(results, counted, ws, table):
         return [r.best(steady(program), program, mode, size, "nested",
                        contents=None) for r in (results, counted)]
 
-    def best(program, mode, size, value=steady):
-        return results.best(value(program), program, mode, size, "nested",
-                            contents=None)
+    def first_pass(contents):
+        return report.compare(
+            f"STREAM first pass: zram, {contents} / in place", 10, True,
+            results.best(steady("stream"), "stream", ZRAM, ws,
+                         contents=contents),
+            results.best(first("stream"), "stream", IN_PLACE, ws,
+                         contents=None))
 
-    compare = report.compare
+    def compare(text, limit, program, size):
+        return report.compare(text, limit, True, both(program, ZRAM, size)[0],
+                              both(program, IN_PLACE, size)[0])
+
     return [
         report.exact("STREAM steady: in place / never swaps", 1.03,
                      *zip(both("stream", IN_PLACE, ws),
@@ -200,13 +286,9 @@ def bars(results, counted, ws, table):
         report.exact("GUPS steady: in place / never swaps", 1.03,
                      *zip(both("gups", IN_PLACE, table),
                           both("gups", NEVER, table))),
-        compare("STREAM first pass: zram / in place", 10, True,
-                _zram(results, steady("stream"), ws),
-                best("stream", IN_PLACE, ws, first)),
-        compare("Random updates: zram / in place", 15, True,
-                best("gups", ZRAM, table), best("gups", IN_PLACE, table)),
-        compare("Fork and exec: zram / in place", 1, True,
-                best("forkmix", ZRAM, ws), best("forkmix", IN_PLACE, ws)),
+        first_pass("constant"), first_pass("compressible"),
+        compare("Random updates: zram / in place", 15, "gups", table),
+        compare("Fork and exec: zram / in place", 1, "forkmix", ws),
     ]
 
 

@@ -30,7 +30,8 @@ KEEP = None
 # Seconds that a pass over one MiB takes in each mode under pressure.
 PER_MIB = {"none": 0.0006, "bypass": 0.00062, "symswap": 0.08,
            "zram": 0.045, "virtio-blk": 0.25, "in-place": 0.00061,
-           "dimm": 0.0006, "zswap": 0.06}
+           "dimm": 0.0006, "zswap": 0.06,
+           "virtio-pmem": 0.06}
 # Of the ways to give memory back.
 GIVE_BACK = {"grant": 0.5, "balloon": 2.0, "dimm": 3.0}
 
@@ -42,6 +43,7 @@ class FakeBench:
     hangs = 100                 # so many times
     slow = 1.0                  # factor on SwapBypass
     give_back = GIVE_BACK
+    turns = "turn 1 in-place 512 256 swap-ins 7\n" * 4 + "passes 5\n"
 
     def __init__(self, host="symbiotic", icount=False, smp=2):
         self.host = host
@@ -97,8 +99,10 @@ class FakeBench:
         assert self.host == "symbiotic" or swap != "bypass"
         if host_cmd:
             way = host_cmd.split()[2]
-            result = self.result(0, "swapon 5.00 5.25\n", before, before)
-            result.host_out = f"{way} {self.give_back[way]}\n"
+            result = self.result(0, "swapon 5.00 5.25\npasses 3\n", before,
+                                 before)
+            result.host_out = f"{way} {self.give_back[way]}\n" \
+                if way in self.give_back else self.turns
             return result
         program = re.search(r"exec \./(\w+)", cmd)[1]
         text += {"stream": self.stream, "gups": self.gups, "kv": self.mix,
@@ -338,9 +342,10 @@ class Experiment(unittest.TestCase):
         """The experiment of the window in place: bars and tables."""
         status, text, made = experiment(FakeBench, "--nested", "--strict")
         self.assertEqual(status, 0, text)
-        self.assertEqual(text.count("  PASS  "), 6)
+        self.assertEqual(text.count("  PASS  "), 7)
         self.assertRegex(text, r"plug a DIMM of .* 3.00\n")
         self.assertRegex(text, r"swapon of the window +0.25\n")
+        self.assertRegex(text, r"swapd.sh moves the grants +6667   2\+1 \(7\)  ")
         self.assertRegex(text, r" 2 +64 +800.5 +800.5 ")
         self.assertRegex(text, r"1/4 granted +0.04 0.04")
         self.assertIn("kv mix,in-place,nested",
@@ -352,8 +357,10 @@ class Experiment(unittest.TestCase):
             """Memory goes back at once."""
             give_back = {**GIVE_BACK, "balloon": 0.1}
             damage = "in-place"
+            turns = "two_guests: no answer from /run/x\n"
         status, text, _ = experiment(Balloon, "--nested")
         self.assertEqual(status, 1)
+        self.assertIn("FAILED two guests, halves: two_guests: no answer", text)
         self.assertIn("MISS  Half the window back", text)
         self.assertIn("WRONG DATA", text)
 
