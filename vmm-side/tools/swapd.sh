@@ -57,7 +57,7 @@ query()
 # share: of lines "socket in-place hot wanted-since", to "socket in-place grant".
 # While nobody wants more, everybody keeps what it uses. Else a guest needs what is
 # hot and what it wants, a quarter of an equal share at the least; who wants nothing
-# loses a quarter of what it does not need, as processors tell of a use only now
+# loses half of what it does not need, as processors tell of a use only now
 # and then, and who wants more gets that. Not enough for all that is needed:
 # everybody gets the same part of it.
 share()
@@ -76,7 +76,7 @@ share()
 			needs += need[i]
 			keep[i] = max(need[i], has[i] + want[i])
 			if (wants && !want[i])
-				keep[i] = max(need[i], has[i] - (has[i] - need[i]) / 4)
+				keep[i] = max(need[i], has[i] - (has[i] - need[i]) / 2)
 			keeps += keep[i]
 		}
 		for (i = 1; i <= NR; i++) {
@@ -107,21 +107,28 @@ while [ "$rounds" = 0 ] || [ $round -lt "$rounds" ]; do
 	mv "$state.new" "$state" 2>/dev/null || : >"$state"
 	share <"$state.now" >"$state.grants"
 
-	# Nobody grows before the others are where they should be: until then each
-	# may have the smaller of what it has and what it shall have.
+	# Nobody grows before others have given back: what there is to give away
+	# is what nobody has, and nobody may take.
 	while read -r q in_place grant; do
 		symcall -q "$q" grant $((grant < in_place ? grant : in_place)) 2>/dev/null
 	done <"$state.grants"
-	held=0
+	spare=$budget
+	: >"$state.held"
 	while read -r q in_place grant; do
+		may=$((grant < in_place ? grant : in_place))
 		now=$(query "$q")
 		now=${now%% *}
-		held=$((held + (${now:-0} > grant ? ${now:-0} : grant)))
+		held=$((${now:-0} > may ? ${now:-0} : may))
+		echo "$q $held $grant" >>"$state.held"
+		spare=$((spare - held))
 	done <"$state.grants"
-	[ $held -le "$budget" ] || { sleep "$interval"; continue; }
-	while read -r q in_place grant; do
-		symcall -q "$q" grant "$grant" 2>/dev/null
+	while read -r q held grant; do
+		if [ "$grant" -gt "$held" ] && [ "$spare" -gt 0 ]; then
+			more=$((grant - held < spare ? grant - held : spare))
+			symcall -q "$q" grant $((held + more)) 2>/dev/null
+			spare=$((spare - more))
+		fi
 		[ $verbose = 0 ] || echo "$q $grant $(query "$q")"
-	done <"$state.grants"
+	done <"$state.held"
 	sleep "$interval"
 done
