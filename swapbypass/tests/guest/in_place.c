@@ -242,12 +242,27 @@ static void t_read_only_vma(void)
 	verify("writable again", p, 0x400, 2);
 }
 
+/* Swaps out as much as the window holds: each slot that is free gets content. */
+static char *fill_window(void)
+{
+	size_t size = all_pages * PAGE, i;
+	char *q = anon_map(size);
+
+	for (i = 0; i < size; i += PAGE)
+		page_fill(q + i, 0x10000 + i, 1);
+	madvise(q, size, MADV_PAGEOUT);
+	return q;
+}
+
 /* Zero pages that were swapped out by mode copy are not in the window. */
 static void t_zeromap(void)
 {
-	char *p = swapped_out(0x480);
+	char *p;
 	size_t i;
 
+	/* What is in the slots does not look like it. */
+	munmap(fill_window(), all_pages * PAGE);
+	p = swapped_out(0x480);
 	set_window("mode", "copy");
 	memset(p, 0, len());
 	must_page_out(p);
@@ -260,16 +275,12 @@ static void t_zeromap(void)
 /* What is swapped out later gets other slots: all others there are. */
 static void t_hold(void)
 {
-	char *p = in_place(0x4c0);
-	size_t size = all_pages * PAGE, i;
-	char *q = anon_map(size);
+	char *p = in_place(0x4c0), *q = fill_window();
+	size_t i;
 
-	for (i = 0; i < size; i += PAGE)
-		page_fill(q + i, 0x10000 + i, 1);
-	madvise(q, size, MADV_PAGEOUT);
 	verify("beside others", p, 0x4c0, 1);
 	fill(p, 0x4c0, 2);
-	for (i = 0; i < size; i += PAGE)
+	for (i = 0; i < all_pages * PAGE; i += PAGE)
 		if (page_check(q + i, 0x10000 + i, 1) >= 0)
 			violated("page %zu of the others is wrong", i / PAGE);
 }
