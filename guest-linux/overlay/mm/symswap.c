@@ -662,15 +662,13 @@ static swp_entry_t symswap_entry(const struct symswap_window *win,
 }
 
 /*
- * Swap a page out again: its content is where it belongs, so unmapping is all
- * there is to do. First half: from now on nobody finds the page but in the swap
+ * Swap a locked page out again: its content is where it belongs, so unmapping is
+ * all there is to do. First half: from now on nobody finds the page but in the swap
  * cache, although processors may use it until the flush. Returns true if the
  * second half must follow; else the reference has been consumed.
  */
 static bool symswap_unmap(struct symswap_window *win, struct folio *folio)
 {
-	if (!folio_trylock(folio))
-		goto put;
 	if (!folio_test_swapcache(folio)) {
 		/*
 		 * Its swap PTEs need a count, and others a way to find it.
@@ -688,7 +686,6 @@ static bool symswap_unmap(struct symswap_window *win, struct folio *folio)
 
 unlock:
 	folio_unlock(folio);
-put:
 	folio_put(folio);
 	return false;
 }
@@ -822,10 +819,16 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 		folio = symswap_get(win, win->hand);
 		if (!folio)
 			continue;
-		hot = folio_referenced(folio, 0, NULL, &vm_flags);
+		/* Locked: who migrates it waits, and does not find one user too many. */
+		if (!folio_trylock(folio)) {
+			folio_put(folio);
+			continue;
+		}
+		hot = folio_referenced(folio, 1, NULL, &vm_flags);
 		round.used++;
 		round.hot += hot;
 		if ((hot && !all) || round.pushed + batch.nr >= nr) {
+			folio_unlock(folio);
 			folio_put(folio);
 			continue;
 		}

@@ -1004,7 +1004,7 @@ static int run(size_t t)
 {
 	long long used = swap_used();
 	const char *how;
-	int ret = run_child(t, 120, &how);
+	int ret = run_child(t, 300, &how);
 
 	if (ret == TEST_OK && !nothing_left(used))
 		ret = TEST_VIOLATED;
