@@ -54,7 +54,8 @@ query()
 	}
 }
 
-# share: of lines "socket in-place hot wanted-since", to "socket in-place grant".
+# share: of lines "socket in-place hot wanted-since", to "socket may grant": what
+# each may have at once, being no more than it has, and what it shall have.
 # While nobody wants more, everybody keeps what it uses. Else a guest needs what is
 # hot and what it wants, a quarter of an equal share at the least; who wants nothing
 # loses half of what it does not need, as processors tell of a use only now
@@ -65,6 +66,7 @@ share()
 	awk -v budget="$budget" '
 	function bound(x) { return x < 0 ? 0 : x > budget ? budget : x }
 	function max(a, b) { return a > b ? a : b }
+	function min(a, b) { return a < b ? a : b }
 	{
 		socket[NR] = $1; has[NR] = bound($2); want[NR] = bound($4)
 		need[NR] = bound(bound($3) + want[NR])
@@ -88,7 +90,7 @@ share()
 				part = wants ? want[i] / wants : 1 / NR
 				grant = keep[i] + (budget - keeps) * part
 			}
-			printf "%s %d %d\n", socket[i], has[i], grant
+			printf "%s %d %d\n", socket[i], min(grant, has[i]), grant
 		}
 	}'
 }
@@ -109,26 +111,26 @@ while [ "$rounds" = 0 ] || [ $round -lt "$rounds" ]; do
 
 	# Nobody grows before others have given back: what there is to give away
 	# is what nobody has, and nobody may take.
-	while read -r q in_place grant; do
-		symcall -q "$q" grant $((grant < in_place ? grant : in_place)) 2>/dev/null
+	while read -r q may grant; do
+		symcall -q "$q" grant "$may" 2>/dev/null
 	done <"$state.grants"
 	spare=$budget
 	: >"$state.held"
-	while read -r q in_place grant; do
-		may=$((grant < in_place ? grant : in_place))
+	while read -r q may grant; do
 		now=$(query "$q")
 		now=${now%% *}
 		held=$((${now:-0} > may ? ${now:-0} : may))
-		echo "$q $held $grant" >>"$state.held"
+		echo "$q $may $held $grant" >>"$state.held"
 		spare=$((spare - held))
 	done <"$state.grants"
-	while read -r q held grant; do
+	while read -r q may held grant; do
 		if [ "$grant" -gt "$held" ] && [ "$spare" -gt 0 ]; then
 			more=$((grant - held < spare ? grant - held : spare))
-			symcall -q "$q" grant $((held + more)) 2>/dev/null
+			may=$((held + more))
+			symcall -q "$q" grant "$may" 2>/dev/null
 			spare=$((spare - more))
 		fi
-		[ $verbose = 0 ] || echo "$q $grant $(query "$q")"
+		[ $verbose = 0 ] || echo "$q $may $(query "$q")"
 	done <"$state.held"
 	sleep "$interval"
 done
