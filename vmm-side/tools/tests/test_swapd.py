@@ -11,13 +11,18 @@ import unittest
 SWAPD = pathlib.Path(__file__).resolve().parent.parent / "swapd.sh"
 
 # `symcall` for made-up guests: a guest is a directory of numbers. It uses as many
-# pages as it needs and may; unless it rests, it asks for the others.
+# pages as it needs and may; unless it rests, it asks for the others. When a line
+# of the file `silent` says so, it takes longer to answer than anybody waits.
 SYMCALL = r"""#!/bin/sh
-[ "$1" != -t ] || shift 2
-cd "$2" 2>/dev/null || exit 1
+cd "$2" 2>/dev/null || exit 3
 read -r need <need; read -r grant <grant; read -r hot <hot; read -r wanted <wanted
 used=$need
 [ ! -e stubborn ] && [ "$used" -gt "$grant" ] && used=$grant
+if [ -e silent ]; then
+	first=$(sed -n 1p silent)
+	sed -i 1d silent
+	[ "$first" != yes ] || exec sleep 60
+fi
 case $3 in
 info)
 	[ "$used" -ge "$need" ] || [ "$hot" = 0 ] || wanted=$((wanted + need - used))
@@ -65,8 +70,8 @@ class Swapd(unittest.TestCase):
         """Runs the daemon; returns the finished process."""
         env = {**os.environ, "PATH": f"{self.base}:{os.environ['PATH']}"}
         return subprocess.run(
-            ["sh", str(SWAPD), "-i", "0", "-n", str(rounds), "-v", str(budget),
-             *guests], env=env, capture_output=True, text=True, check=False,
+            ["sh", str(SWAPD), "-i", "0", "-n", str(rounds), "-t", "1", "-v",
+             str(budget), *guests], env=env, capture_output=True, text=True, check=False,
             timeout=60)
 
     def check_budget(self, budget, *names):
@@ -119,6 +124,23 @@ class Swapd(unittest.TestCase):
         done = self.swapd(1000, a, str(self.base / "nobody"))
         self.assertEqual(done.returncode, 0)
         self.assertGreaterEqual(self.read("a", "grant"), 900)
+
+    def test_silent(self):
+        """A guest that does not answer keeps what it was granted."""
+        a = self.guest("a", 800, grant=600, silent="no\n" * 20 + "yes\n" * 9)
+        b = self.guest("b", 800, grant=400)
+        self.swapd(1000, a, b, rounds=8)
+        self.assertGreaterEqual(self.read("a", "grant"), 400)
+        self.assertGreaterEqual(self.read("b", "grant"), 400)
+        self.check_budget(1000, "a", "b")
+
+    def test_silent_now_and_then(self):
+        """Nor does it lose what it wants by that."""
+        a = self.guest("a", 800, hot=0, grant=900)
+        b = self.guest("b", 800, grant=100, silent="yes\nno\nno\nno\n" * 5)
+        self.swapd(1000, a, b)
+        self.assertGreaterEqual(self.read("b", "grant"), 700)
+        self.check_budget(1000, "a", "b")
 
     def test_lies(self):
         """Whatever a guest says, the grants are within the budget."""
