@@ -150,6 +150,7 @@ class Job:
 PART, PART_STATUS = "--- part", "--- status"
 
 BOOT_SECONDS = 6
+HOPELESS_SECONDS = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +169,13 @@ class Guest:
     def expect(self):
         """Seconds that it will take, about."""
         return BOOT_SECONDS + sum(j.expect for j in self.jobs)
+
+    def limit(self):
+        """Seconds after which it counts as hung: boot and set-up, and some times
+        what the jobs should take."""
+        if self.jobs[0].hopeless():
+            return HOPELESS_SECONDS
+        return 60 + 3 * self.expect()
 
     def memory(self):
         """MiB."""
@@ -242,6 +250,11 @@ class Outcome:
     error: str = None
     out_of_memory: bool = False
     hung: bool = False          # the guest gave no status
+
+    def no_room(self):
+        """Whether memory was short, as expected: either the kernel has killed the
+        program, or it looks for memory without end."""
+        return self.job.hopeless() and (self.out_of_memory or self.hung)
 
     def kernel(self, name):
         """The passes of one kernel in order."""

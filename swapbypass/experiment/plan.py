@@ -194,9 +194,10 @@ class Plan:
                 guests.append([self.job("stream", mode, paging, ws,
                                         contents="compressible")])
                 guests.append(self.points(mode, paging))
-                # What zram cannot hold: last, as the program is killed.
-                guests[-1].append(self.point("stream", mode, paging, ws,
-                                             EXTRA_TIER))
+                # What zram cannot hold has a guest of its own: the kernel kills
+                # the program, or looks for memory without end.
+                guests.append([self.point("stream", mode, paging, ws,
+                                          EXTRA_TIER)])
         return guests
 
     def point(self, program, mode, paging, ws, tier, **more):

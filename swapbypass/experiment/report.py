@@ -24,8 +24,7 @@ class Results:
 
     def __init__(self, outcomes):
         self.outcomes = [o for o in outcomes if not o.error]
-        self.no_room = [o for o in outcomes if o.out_of_memory and
-                        o.job.hopeless()]
+        self.no_room = [o for o in outcomes if o.no_room()]
         self.failed = [o for o in outcomes if o.error and
                        o not in self.no_room]
 
@@ -287,7 +286,7 @@ def table_text(results, program, ws, contents, free):
         if (program, ws, contents) == ("stream", out.job.ws,
                                        out.job.contents):
             lines.append(f"  {MODE_TEXT[out.job.mode]:<30} "
-                         f"{out.job.paging:<7} out of memory: zram keeps the "
+                         f"{out.job.paging:<7} {out.error}: zram keeps the "
                          "pages in the guest's memory")
     if not lines:
         return []

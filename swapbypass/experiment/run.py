@@ -47,20 +47,18 @@ def run_guest(bench, guest, files):
         return [jobs_module.Outcome(job, wall, error=error, hung=hung)
                 for job in guest.jobs]
 
-    # Boot and set-up of the guest, and some times what the jobs should take:
-    # the limit is there for hangs alone.
-    limit = 60 + 3 * guest.expect()
     try:
         result = bench.run(guest.command(), files=files,
                            guest_mem=guest.memory(), paging=first.rig_paging(),
                            swap=first.swap(), swap_store=first.store(),
-                           append=first.append(), timeout=limit)
+                           append=first.append(), timeout=guest.limit())
     except Exception as error:      # pylint: disable=broad-except
         return failed(f"{type(error).__name__}: {error}")
     if result.status is None:
         # The rig says why; its first line is enough here, the rest is for
         # the log.
-        say("         " + result.explain().replace("\n", "\n         | "))
+        if not first.hopeless():
+            say("         " + result.explain().replace("\n", "\n         | "))
         return failed((result.error or "no status").split("\n", 1)[0], True)
 
     wall = (time.monotonic() - start) / len(guest.jobs)
@@ -74,8 +72,8 @@ def run_guest(bench, guest, files):
 
 def describe(outcome):
     """The progress line of a finished job."""
-    if outcome.out_of_memory and outcome.job.hopeless():
-        return f"out of memory after {outcome.wall:.0f} s, as expected"
+    if outcome.no_room():
+        return f"{outcome.error} ({outcome.wall:.0f} s), as expected"
     if outcome.error:
         return f"FAILED after {outcome.wall:.0f} s: {outcome.error}"
     kernel = report.kernel_of(outcome.job.program)
@@ -229,7 +227,7 @@ def run_all(bench, todo, files, deadline):
         done = run_guest(bench, guest, files)
         outcomes += done
         say_outcomes(done)
-        if done[0].hung:
+        if done[0].hung and not done[0].no_room():
             # Guests of an emulated host hang now and then. The hang stays
             # in the report; the second try is for the number.
             done = run_guest(bench, guest, files)
