@@ -30,6 +30,13 @@
 /* 15^n must stay inside a double. */
 #define MAX_PASSES	250
 
+/*
+ * Bytes between two arrays, as the rules' OFFSET: arrays at a distance of a power
+ * of two would compete for the same places in caches and TLBs. An odd number of
+ * pages, so that no two of the three do.
+ */
+#define OFFSET		(17 * 4096)
+
 /* Elements in a row that are equal in compressible arrays. */
 #define RUN		16
 
@@ -293,11 +300,11 @@ static int body(void)
 	double start = bench_now();
 
 	bench_set_inexact();
-	/* One mapping each, rounded up so that the advice covers whole pages */
+	/* Rounded up so that the advice covers whole pages. */
 	bytes = (bytes + 4095) & ~(size_t)4095;
-	a = bench_alloc(bytes);
-	b = bench_alloc(bytes);
-	c = bench_alloc(bytes);
+	a = bench_alloc(3 * bytes + 2 * OFFSET);
+	b = a + (bytes + OFFSET) / sizeof(double);
+	c = b + (bytes + OFFSET) / sizeof(double);
 
 	for (i = 0; i < opt.elements; i++) {
 		struct element e = start_value(i);
