@@ -83,9 +83,11 @@ max()
 share()
 {
 	awk -v budget="$1" '
-	function bound(x) { return x < 0 ? 0 : x > budget ? budget : x }
+	# What busybox reads it compares as text, unless it has been added to.
+	function bound(x) { x += 0; return x < 0 ? 0 : x > budget ? budget : x }
 	function max(a, b) { return a > b ? a : b }
 	function min(a, b) { return a < b ? a : b }
+	BEGIN { budget += 0 }
 	{
 		socket[NR] = $1; has[NR] = bound($2); want[NR] = bound($4)
 		need[NR] = bound(bound($3) + want[NR]); rest[NR] = $5 " " $6
