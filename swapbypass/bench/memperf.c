@@ -28,6 +28,7 @@ static struct {
 };
 
 static uint64_t *words;
+static double begin;
 
 /* The sum of all words, in the order of the stride. */
 static uint64_t load_sum(size_t n, size_t stride)
@@ -78,6 +79,16 @@ static void point(const char *kernel, size_t n, size_t stride, unsigned int pass
 	fflush(stdout);
 }
 
+/*
+ * Whether there is time for both kernels at the next stride, which under memory
+ * pressure touches as many times more pages as it is wider.
+ */
+static int time_for(double last)
+{
+	return bench_opt.run_limit <= 0 ||
+	       bench_now() - begin + last * opt.factor <= bench_opt.run_limit;
+}
+
 /* All strides of one size. Returns the words that turned out wrong: 0, or 1. */
 static int sweep(size_t n)
 {
@@ -85,11 +96,12 @@ static int sweep(size_t n)
 	uint64_t want = init_sum(n);
 	size_t stride;
 	unsigned int pass;
-	double start;
+	double start, last = 0;
 
 	if (bench_opt.page_out)
 		bench_page_out(words, n * sizeof(*words));
-	for (stride = 1; stride <= MAX_STRIDE; stride *= opt.factor) {
+	for (stride = 1; stride <= MAX_STRIDE && time_for(last); stride *= opt.factor) {
+		last = bench_now();
 		for (pass = 0; pass < opt.passes; pass++) {
 			bench_read_counters(&before);
 			start = bench_now();
@@ -103,6 +115,7 @@ static int sweep(size_t n)
 			want += n;
 			point("update", n, stride, pass, bench_now() - start, &before);
 		}
+		last = bench_now() - last;
 	}
 	if (bench_opt.corrupt)
 		words[17]++;
@@ -111,13 +124,11 @@ static int sweep(size_t n)
 
 static int body(void)
 {
-	double start = bench_now();
 	size_t bytes;
 
+	begin = bench_now();
 	words = bench_alloc(opt.bytes);
-	for (bytes = opt.first; bytes <= opt.bytes; bytes *= 2) {
-		if (bench_opt.run_limit > 0 && bench_now() - start > bench_opt.run_limit)
-			break;
+	for (bytes = opt.first; bytes <= opt.bytes && time_for(0); bytes *= 2) {
 		if (sweep(bytes / sizeof(*words))) {
 			printf("verify result=WRONG checked=1 of=1 wrong=1 bytes=%zu\n", bytes);
 			return BENCH_WRONG_DATA;
@@ -135,7 +146,7 @@ static void usage(void)
 	      "  -s factor   from stride to stride, 2 to 512 (8)\n"
 	      "  -n passes   for each point (2)\n"
 	      "  -o          swap out what fits no cache before each size\n"
-	      "  -T seconds  start no size after this time\n"
+	      "  -T seconds  measure no stride that could take longer than to this time\n"
 	      "  -C file     print how this counter changed in each pass\n"
 	      "  -x          also time the exit of the process\n"
 	      "  -X          damage one word (test of the check)\n",
