@@ -83,6 +83,8 @@ EXPORT_SYMBOL_GPL(symswap_key);
 #define SYMSWAP_KEPT	((void *)1)
 #define SYMSWAP_CACHED	((void *)2)
 
+/* What is left of fault_around when half of the grant is used. */
+#define SYMSWAP_SHORT_SHARE	8
 /* Slots freed with one acquisition of the swap device's lock. */
 #define SYMSWAP_FREE_BATCH	64
 /* Pages unmapped with one flush of the TLBs, locked meanwhile. */
@@ -152,7 +154,7 @@ static struct workqueue_struct *symswap_wq;
 /* See symswap_stay_in_ram(). */
 static bool symswap_only_ram;
 
-static unsigned int fault_around = 32;
+static unsigned int fault_around = 128;
 
 static int fault_around_set(const char *val, const struct kernel_param *kp)
 {
@@ -173,7 +175,7 @@ static const struct kernel_param_ops fault_around_ops = {
 };
 
 module_param_cb(fault_around, &fault_around_ops, &fault_around, 0644);
-MODULE_PARM_DESC(fault_around, "Pages mapped in place by one fault, a power of two");
+MODULE_PARM_DESC(fault_around, "Pages mapped in place by one fault, a power of two; an eighth while the grant is short");
 
 static const char * const symswap_mode_names[SYMSWAP_MODE_NR] = {
 	[SYMSWAP_MODE_COPY]		= "copy",
@@ -514,6 +516,16 @@ static bool symswap_map_one(struct vm_fault *vmf, struct symswap_window *win,
 	return true;
 }
 
+/* Bytes around a fault. What is mapped in vain takes from a grant that is short. */
+static unsigned long symswap_around(const struct symswap_window *win)
+{
+	unsigned long pages = READ_ONCE(fault_around);
+
+	if (atomic_long_read(&win->in_place) > READ_ONCE(win->grant) / 2)
+		pages = max(pages / SYMSWAP_SHORT_SHARE, 1UL);
+	return pages << PAGE_SHIFT;
+}
+
 /**
  * symswap_map_around() - map the page of a swap fault in place, and neighbours
  * @vmf: the fault, on a swap entry that is not in the swap cache
@@ -528,7 +540,7 @@ bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si)
 {
 	struct symswap_window *win = READ_ONCE(symswap_by_type[si->type]);
 	struct vm_area_struct *vma = vmf->vma;
-	unsigned long size = (unsigned long)READ_ONCE(fault_around) << PAGE_SHIFT;
+	unsigned long size = symswap_around(win);
 	unsigned long addr, start, end;
 	pte_t *ptep, *first;
 	spinlock_t *ptl;	/* of the page table */
