@@ -109,6 +109,16 @@ def compare(text, limit, at_least, upper, lower):
     return Bar(text, ratio, limit, at_least, detail)
 
 
+def over_never(text, limit, peer, ours, never):
+    """A bar over the ratio of two (value, outcome) pairs that says what the ratio
+    would be if nothing were swapped: how slow the peer is we do not decide."""
+    bar = compare(text, limit, True, peer, ours)
+    most = _ratio(peer[0], never[0])
+    if most is not None:
+        bar.detail += f"; to never swapping, the most there is: {most:.2f}"
+    return bar
+
+
 def exact(text, limit, timed, counted):
     """A bar near 1 over the ratio of two (value, outcome) pairs: judged by
     @counted, where the values are instructions, if there are any."""
@@ -176,14 +186,6 @@ def bars(results, counted, ws, table):
     # Whatever the arrays hold: SwapBypass never looks at it.
     bypass = stream(BYPASS, contents=None)
     bypass_first = stream(BYPASS, value=first("stream"), contents=None)
-    virtio, never = stream(VIRTIO), stream(NEVER)
-    virtio_bar = compare("STREAM: virtio-blk / SwapBypass", 100, True, virtio,
-                         bypass)
-    limit = _ratio(virtio[0], never[0])
-    if limit is not None:
-        # How slow the peer is, SwapBypass does not decide.
-        virtio_bar.detail += (f"; virtio-blk / never swaps, the most there is: "
-                              f"{limit:.2f}")
     return near_one(results, counted, ws, table) + [
         compare("STREAM, constant contents: zram / SwapBypass", 8,
                  True, stream(ZRAM, contents="constant"),
@@ -193,7 +195,8 @@ def bars(results, counted, ws, table):
                  bypass),
         compare("GUPS: zram / SwapBypass", 12, True,
                  gups(ZRAM), gups(BYPASS)),
-        virtio_bar,
+        over_never("STREAM: virtio-blk / SwapBypass", 100, stream(VIRTIO),
+                   bypass, stream(NEVER)),
         compare("GUPS: virtio-blk / SwapBypass", 100, True,
                  gups(VIRTIO), gups(BYPASS)),
         compare("STREAM first pass: zram, constant / SwapBypass", 3,
