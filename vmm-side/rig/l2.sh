@@ -68,6 +68,16 @@ load_kvm()
 
 	want="$KVM_HOST $vendor $on $KVM_PARAMS"
 	[ "$(cat /run/kvm.loaded 2>/dev/null)" = "$want" ] && return
+	if [ -e /run/apichold.pid ]; then
+		kill "$(cat /run/apichold.pid)"
+		rm /run/apichold.pid
+		n=0
+		while [ "$(cat /sys/module/kvm_$vendor/refcnt)" != 0 ]; do
+			n=$((n + 1))
+			[ $n -gt 100 ] && finish "KVM is in use"
+			sleep 0.1
+		done
+	fi
 	for m in vfio_pci vfio_pci_core vfio_iommu_type1 vfio kvm_amd kvm_intel kvm irqbypass; do
 		[ -d "/sys/module/$m" ] && { rmmod "$m" || finish "cannot unload $m"; }
 	done
@@ -78,6 +88,9 @@ load_kvm()
 	# shellcheck disable=SC2086 # a list of parameters
 	insmod "$dir/kvm.ko" $KVM_PARAMS || finish "cannot load kvm"
 	insmod "$dir/kvm-$vendor.ko" "$paging_param=$on" nested=0 || finish "cannot load kvm-$vendor"
+	if [ -n "${JOB_CPUS:-}" ]; then
+		apichold /run/apichold.pid || finish "KVM makes no VM"
+	fi
 	echo "$want" >/run/kvm.loaded
 }
 
