@@ -418,14 +418,19 @@ static bool symswap_slot_ok(const struct symswap_window *win,
 	return zswap_never_enabled();
 }
 
-static bool symswap_reserve(struct symswap_window *win)
+/* Count up to @nr pages as in place; returns how many the grant allows. */
+static unsigned long symswap_reserve(struct symswap_window *win, unsigned long nr)
 {
-	if (atomic_long_inc_return(&win->in_place) <= READ_ONCE(win->grant) ||
-	    symswap_skip(SYMSWAP_RULE_GRANT))
-		return true;
-	atomic_long_dec(&win->in_place);
-	symswap_count(win, SYMSWAP_DECLINED_GRANT, 1);
-	return false;
+	unsigned long over = atomic_long_add_return(nr, &win->in_place);
+
+	over -= min(over, READ_ONCE(win->grant));
+	if (!over || symswap_skip(SYMSWAP_RULE_GRANT))
+		return nr;
+	over = min(over, nr);
+	atomic_long_sub(over, &win->in_place);
+	if (over == nr)
+		symswap_count(win, SYMSWAP_DECLINED_GRANT, 1);
+	return nr - over;
 }
 
 /* From count 1 to SWAP_HAS_CACHE alone. */
@@ -442,32 +447,27 @@ static bool symswap_claim(struct swap_info_struct *si, swp_entry_t entry)
 /*
  * Make the slot of a swap PTE, which must be its only user, the page's alone.
  * The page-table lock is held, so the PTE keeps its count, and no fork copies it.
+ * The caller has reserved a page.
  */
 static struct folio *symswap_take(struct symswap_window *win,
 				  struct swap_info_struct *si, swp_entry_t entry)
 {
 	unsigned long offset = swp_offset(entry);
 
-	if (!symswap_reserve(win))
-		return NULL;
 	/* In the swap cache, being read, or being written: not ours to take. */
 	if (!symswap_claim(si, entry))
-		goto unreserve;
+		return NULL;
 	/* Not earlier: the slot could just have been written. */
 	if (!symswap_slot_ok(win, si, offset)) {
 		swap_duplicate(entry);
 		swapcache_clear(si, entry, 1);
-		goto unreserve;
+		return NULL;
 	}
 	if (symswap_skip(SYMSWAP_RULE_KEEP)) {
 		swapcache_clear(si, entry, 1);
 		return symswap_page_init(win, offset, SYMSWAP_CACHED);
 	}
 	return symswap_page_init(win, offset, SYMSWAP_KEPT);
-
-unreserve:
-	atomic_long_dec(&win->in_place);
-	return NULL;
 }
 
 /* userfaultfd wants to see each page. */
@@ -542,9 +542,9 @@ bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si)
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long size = symswap_around(win);
 	unsigned long addr, start, end;
+	unsigned long reserved, nr = 0;
 	pte_t *ptep, *first;
 	spinlock_t *ptl;	/* of the page table */
-	int nr = 0;
 
 	if (!symswap_vma_ok(vma) || symswap_uffd(vma))
 		return false;
@@ -558,13 +558,16 @@ bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si)
 		return true;
 	}
 
-	if (symswap_map_one(vmf, win, si, vmf->address, first)) {
+	start = ALIGN_DOWN(vmf->address, size);
+	end = min(start + size, vma->vm_end);
+	start = max(start, vma->vm_start);
+	/* At once: these are the only atomics that need not be one for each page. */
+	reserved = symswap_reserve(win, (end - start) >> PAGE_SHIFT);
+
+	if (reserved && symswap_map_one(vmf, win, si, vmf->address, first)) {
 		nr++;
-		start = ALIGN_DOWN(vmf->address, size);
-		end = min(start + size, vma->vm_end);
-		start = max(start, vma->vm_start);
 		ptep = first - ((vmf->address - start) >> PAGE_SHIFT);
-		for (addr = start; addr < end; addr += PAGE_SIZE, ptep++)
+		for (addr = start; addr < end && nr < reserved; addr += PAGE_SIZE, ptep++)
 			if (addr != vmf->address)
 				nr += symswap_map_one(vmf, win, si, addr, ptep);
 		/* Live: the device is swapped on. */
@@ -573,6 +576,8 @@ bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si)
 		add_mm_counter(vma->vm_mm, MM_SWAPENTS, -nr);
 	}
 	pte_unmap_unlock(first, ptl);
+	if (nr < reserved)
+		atomic_long_sub(reserved - nr, &win->in_place);
 
 	if (!nr)
 		return false;
@@ -603,7 +608,7 @@ struct folio *symswap_cache_folio(struct vm_fault *vmf,
 
 	if (!symswap_vma_ok(vmf->vma) || !symswap_slot_ok(win, si, offset))
 		return NULL;
-	if (!symswap_reserve(win))
+	if (!symswap_reserve(win, 1))
 		return NULL;
 	if (swapcache_prepare(entry, 1))
 		goto unreserve;
