@@ -106,10 +106,9 @@ class Job:
         return RIG_SWAP.get(self.mode, self.mode)
 
     def store(self):
-        """Where the host's file lies. What the guest maps is best in huge pages,
-        as its RAM is."""
-        return ("hugetlbfs" if self.mode in (IN_PLACE, QUARTER, DIMM, PMEM)
-                else "tmpfs")
+        """Where the host's file lies. What the guest addresses itself is best in
+        huge pages, as its RAM is; a disk gains nothing from them."""
+        return "tmpfs" if self.mode in (VIRTIO, ZSWAP) else "hugetlbfs"
 
     def append(self):
         """What the guest's kernel is told."""
