@@ -150,6 +150,7 @@ PART, PART_STATUS = "--- part", "--- status"
 
 BOOT_SECONDS = 6
 HOPELESS_SECONDS = 40
+LONGEST_DELAY = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,10 +172,11 @@ class Guest:
 
     def limit(self):
         """Seconds after which it counts as hung: boot and set-up, and some times
-        what the jobs should take."""
+        what the jobs should take. The longest ones have limits of their own, which
+        a slow machine does not change."""
         if self.jobs[0].hopeless():
             return HOPELESS_SECONDS
-        return 60 + 3 * self.expect()
+        return 60 + min(3 * self.expect(), self.expect() + LONGEST_DELAY)
 
     def memory(self):
         """MiB."""

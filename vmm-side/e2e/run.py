@@ -16,6 +16,7 @@ Each case is a section; its keys:
              guest must not report one
   error      regular expression for how a run with status = none ended
   stdout stderr console host_out   regular expressions that must be found
+  vcpus      ... in the report on the vCPUs of a guest that hangs
   no_stdout no_console no_host_console    ... that must not be found; the default
              of the consoles is what a kernel prints when something is wrong
   stats      conditions on the change of KVM's counters while cmd ran, such as
@@ -62,7 +63,7 @@ LOGS = HERE.parents[1] / "build" / "log" / "e2e"
 MATRIX = ("host", "paging", "smp", "swap", "symbiotic")
 KEYS = {"cmd", "l1_cmd", "host_cmd", "host", "paging", "smp", "mem", "symbiotic", "swap", "swap_size",
         "swap_store", "bypass_mode", "append", "kernel", "boot", "reboot", "kvm_params", "qemu_args", "timeout", "icount",
-        "files", "status", "error", "stdout", "stderr", "console", "host_out", "no_stdout", "no_console",
+        "files", "status", "error", "stdout", "stderr", "console", "host_out", "vcpus", "no_stdout", "no_console",
         "no_host_console",
         "stats", "group", "needs", "parallel", "passthrough", "ram", "noiommu", "guard"}
 TROUBLE = (r"BUG:|WARNING:|Oops|KASAN|general protection fault|rcu.*stall|soft lockup|hung task"
@@ -127,7 +128,7 @@ class Case:
         elif want != "any" and r.status != int(want):
             yield f"status {r.status}, expected {want}"
         for key, text in (("stdout", r.stdout), ("stderr", r.stderr), ("console", r.console),
-                          ("host_out", r.host_out)):
+                          ("host_out", r.host_out), ("vcpus", "\n".join(r.vcpus))):
             for pattern in filter(None, self.get(key).split("\n")):
                 if not re.search(pattern, text, re.M):
                     yield f"{key} lacks /{pattern}/"
@@ -241,6 +242,7 @@ class Report:
             if result:
                 details += [f"#   {line}" for line in result.stdout.splitlines()[-15:]]
                 if result.status is None:
+                    details += [f"#   {line}" for line in result.vcpus]
                     details += [f"#   console: {line}" for line in result.console.splitlines()[-30:]]
             details.append(f"# log: {path}")
         self._say("failed" if problems else "passed", case, f"{seconds:.1f} s", details)

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 
+import hang
 import hardware
 import images
 from images import RigError, read
@@ -51,11 +52,15 @@ class Result:
     guard: str = ""             # what became of L1's memory that no guest may reach
     disk: pathlib.Path = None   # the file of L0 behind the NVMe
     error: str = ""
+    vcpus: list = dataclasses.field(default_factory=list)   # lines about a guest that hung
     seconds: float = 0.0
 
     def explain(self):
         """Text for people about a run that has no status."""
-        return f"{self.error}\n--- guest console ---\n" + "\n".join(self.console.splitlines()[-40:])
+        parts = [self.error]
+        if self.vcpus:
+            parts += ["--- guest vCPUs, a second between two looks ---", *self.vcpus]
+        return "\n".join([*parts, "--- guest console ---", *self.console.splitlines()[-40:]])
 
 
 def counters(path):
@@ -275,13 +280,14 @@ class Bench:
                 tty = "stdio,signal=off" if self._kind == "local" else "serial,path=/dev/hvc0"
                 args += ["-chardev", f"{tty},id=con"]
             else:
-                args += ["-chardev", "file,id=con,path=@WORK@/console"]
+                args += ["-chardev", "file,id=con,path=@WORK@/console",
+                         "-chardev", "pipe,id=mon,path=@WORK@/mon", "-mon", "chardev=mon"]
             args += ["-serial", "chardev:con"]
             args += self._ports(interactive, "pipe,id=ctl,path=@WORK@/ctl", "@WORK@", kernel)
             job_env = {"IMAGES": " ".join(self._share(p) for p in shared.values()),
                        "INITRD": shared["initrd"].name, "KVM_HOST": host, "PAGING": paging,
                        "KVM_PARAMS": kvm_params, "SWAP": swap, "SWAP_MB": str(swap_size),
-                       "SWAP_STORE": swap_store, "TIMEOUT": str(math.ceil(timeout)),
+                       "SMP": str(smp), "SWAP_STORE": swap_store, "TIMEOUT": str(math.ceil(timeout)),
                        "LOCAL": "1" if self._kind == "local" else "0",
                        "INTERACTIVE": "1" if interactive else "0",
                        "PASSTHROUGH": " ".join(PASSTHROUGH[p] for p in passthrough),
@@ -292,6 +298,8 @@ class Bench:
             machine = self._host_machine(interactive)
             start = time.monotonic()
             result = self._run_on(machine, job, timeout, interactive)
+            if (job / "hang").exists():
+                result.vcpus = hang.describe(read(job / "hang"), hang.Symbols(images.system_map(kernel)))
         result.seconds = time.monotonic() - start
         result.disk = (job if host == "bare-metal" else self.dir) / "nvme"
         return result

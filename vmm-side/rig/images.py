@@ -107,6 +107,11 @@ def kernel_image(kernel, boot):
         return stripped(need(out / "vmlinux", out.name))
 
 
+def system_map(kernel):
+    """The text of a kernel's System.map; '' if it has none."""
+    return read(BUILD / kernel / "System.map")
+
+
 def busybox(archive):
     archive.file("bin/busybox", BUSYBOX)
     listing = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True)

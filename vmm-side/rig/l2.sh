@@ -11,6 +11,7 @@
 #                                               counters when the guest said so
 #   host.out     output of host_cmd             verdict  "ok" or what went wrong
 #   guard        memory that passthrough devices must not reach: changed or not
+#   hang         at the deadline: what QEMU's monitor said of the vCPUs
 #
 # Nothing waits without a deadline. The guest is gone when this returns.
 
@@ -182,6 +183,29 @@ set_bypass_mode()
 	fi
 }
 
+# What a guest does that does not end: three looks at every vCPU, its registers
+# and what is at its stack pointer. The answers are for hang.py. QEMU may be what
+# hangs, so nothing waits for an answer.
+look_at_vcpus()
+{
+	cat <>"$WORK/mon.out" >"$JOB/hang" 4>&- 5>&- &
+	look=$!
+	exec 6<>"$WORK/mon.in"
+	for i in 1 2 3; do
+		n=0
+		while [ $n -lt "$SMP" ]; do
+			printf 'cpu %s\ninfo registers\n' $n >&6
+			sleep 1
+			sp=$(sed -n 's/.* RSP=\([0-9a-f]*\).*/\1/p' "$JOB/hang" | tail -n 1)
+			[ -z "$sp" ] || echo "x /64gx 0x$sp" >&6
+			n=$((n + 1))
+		done
+	done
+	sleep 1
+	kill $look
+	exec 6>&-
+}
+
 load_kvm
 if [ "$L1_ONLY" = 1 ]; then
 	timeout -s KILL "$TIMEOUT" sh "$JOB/host_cmd" >"$JOB/out" 2>"$JOB/err"
@@ -237,7 +261,7 @@ if [ "$INTERACTIVE" = 1 ]; then
 	finish ok
 fi
 
-mkfifo "$WORK/ctl.in" "$WORK/ctl.out"
+mkfifo "$WORK/ctl.in" "$WORK/ctl.out" "$WORK/mon.in" "$WORK/mon.out"
 # Opened for both directions, so that opening never blocks.
 exec 4<>"$WORK/ctl.out" 5<>"$WORK/ctl.in"
 
@@ -299,6 +323,7 @@ while [ -z "$status" ] && read -r verb rest <&4; do
 	timeout)
 		# What the machine did last may tell why it hangs.
 		counters after
+		look_at_vcpus
 		finish "timeout after $TIMEOUT s"
 		;;
 	esac
