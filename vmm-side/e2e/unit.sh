@@ -33,7 +33,7 @@ for dir in "$top"/symspy/tests/unit "$top"/swapbypass/tests/unit "$top"/dma-offs
 	passed=$((passed + p)) failed=$((failed + f))
 done
 
-for tests in "$top"/swapbypass/*/tests "$top"/vmm-side/tools/tests; do
+for tests in "$top"/swapbypass/*/tests "$top"/vmm-side/rig/tests "$top"/vmm-side/tools/tests; do
 	[ -n "$(find "$tests" -name 'test_*.py')" ] || continue
 	dir=$(dirname "$tests")
 	name=${dir#"$top"/}

@@ -45,6 +45,24 @@ finish()
 	exit 0
 }
 
+# Wait until a command succeeds, for some seconds.
+wait_until()
+{
+	left=$(($1 * 10))
+	shift
+	until "$@"; do
+		[ $left -gt 0 ] || return
+		left=$((left - 1))
+		sleep 0.1
+	done
+}
+
+gone()
+{
+	# shellcheck disable=SC2317 # run by wait_until
+	! kill -0 "$1" 2>/dev/null
+}
+
 # KVM_HOST names the module set, PAGING and KVM_PARAMS their parameters. In
 # L1 they are loaded anew when they differ from what is loaded. On the user's
 # own host the loaded modules must fit; the rig unloads nothing there.
@@ -72,12 +90,7 @@ load_kvm()
 	if [ -e /run/apichold.pid ]; then
 		kill "$(cat /run/apichold.pid)"
 		rm /run/apichold.pid
-		n=0
-		while [ "$(cat /sys/module/kvm_$vendor/refcnt)" != 0 ]; do
-			n=$((n + 1))
-			[ $n -gt 100 ] && finish "KVM is in use"
-			sleep 0.1
-		done
+		wait_until 10 grep -qx 0 /sys/module/kvm_$vendor/refcnt || finish "KVM is in use"
 	fi
 	for m in vfio_pci vfio_pci_core vfio_iommu_type1 vfio kvm_amd kvm_intel kvm irqbypass; do
 		[ -d "/sys/module/$m" ] && { rmmod "$m" || finish "cannot unload $m"; }
@@ -124,12 +137,7 @@ start_guard()
 	# shellcheck disable=SC2086 # two numbers
 	memguard $GUARD 128 >"$JOB/guard" 2>&1 &
 	gpid=$!
-	n=0
-	until grep -q ready "$JOB/guard"; do
-		n=$((n + 1))
-		[ $n -gt 600 ] && finish "memguard does not start"
-		sleep 0.1
-	done
+	wait_until 60 grep -q ready "$JOB/guard" || finish "memguard does not start"
 }
 
 # An image is copied to memory once per content: the job directory may be on
@@ -331,10 +339,7 @@ done
 
 counters after
 if [ -n "$hpid" ]; then
-	while kill -0 "$hpid" 2>/dev/null; do
-		[ "$(date +%s)" -ge "$deadline" ] && finish "host_cmd: timeout"
-		sleep 0.2
-	done
+	wait_until $((deadline - $(date +%s))) gone "$hpid" || finish "host_cmd: timeout"
 	wait "$hpid"
 	echo $? >"$JOB/host.status"
 	hpid=''
@@ -342,11 +347,6 @@ fi
 echo bye >&5
 # A guest that reported may still hang in its shutdown: that is a failure.
 # (QEMU removes its pid file well before it has closed KVM.)
-n=0
-while kill -0 "$qpid" 2>/dev/null; do
-	n=$((n + 1))
-	[ $n -gt 150 ] && finish "the guest did not power off"
-	sleep 0.1
-done
+wait_until 15 gone "$qpid" || finish "the guest did not power off"
 echo "$status" >"$JOB/status"
 finish ok
