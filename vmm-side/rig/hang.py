@@ -27,7 +27,7 @@ class Symbols:
 
 def describe(said, symbols):
     """The lines of a report. @said: what the monitor printed for "info registers"
-    and for "x /64gx" of the stack, any number of times. Not all that looks like a
+    and for "x /256gx" of the stack, any number of times. Not all that looks like a
     return address on a stack is one."""
     lines = []
     for look in re.split(r"^CPU#", said, flags=re.M)[1:]:

@@ -205,7 +205,7 @@ look_at_vcpus()
 			printf 'cpu %s\ninfo registers\n' $n >&6
 			sleep 1
 			sp=$(sed -n 's/.* RSP=\([0-9a-f]*\).*/\1/p' "$JOB/hang" | tail -n 1)
-			[ -z "$sp" ] || echo "x /64gx 0x$sp" >&6
+			[ -z "$sp" ] || echo "x /256gx 0x$sp" >&6
 			n=$((n + 1))
 		done
 	done
