@@ -237,8 +237,11 @@ static bool kvm_bypass_desc_valid(struct kvm *kvm, const struct symb_swap_desc *
 	    desc->nr_pages > slot->base_gfn + slot->npages - gfn)
 		return false;
 
-	/* A mask that could match present PTEs describes no swap entry. */
-	if (!(desc->pte_mask & PT_PRESENT_MASK) ||
+	/*
+	 * What could match present PTEs describes no swap entry, nor does what
+	 * matches 0, which is none at all, here and in kvm_bypass_sp.gpte.
+	 */
+	if (!(desc->pte_mask & PT_PRESENT_MASK) || !desc->pte_match ||
 	    (desc->pte_match & PT_PRESENT_MASK) ||
 	    (desc->pte_match & ~desc->pte_mask))
 		return false;
