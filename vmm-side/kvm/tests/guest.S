@@ -14,6 +14,7 @@ guest_start:
 
 /* One instruction each, then the end of the test step. */
 	.globl	g_wrmsr, g_rdmsr, g_hypercall, g_spin, g_hlt, g_sti_spin
+	.globl	g_load, g_invlpg_load, g_store
 g_wrmsr:
 	wrmsr
 	outb	%al, $PORT_DONE
@@ -22,6 +23,14 @@ g_rdmsr:
 	outb	%al, $PORT_DONE
 g_hypercall:
 	vmmcall
+	outb	%al, $PORT_DONE
+g_invlpg_load:
+	invlpg	(%rax)
+g_load:
+	mov	(%rax), %rbx
+	outb	%al, $PORT_DONE
+g_store:
+	mov	%rbx, (%rax)
 	outb	%al, $PORT_DONE
 g_spin:
 	pause
@@ -104,6 +113,10 @@ g_symcall:
 	je	c_bad_msr
 	cmp	$CALL_SHUTDOWN, %r8d
 	je	c_shutdown
+	cmp	$CALL_VMRUN, %r8d
+	je	c_vmrun
+	cmp	$SYMCALL_QUERY_BATCH, %r8d
+	je	c_query
 	ud2
 
 c_inc:
@@ -134,6 +147,32 @@ c_bad_msr:
 c_shutdown:
 	lidt	GUEST_DATA + DATA_ZERO
 	int3
+/* Answers as the test wants. */
+c_query:
+	mov	GUEST_DATA + DATA_STORE_AT, %edi
+	test	%edi, %edi
+	jz	1f
+	mov	GUEST_DATA + DATA_STORE, %esi
+	mov	%rsi, (%rdi)
+1:	mov	GUEST_DATA + DATA_ANSWERS, %ebx
+	mov	GUEST_DATA + DATA_REASON, %ecx
+	jmp	c_return
+/* Goes on in a nested guest, and returns from there. */
+c_vmrun:
+	mov	$MSR_EFER, %ecx
+	rdmsr
+	or	$EFER_SVME, %eax
+	wrmsr
+	mov	$MSR_VM_HSAVE_PA, %ecx
+	mov	$GUEST_HSAVE, %eax
+	xor	%edx, %edx
+	wrmsr
+	mov	$GUEST_VMCB, %eax
+	vmrun
+	ud2
+	.globl	g_nested
+g_nested:
+	jmp	c_return
 c_exits:
 	xor	%eax, %eax
 	xor	%ecx, %ecx

@@ -12,13 +12,19 @@
 #define SYMB_HC_SYMCALL_ERR	0x536
 #define SYMB_HC_NULL		0x540
 #define SYMB_HC_SYMCALL_LOOP	0x541
+#define SYMCALL_QUERY_BATCH	0x110
 #else
 /* Labels in guest.S. */
 extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 	g_hypercall[], g_spin[], g_sti_spin[], g_hlt[], g_gp[], g_ud[], g_pf[],
-	g_nmi[], g_irq[], g_symcall[], g_symcall_fast[], g_hypercall_loop[];
+	g_nmi[], g_irq[], g_symcall[], g_symcall_fast[], g_hypercall_loop[],
+	g_load[], g_invlpg_load[], g_store[], g_nested[];
 #endif
 
+#define MSR_EFER		0xc0000080
+#define EFER_LONG_MODE		0xd00	/* LME, LMA, NXE */
+#define EFER_SVME		(1 << 12)
+#define MSR_VM_HSAVE_PA		0xc0010117
 #define MSR_FS_BASE		0xc0000100
 #define MSR_GS_BASE		0xc0000101
 
@@ -34,6 +40,10 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define GUEST_GDT		0x8000
 #define GUEST_IDT		0x9000
 #define GUEST_DATA		0xa000
+#define GUEST_PT		0xb000
+#define GUEST_DESC		0xc000
+#define GUEST_VMCB		0xd000
+#define GUEST_HSAVE		0xe000
 #define GUEST_CODE		0x10000
 #define GUEST_STACK		0x20000
 #define GUEST_CALL_STACK	0x30000
@@ -52,6 +62,10 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define DATA_FS			0x30
 #define DATA_GS			0x34
 #define DATA_DR7		0x38
+#define DATA_ANSWERS		0x40	/* RBX and RCX of SYMCALL_QUERY_BATCH */
+#define DATA_REASON		0x44
+#define DATA_STORE_AT		0x48	/* what to change before it returns */
+#define DATA_STORE		0x4c
 #define DATA_ZERO		0x80
 
 #define SEL_CODE		0x08
@@ -82,5 +96,6 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define CALL_PF			10
 #define CALL_BAD_MSR		11
 #define CALL_SHUTDOWN		12
+#define CALL_VMRUN		13
 
 #endif /* GUEST_H */

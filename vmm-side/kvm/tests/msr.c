@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The capability, the MSRs and what they refuse, the SymSpy pages, and the
+ * pinning of memory.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vm.h"
+
+static const __u32 all_msrs[] = {
+	SYMB_MSR_GLOBAL_PAGE, SYMB_MSR_LOCAL_PAGE, SYMB_MSR_SYMCALL_RIP,
+	SYMB_MSR_SYMCALL_RSP, SYMB_MSR_SYMCALL_CS, SYMB_MSR_SYMCALL_GS,
+	SYMB_MSR_SYMCALL_FS, SYMB_MSR_FEATURES, SYMB_MSR_ALIAS_GLOBAL_PAGE,
+	SYMB_MSR_ALIAS_LOCAL_PAGE, SYMB_MSR_ALIAS_SYMCALL_RIP,
+	SYMB_MSR_ALIAS_SYMCALL_RSP, SYMB_MSR_ALIAS_SYMCALL_CS,
+	SYMB_MSR_ALIAS_SYMCALL_GS, SYMB_MSR_ALIAS_SYMCALL_FS,
+};
+
+static void test_off(void)
+{
+	struct kvm_symcall call = { .nr = CALL_NULL };
+	__u64 val, nr;
+	unsigned int i;
+
+	for (i = 0; i < NR(all_msrs); i++) {
+		if (rdmsr(all_msrs[i], &val))
+			fail("MSR 0x%x exists", all_msrs[i]);
+		if (wrmsr(all_msrs[i], 0))
+			fail("MSR 0x%x can be written", all_msrs[i]);
+	}
+	for (nr = SYMB_HC_SYMCALL_RET; nr <= SYMB_HC_DROP_RANGE; nr++)
+		expect(hypercall(nr, 0, 0, 0, 0), -SYMB_HC_ENOSYS);
+	expect(ioctl(vcpu, KVM_SYMCALL, &call), -1);
+	expect(errno, EINVAL);
+}
+
+static void test_cap(void)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_SYMBIOTIC };
+	int v;
+
+	expect(ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_SYMBIOTIC), all_features());
+	/* Too late: there is a vCPU. */
+	cap.args[0] = all_features();
+	expect(ioctl(vm, KVM_ENABLE_CAP, &cap), -1);
+
+	v = IOCTL(kvm, KVM_CREATE_VM, 0);
+	cap.args[0] = all_features() + 1;
+	expect(ioctl(v, KVM_ENABLE_CAP, &cap), -1);
+	cap.args[0] = SYMB_FEAT_SYMSPY;
+	expect(ioctl(v, KVM_ENABLE_CAP, &cap), 0);
+	cap.args[0] = 0;
+	expect(ioctl(v, KVM_ENABLE_CAP, &cap), 0);
+	close(v);
+}
+
+static void test_features(void)
+{
+	__u64 val;
+
+	expect(msr_value(SYMB_MSR_FEATURES), 0);
+	expect(hypercall(SYMB_HC_NULL, 0, 0, 0, 0), -SYMB_HC_ENOSYS);
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY);
+	expect(msr_value(SYMB_MSR_FEATURES), SYMB_FEAT_SYMSPY);
+	expect(hypercall(SYMB_HC_NULL, 0, 0, 0, 0), 0);
+	expect(hypercall_from(3, SYMB_HC_NULL, 0, 0, 0, 0), -SYMB_HC_EPERM);
+	/* Reserved bits and bits that are not offered. */
+	expect(wrmsr(SYMB_MSR_FEATURES, 1 << 31), false);
+	expect(wrmsr(SYMB_MSR_FEATURES, 1ULL << 32), false);
+	expect(msr_value(SYMB_MSR_FEATURES), SYMB_FEAT_SYMSPY);
+	/* User space resets. */
+	val = 1;
+	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_FEATURES, &val), 0);
+	val = 0;
+	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_FEATURES, &val), 1);
+	expect(msr_value(SYMB_MSR_FEATURES), 0);
+}
+
+static void test_dma_ack(void)
+{
+	__u64 val = 4;
+
+	/* Not before the feature is accepted; withdrawing is always right. */
+	expect(msr_value(SYMB_MSR_DMA_ACK), 0);
+	expect(wrmsr(SYMB_MSR_DMA_ACK, 2), false);
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY);
+	expect(wrmsr(SYMB_MSR_DMA_ACK, 2), false);
+	expect(dma_exits, 0);
+	must_wrmsr(SYMB_MSR_DMA_ACK, 0);
+	expect(dma_exits, 1);
+
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY | SYMB_FEAT_DMA_OFFSET);
+	expect(wrmsr(SYMB_MSR_DMA_ACK, 1ULL << 32), false);
+	refuse_pages = true;
+	expect(wrmsr(SYMB_MSR_DMA_ACK, 2), false);
+	refuse_pages = false;
+	expect(msr_value(SYMB_MSR_DMA_ACK), 0);
+	must_wrmsr(SYMB_MSR_DMA_ACK, 6);
+	expect(msr_value(SYMB_MSR_DMA_ACK), 6);
+	expect(dma_ack, 6);
+
+	/* Keeps other features; user space hears of the end of this one. */
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_DMA_OFFSET);
+	expect(dma_ack, 6);
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY);
+	expect(dma_ack, 0);
+	expect(msr_value(SYMB_MSR_DMA_ACK), 0);
+
+	/* User space resets, and needs not be told. */
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY | SYMB_FEAT_DMA_OFFSET);
+	must_wrmsr(SYMB_MSR_DMA_ACK, 8);
+	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_DMA_ACK, &val), 0);
+	val = 0;
+	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_FEATURES, &val), 1);
+	dma_exits = 0;
+	expect(msr_value(SYMB_MSR_DMA_ACK), 0);
+	expect(dma_exits, 0);
+}
+
+/* The page that an address of ours has, from another source than KVM. */
+static __u64 page_phys(const void *mem)
+{
+	__u64 entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	if (pread(fd, &entry, 8, (unsigned long)mem / 4096 * 8) != 8)
+		fail("pagemap");
+	close(fd);
+	return (entry & ((1ULL << 55) - 1)) * 4096;
+}
+
+static void test_pin(void)
+{
+	const unsigned int pages = 48;
+	struct kvm_symb_extent extents[64];
+	char *mem = alloc(pages * 4096);
+	struct kvm_symb_pin pin = {
+		.addr = (unsigned long)mem,
+		.size = pages * 4096,
+		.extents = (unsigned long)extents,
+		.nr = 64,
+	}, bad;
+	unsigned int i, n, ext = 0;
+	__u64 done = 0;
+
+	IOCTL(vm, KVM_SYMB_PIN, &pin);
+	for (i = 0, n = 0; i < pages; i++) {
+		expect(extents[ext].phys + done, page_phys(mem + i * 4096));
+		done += 4096;
+		n++;
+		if (done == extents[ext].size) {
+			ext++;
+			done = 0;
+		}
+	}
+	expect(n, pages);
+	expect(ext, pin.nr);
+
+	bad = pin;
+	bad.addr++;
+	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+	bad = pin;
+	bad.size = 0;
+	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+	bad = pin;
+	bad.nr = 0;
+	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+	bad = pin;
+	bad.pad = 1;
+	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+	bad = pin;
+	bad.extents = 1;
+	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+	bad = pin;
+	bad.addr = ~0ULL << 12;
+	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+
+	/* Not mapped in the middle. */
+	munmap(mem + 5 * 4096, 4096);
+	expect(ioctl(vm, KVM_SYMB_PIN, &pin), -1);
+	expect(errno, EFAULT);
+
+	/* The same page everywhere is in as many pieces. */
+	for (i = 0; i < 2; i++) {
+		int fd = memfd_create("pin", 0);
+
+		expect(ftruncate(fd, 8192), 0);
+		munmap(mem, pages * 4096);
+		if (mmap(mem, 4096, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fd, 0) != mem ||
+		    mmap(mem + 4096, 4096, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fd, 0) != mem + 4096)
+			fail("mmap");
+		pin.size = 8192;
+		pin.nr = 1 + i;
+		if (i)
+			IOCTL(vm, KVM_SYMB_PIN, &pin);
+		else
+			expect(ioctl(vm, KVM_SYMB_PIN, &pin), -1);
+		if (!i)
+			expect(errno, E2BIG);
+		close(fd);
+	}
+	munmap(mem, pages * 4096);
+}
+
+static void check_page(__u32 msr, unsigned int n, __u64 gpa)
+{
+	static const __u64 bad[] = {
+		1, 0xfff, GLOBAL_GPA + 8,	/* unaligned */
+		0, 0x1000, GUEST_RAM - 4096,	/* RAM */
+		1ULL << 52, 1ULL << 63, ~0xfffULL,	/* beyond the bus */
+	};
+	__u64 val;
+	unsigned int i;
+
+	must_wrmsr(msr, gpa);
+	expect(page_gpa[n], gpa);
+	expect(msr_value(msr), gpa);
+	/* The guest may write what is there. */
+	must_wrmsr(msr, gpa);
+
+	for (i = 0; i < NR(bad); i++) {
+		if (!bad[i])
+			continue;
+		if (wrmsr(msr, bad[i]))
+			fail("MSR 0x%x takes 0x%llx", msr,
+			     (unsigned long long)bad[i]);
+		expect(msr_value(msr), gpa);
+		expect(page_gpa[n], gpa);
+	}
+	/* User space says no. */
+	refuse_pages = true;
+	expect(wrmsr(msr, gpa + 0x10000), false);
+	refuse_pages = false;
+	expect(msr_value(msr), gpa);
+
+	/* Move, unmap. */
+	must_wrmsr(msr, gpa + 0x10000);
+	expect(msr_value(msr), gpa + 0x10000);
+	must_wrmsr(msr, 0);
+	expect(page_gpa[n], 0);
+	expect(msr_value(msr), 0);
+
+	must_wrmsr(msr, gpa);
+	val = 5;
+	expect(host_msr(KVM_SET_MSRS, msr, &val), 0);
+	expect(host_msr(KVM_GET_MSRS, msr, &val), 1);
+	expect(val, gpa);
+}
+
+static void test_pages(void)
+{
+	check_page(SYMB_MSR_GLOBAL_PAGE, 0, GLOBAL_GPA);
+	check_page(SYMB_MSR_LOCAL_PAGE, 1, LOCAL_GPA);
+	/* Not over the other page. */
+	expect(wrmsr(SYMB_MSR_LOCAL_PAGE, GLOBAL_GPA), false);
+	expect(wrmsr(SYMB_MSR_GLOBAL_PAGE, LOCAL_GPA), false);
+}
+
+static void test_pages_alias(void)
+{
+	check_page(SYMB_MSR_ALIAS_GLOBAL_PAGE, 0, GLOBAL_GPA);
+	check_page(SYMB_MSR_ALIAS_LOCAL_PAGE, 1, LOCAL_GPA);
+	expect(msr_value(SYMB_MSR_GLOBAL_PAGE), GLOBAL_GPA);
+	expect(msr_value(SYMB_MSR_LOCAL_PAGE), LOCAL_GPA);
+}
+
+static void test_call_msrs(void)
+{
+	static const struct {
+		__u32 msr, alias;
+	} addr[] = {
+		{ SYMB_MSR_SYMCALL_RIP, SYMB_MSR_ALIAS_SYMCALL_RIP },
+		{ SYMB_MSR_SYMCALL_RSP, SYMB_MSR_ALIAS_SYMCALL_RSP },
+		{ SYMB_MSR_SYMCALL_GS, SYMB_MSR_ALIAS_SYMCALL_GS },
+		{ SYMB_MSR_SYMCALL_FS, SYMB_MSR_ALIAS_SYMCALL_FS },
+	};
+	static const __u64 bad_cs[] = {
+		0, 1, 2, 3, 4, SEL_CODE | 3, SEL_CODE | 4, 0xfff8, 0x10008,
+		1ULL << 32 | SEL_CODE,
+	};
+	unsigned int i;
+
+	for (i = 0; i < NR(addr); i++) {
+		must_wrmsr(addr[i].msr, 0xffff800000001230);
+		expect(wrmsr(addr[i].msr, 0x0000800000000000), false);
+		expect(wrmsr(addr[i].msr, 0xffff700000000000), false);
+		expect(wrmsr(addr[i].msr, 1ULL << 63), false);
+		expect(msr_value(addr[i].alias), 0xffff800000001230);
+		must_wrmsr(addr[i].alias, 0x7654321);
+		expect(msr_value(addr[i].msr), 0x7654321);
+		must_wrmsr(addr[i].msr, 0);
+	}
+	must_wrmsr(SYMB_MSR_SYMCALL_CS, SEL_CALL_CODE);
+	for (i = 0; i < NR(bad_cs); i++) {
+		if (wrmsr(SYMB_MSR_SYMCALL_CS, bad_cs[i]))
+			fail("CS takes 0x%llx", (unsigned long long)bad_cs[i]);
+		expect(msr_value(SYMB_MSR_SYMCALL_CS), SEL_CALL_CODE);
+	}
+	expect(msr_value(SYMB_MSR_ALIAS_SYMCALL_CS), SEL_CALL_CODE);
+}
+
+static void test_partial_offer(void)
+{
+	__u64 val;
+
+	/* Only SymSpy is offered to this VM. */
+	expect(msr_value(SYMB_MSR_GLOBAL_PAGE), 0);
+	expect(rdmsr(SYMB_MSR_SYMCALL_RIP, &val), false);
+	expect(wrmsr(SYMB_MSR_SYMCALL_RIP, 0), false);
+	expect(wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMCALL), false);
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY);
+	expect(hypercall(SYMB_HC_SYMCALL_LOOP, 1, CALL_NULL, 0, 0),
+	       -SYMB_HC_ENOSYS);
+	expect(hypercall(SYMB_HC_SWAP_DETACH, 0, 0, 0, 0), -SYMB_HC_ENOSYS);
+}
+
+const struct test msr_tests[] = {
+	{ "off", test_off, 0 },
+	{ "cap", test_cap, SYMB_FEAT_ALL },
+	{ "features", test_features, SYMB_FEAT_ALL },
+	{ "dma-ack", test_dma_ack, SYMB_FEAT_ALL },
+	{ "pin", test_pin, SYMB_FEAT_ALL },
+	{ "pages", test_pages, SYMB_FEAT_ALL },
+	{ "pages-alias", test_pages_alias, SYMB_FEAT_ALL },
+	{ "call-msrs", test_call_msrs, SYMB_FEAT_ALL },
+	{ "partial-offer", test_partial_offer, SYMB_FEAT_SYMSPY },
+	{ }
+};

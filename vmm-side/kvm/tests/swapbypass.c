@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SwapBypass with a guest that lies: in the description of its swap device, in
+ * its page tables, and in its answers. The guest's code answers a question with
+ * what these tests have put into its local page, which is their memory.
+ *
+ * What is mapped must always be a page of the window, and what KVM remembers of
+ * it must be right: it warns otherwise, and that fails a test.
+ */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "vm.h"
+
+#define WINDOW_GPA	0x20000000ULL
+#define WINDOW_PAGES	64
+#define WINDOW_SLOT	3
+#define CONTENT(slot)	(0x5eed000000000000ULL + (slot))
+
+/* The guest's swap entries. The page tables have one for each slot. */
+#define SWAP_MASK	0xc01ULL
+#define SWAP_MATCH	0x400ULL
+#define SWAP_EXCLUSIVE	0x8ULL
+#define SWAP_PTE(slot)	((__u64)(slot) << 12 | SWAP_MATCH | SWAP_EXCLUSIVE)
+#define SHARED_PTE(slot) ((__u64)(slot) << 12 | SWAP_MATCH)
+
+#define ADDR(n)		(GUEST_UNMAPPED + (__u64)(n) * 4096)
+#define PAGES		512	/* that GUEST_PT maps */
+#define FAULT		(~0ULL)
+
+static const struct symb_swap_desc good_desc = {
+	.window_gpa = WINDOW_GPA,
+	.nr_pages = WINDOW_PAGES,
+	.pte_mask = SWAP_MASK,
+	.pte_match = SWAP_MATCH,
+	.pte_exclusive = SWAP_EXCLUSIVE,
+};
+
+static __u8 *window;
+
+/* Where the answer to page n is: not page n of the window. */
+static unsigned int slot_of(unsigned int n)
+{
+	return (n + 5) % WINDOW_PAGES;
+}
+
+static __u64 *pte(unsigned int n)
+{
+	return (__u64 *)(ram + GUEST_PT) + n;
+}
+
+static struct symspy_local *local_page(void)
+{
+	return (struct symspy_local *)page[1];
+}
+
+static void set_mode(const char *mode, char *old, size_t size)
+{
+	FILE *f = fopen("/sys/module/kvm/parameters/swapbypass", "r+");
+
+	if (!f || (old && !fgets(old, size, f)))
+		fail("swapbypass parameter");
+	rewind(f);
+	fputs(mode, f);
+	if (fclose(f))
+		fail("swapbypass=%s", mode);
+}
+
+/* A VM that bypasses from the first fault. */
+static void make_bypass_vm(void)
+{
+	char old[16];
+	unsigned int i;
+
+	if (!(all_features() & SYMB_FEAT_SWAPBYPASS))
+		skip("no SwapBypass without shadow paging");
+
+	/* The parameter is for new VMs, so this is the only one that has it. */
+	set_mode("always", old, sizeof(old));
+	drop_vm();
+	make_vm(SYMB_FEAT_ALL);
+	set_mode(old, NULL, 0);
+
+	register_call(g_symcall);
+	must_wrmsr(SYMB_MSR_FEATURES,
+		   SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL | SYMB_FEAT_SWAPBYPASS);
+	must_wrmsr(SYMB_MSR_LOCAL_PAGE, LOCAL_GPA);
+
+	if (!window)
+		window = alloc(WINDOW_PAGES * 4096);
+	for (i = 0; i < WINDOW_PAGES; i++)
+		*(__u64 *)(window + i * 4096) = CONTENT(i);
+	set_slot(WINDOW_SLOT, WINDOW_GPA, window, WINDOW_PAGES * 4096);
+
+	for (i = 0; i < PAGES; i++)
+		*pte(i) = SWAP_PTE(i);
+	((__u64 *)(ram + GUEST_PD))[GUEST_UNMAPPED >> 21] = GUEST_PT | 7;
+	*data32(DATA_ANSWERS) = 1;
+}
+
+static __s64 attach(const struct symb_swap_desc *desc)
+{
+	memcpy(ram + GUEST_DESC, desc, sizeof(*desc));
+	return hypercall(SYMB_HC_SWAP_ATTACH, GUEST_DESC, 0, 0, 0);
+}
+
+/* The truth: pages @first to @first + @nr - 1 may be used, and written. */
+static void answer(unsigned int first, unsigned int nr)
+{
+	struct symspy_local *l = local_page();
+	unsigned int i;
+
+	memset(l->lookup, 0, sizeof(l->lookup));
+	l->lookup_base = ADDR(first);
+	l->lookup_nr = nr;
+	for (i = 0; i < nr && i < SYMB_LOOKUP_MAX; i++) {
+		l->lookup[i].pte = *pte((first + i) % PAGES);
+		l->lookup[i].slot = slot_of(first + i);
+		l->lookup[i].flags = SYMB_LOOKUP_WRITABLE;
+	}
+}
+
+/* One access of the guest; FAULT if it takes a page fault. */
+static __u64 access_page(const char *how, __u64 addr, __u64 val)
+{
+	struct kvm_regs regs;
+	unsigned int port;
+
+	enter(how, 0);
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	regs.rax = addr;
+	regs.rbx = val;
+	IOCTL(vcpu, KVM_SET_REGS, &regs);
+	port = run_vcpu();
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	settle();
+	if (port == PORT_PF)
+		return FAULT;
+	expect(port, PORT_DONE);
+	return regs.rbx;
+}
+
+static __u64 load(unsigned int n)
+{
+	return access_page(g_load, ADDR(n), 0);
+}
+
+static __u64 store(unsigned int n, __u64 val)
+{
+	return access_page(g_store, ADDR(n), val);
+}
+
+/* ---- The description ----------------------------------------------------- */
+
+static void test_desc(void)
+{
+	static const struct {
+		const char *what;
+		size_t field;
+		__u64 val;
+	} bad[] = {
+#define BAD(field, val)	{ #field " = " #val, offsetof(struct symb_swap_desc, field), val }
+		BAD(window_gpa, WINDOW_GPA + 8),
+		BAD(window_gpa, WINDOW_GPA + 4096),	/* ends behind the slot */
+		BAD(window_gpa, WINDOW_GPA - 4096),
+		BAD(window_gpa, ~0xfffULL),
+		BAD(nr_pages, 0),
+		BAD(nr_pages, WINDOW_PAGES + 1),
+		BAD(nr_pages, 1ULL << 32),
+		BAD(nr_pages, ~0ULL),
+		BAD(pte_mask, SWAP_MASK & ~1ULL),	/* could be present */
+		BAD(pte_mask, 1),			/* not all of the match */
+		BAD(pte_mask, SWAP_MASK | SWAP_EXCLUSIVE),
+		BAD(pte_match, SWAP_MATCH | 1),
+		BAD(pte_match, 0),			/* an empty entry */
+		BAD(pte_exclusive, 0),
+		BAD(pte_exclusive, 0x18),
+#undef BAD
+	};
+	struct symb_swap_desc desc;
+	unsigned int i;
+
+	make_bypass_vm();
+
+	for (i = 0; i < NR(bad); i++) {
+		desc = good_desc;
+		memcpy((char *)&desc + bad[i].field, &bad[i].val, 8);
+		if (attach(&desc) != -SYMB_HC_EINVAL)
+			fail("attached with %s", bad[i].what);
+	}
+	expect(hypercall(SYMB_HC_SWAP_ATTACH, 0x80000000, 0, 0, 0),
+	       -SYMB_HC_EINVAL);
+	for (i = SYMB_HC_SWAP_DETACH; i <= SYMB_HC_DROP_RANGE; i++)
+		expect(hypercall(i, 0, 1, 0, 0), -SYMB_HC_EINVAL);
+
+	expect(attach(&good_desc), 0);
+	expect(attach(&good_desc), -SYMB_HC_EBUSY);
+	expect(hypercall(SYMB_HC_DROP_SLOTS, 0, 0, 0, 0), -SYMB_HC_EINVAL);
+	expect(hypercall(SYMB_HC_DROP_SLOTS, 1, WINDOW_PAGES, 0, 0), -SYMB_HC_EINVAL);
+	expect(hypercall(SYMB_HC_DROP_SLOTS, 1, ~0ULL, 0, 0), -SYMB_HC_EINVAL);
+	expect(hypercall(SYMB_HC_DROP_SLOTS, WINDOW_PAGES, 1, 0, 0), -SYMB_HC_EINVAL);
+	expect(hypercall(SYMB_HC_DROP_SLOTS, 0, WINDOW_PAGES, 0, 0), 0);
+	expect(hypercall(SYMB_HC_DROP_RANGE, GUEST_PML4, 4096, 4096, 0), -SYMB_HC_EINVAL);
+	expect(hypercall(SYMB_HC_DROP_RANGE, GUEST_PML4, 0, 4097, 0), -SYMB_HC_EINVAL);
+	expect(hypercall(SYMB_HC_DROP_RANGE, GUEST_PML4, 0, ~0xfffULL, 0), 0);
+	expect(hypercall(SYMB_HC_DROP_RANGE, ~0ULL, 0, 4096, 0), 0);
+	expect(hypercall(SYMB_HC_SWAP_DETACH, 0, 0, 0, 0), 0);
+	expect(hypercall(SYMB_HC_SWAP_DETACH, 0, 0, 0, 0), -SYMB_HC_EINVAL);
+}
+
+/* ---- The truth ------------------------------------------------------------ */
+
+static void test_map(void)
+{
+	unsigned int i;
+
+	make_bypass_vm();
+
+	/* Not attached: the guest's own fault, and no question. */
+	answer(0, 8);
+	expect(load(0), FAULT);
+	expect(vcpu_stat("bypass_faults"), 0);
+	expect(attach(&good_desc), 0);
+
+	/* One question maps what it answers for. */
+	for (i = 0; i < 8; i++)
+		expect(load(i), CONTENT(slot_of(i)));
+	expect(vcpu_stat("bypass_faults"), 1);
+	expect(vcpu_stat("bypass_maps"), 8);
+	expect(store(3, 77), 77);
+	expect(*(__u64 *)(window + slot_of(3) * 4096), 77);
+	expect(vcpu_stat("bypass_faults"), 1);
+
+	/* Read-only for the asking; then the guest's own fault on a write. */
+	answer(8, 1);
+	local_page()->lookup[0].flags = 0;
+	expect(load(8), CONTENT(slot_of(8)));
+	expect(store(8, 1), FAULT);
+	expect(*(__u64 *)(window + slot_of(8) * 4096), CONTENT(slot_of(8)));
+
+	/* Dropped by slot, by range, by a change of the entry, and altogether. */
+	*data32(DATA_ANSWERS) = 0;
+	expect(hypercall(SYMB_HC_DROP_SLOTS, slot_of(1), 1, 0, 0), 0);
+	expect(load(1), FAULT);
+	expect(load(0), CONTENT(slot_of(0)));
+	expect(hypercall(SYMB_HC_DROP_RANGE, GUEST_PML4 | 0xfff, ADDR(2), ADDR(4), 0), 0);
+	expect(load(2), FAULT);
+	expect(load(3), FAULT);
+	expect(load(4), CONTENT(slot_of(4)));
+	*data32(DATA_STORE_AT) = GUEST_PT + 4 * 8;
+	*data32(DATA_STORE) = SWAP_PTE(9);
+	symcall(SYMCALL_QUERY_BATCH, 0);
+	*data32(DATA_STORE_AT) = 0;
+	expect(access_page(g_invlpg_load, ADDR(4), 0), FAULT);
+	expect(load(5), CONTENT(slot_of(5)));
+	expect(hypercall(SYMB_HC_SWAP_DETACH, 0, 0, 0, 0), 0);
+	expect(load(5), FAULT);
+}
+
+/* ---- Lies ------------------------------------------------------------------ */
+
+/* Answers for pages 0 to 7, of which the guest has touched page 2. */
+#define TOUCHED		2
+
+static void nr_is_0(struct symspy_local *l) { l->lookup_nr = 0; }
+static void nr_too_big(struct symspy_local *l) { l->lookup_nr = SYMB_LOOKUP_MAX + 1; }
+static void nr_is_max(struct symspy_local *l) { l->lookup_nr = ~0U; }
+static void nr_before(struct symspy_local *l) { l->lookup_nr = TOUCHED; }
+static void base_odd(struct symspy_local *l) { l->lookup_base++; }
+static void base_behind(struct symspy_local *l) { l->lookup_base = ADDR(TOUCHED + 1); }
+static void base_far(struct symspy_local *l) { l->lookup_base = ADDR(-1 - SYMB_LOOKUP_MAX); }
+static void base_last(struct symspy_local *l) { l->lookup_base = ~0xfffULL; }
+static void pte_empty(struct symspy_local *l) { l->lookup[TOUCHED].pte = 0; }
+static void pte_other(struct symspy_local *l) { l->lookup[TOUCHED].pte = SWAP_PTE(TOUCHED + 1); }
+static void pte_present(struct symspy_local *l) { l->lookup[TOUCHED].pte = 1; }
+static void slot_behind(struct symspy_local *l) { l->lookup[TOUCHED].slot = WINDOW_PAGES; }
+static void slot_max(struct symspy_local *l) { l->lookup[TOUCHED].slot = ~0U; }
+
+static void not_exclusive(struct symspy_local *l)
+{
+	l->lookup[TOUCHED].pte = SHARED_PTE(TOUCHED);
+	*pte(TOUCHED) = SHARED_PTE(TOUCHED);
+}
+
+static void pte_changes(struct symspy_local *l)
+{
+	*data32(DATA_STORE_AT) = GUEST_PT + TOUCHED * 8;
+	*data32(DATA_STORE) = SWAP_PTE(TOUCHED + 1);
+}
+
+static void no_answers(struct symspy_local *l)
+{
+	*data32(DATA_ANSWERS) = 0;
+	*data32(DATA_REASON) = SYMB_DECLINE_NR + 5;
+}
+
+static void test_lies(void)
+{
+	static void (* const lies[])(struct symspy_local *l) = {
+		nr_is_0, nr_too_big, nr_is_max, nr_before, base_odd, base_behind,
+		base_far, base_last, pte_empty, pte_other, pte_present,
+		slot_behind, slot_max, not_exclusive, pte_changes, no_answers,
+	};
+	unsigned int i;
+
+	make_bypass_vm();
+	expect(attach(&good_desc), 0);
+
+	for (i = 0; i < NR(lies); i++) {
+		answer(0, 8);
+		lies[i](local_page());
+		if (load(TOUCHED) != FAULT)
+			fail("lie %u is believed", i);
+		expect(vcpu_stat("bypass_faults"), i + 1);
+		expect(vcpu_stat("bypass_maps"), 0);
+		*pte(TOUCHED) = SWAP_PTE(TOUCHED);
+		*data32(DATA_STORE_AT) = 0;
+		*data32(DATA_ANSWERS) = 1;
+	}
+
+	/* May be read; but this is a write. */
+	answer(0, 8);
+	local_page()->lookup[TOUCHED].flags = ~SYMB_LOOKUP_WRITABLE;
+	expect(store(TOUCHED, 1), FAULT);
+	/* Nothing is there to be read. */
+	must_wrmsr(SYMB_MSR_LOCAL_PAGE, 0);
+	expect(load(TOUCHED), FAULT);
+	must_wrmsr(SYMB_MSR_LOCAL_PAGE, LOCAL_GPA);
+	expect(vcpu_stat("bypass_maps"), 0);
+
+	answer(0, 8);
+	expect(load(TOUCHED), CONTENT(slot_of(TOUCHED)));
+}
+
+/* An answer that is true for the page that was touched, and for no other. */
+static void test_neighbours(void)
+{
+	struct symspy_local *l = local_page();
+	unsigned int i;
+
+	make_bypass_vm();
+	expect(attach(&good_desc), 0);
+
+	answer(0, 8);
+	l->lookup[1].slot = WINDOW_PAGES;
+	l->lookup[2].pte = SWAP_PTE(3);
+	l->lookup[3].pte = 1;
+	l->lookup[4].pte = SHARED_PTE(4);
+	*pte(4) = SHARED_PTE(4);
+	l->lookup[5].slot = ~0U;
+	l->lookup[6].pte = 0;
+	expect(load(0), CONTENT(slot_of(0)));
+	expect(vcpu_stat("bypass_maps"), 2);
+	*data32(DATA_ANSWERS) = 0;
+	for (i = 1; i < 7; i++)
+		expect(load(i), FAULT);
+	expect(load(7), CONTENT(slot_of(7)));
+
+	/* Beyond the page-table page. */
+	*data32(DATA_ANSWERS) = 1;
+	answer(PAGES - 2, 4);
+	expect(load(PAGES - 1), CONTENT(slot_of(PAGES - 1)));
+	expect(vcpu_stat("bypass_maps"), 4);
+}
+
+/* One page-table page in two places, and one that lies in the window. */
+static void test_page_tables(void)
+{
+	__u64 *pd = (__u64 *)(ram + GUEST_PD) + (GUEST_UNMAPPED >> 21);
+	__u64 val;
+	unsigned int i;
+
+	make_bypass_vm();
+	expect(attach(&good_desc), 0);
+	pd[1] = GUEST_PT | 7;
+
+	for (i = 0; i < 16; i++) {
+		answer(i % 2 ? PAGES + i : i, 1);
+		expect(load(i % 2 ? PAGES + i : i), CONTENT(slot_of(i % 2 ? PAGES + i : i)));
+	}
+	expect(hypercall(SYMB_HC_DROP_RANGE, GUEST_PML4, 0, 0x80000000, 0), 0);
+	*data32(DATA_ANSWERS) = 0;
+	for (i = 0; i < 16; i++)
+		expect(load(i % 2 ? PAGES + i : i), FAULT);
+	*data32(DATA_ANSWERS) = 1;
+
+	/* The page table is a page of the window, and maps itself. */
+	memcpy(window + 9 * 4096, ram + GUEST_PT, 4096);
+	pd[0] = (WINDOW_GPA + 9 * 4096) | 7;
+	answer(0, 2);
+	local_page()->lookup[1].slot = 9;
+	expect(load(0), CONTENT(slot_of(0)));
+	val = load(1);
+	if (val != FAULT)
+		expect(val, *(__u64 *)(window + 9 * 4096));
+	for (i = 0; i < 8; i++) {
+		answer(1, 1);
+		local_page()->lookup[0].slot = 9;
+		store(1, SWAP_PTE(i));
+		load(0);
+	}
+}
+
+/* Anything at all. */
+static void test_random(void)
+{
+	static const __u64 bases[] = { 0, 0, 0, 0, 1, 4096, ~0ULL, ~0xfffULL, 1ULL << 47 };
+	static const __u32 nrs[] = { 0, 1, 2, 8, 8, 8, 63, 64, 65, ~0U };
+	static const __u32 slots[] = { 0, 1, 62, 63, 64, ~0U };
+	struct symspy_local *l = local_page();
+	unsigned int i, j, n, mapped = 0;
+	__u64 val;
+
+	make_bypass_vm();
+	expect(attach(&good_desc), 0);
+	srandom(1);
+
+	for (i = 0; i < 4000; i++) {
+		n = random() % 32;
+		answer(random() % 8 ? n & ~7 : random() % PAGES, 8);
+		l->lookup_base += bases[random() % NR(bases)];
+		l->lookup_nr = nrs[random() % NR(nrs)];
+		for (j = 0; j < 4; j++)
+			l->lookup[random() % 8].slot = slots[random() % NR(slots)];
+		for (j = 0; j < 2; j++)
+			l->lookup[random() % 8].pte = random() % 2 ? random() : 0;
+		l->lookup[random() % 8].flags = random();
+		*pte(random() % 32) = random() % 2 ? SWAP_PTE(random() % 64) : SHARED_PTE(n);
+		*data32(DATA_STORE_AT) = random() % 8 ? 0 : GUEST_PT + n * 8;
+		*data32(DATA_STORE) = random() % 2 ? SWAP_PTE(random() % 64) : 0;
+
+		val = access_page(random() % 2 ? g_load : g_invlpg_load, ADDR(n), 0);
+		if (val != FAULT) {
+			mapped++;
+			if (val - CONTENT(0) >= WINDOW_PAGES)
+				fail("0x%llx is not in the window", (unsigned long long)val);
+		}
+		if (!(random() % 16))
+			hypercall(SYMB_HC_DROP_SLOTS, random() % 64, 1, 0, 0);
+		if (!(random() % 16))
+			hypercall(SYMB_HC_DROP_RANGE, GUEST_PML4, ADDR(random() % 32),
+				  ADDR(32), 0);
+	}
+	/* Or else this has tested nothing. */
+	expect(mapped > 100 && mapped < 3900, true);
+}
+
+const struct test swapbypass_tests[] = {
+	{ "swap-desc", test_desc, SYMB_FEAT_ALL },
+	{ "swap-map", test_map, SYMB_FEAT_ALL },
+	{ "swap-lies", test_lies, SYMB_FEAT_ALL },
+	{ "swap-neighbours", test_neighbours, SYMB_FEAT_ALL },
+	{ "swap-page-tables", test_page_tables, SYMB_FEAT_ALL },
+	{ "swap-random", test_random, SYMB_FEAT_ALL },
+	{ }
+};

@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The virtual machine that the tests run: a vCPU, 2 MiB of memory with the code
+ * of guest.S, and what user space has to do for a symbiotic VM.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "vm.h"
+
+int kvm, vm, vcpu;
+struct kvm_run *run;
+__u8 *ram, *page[2];
+__u64 page_gpa[2];
+unsigned int page_exits, dma_exits, call_ports;
+__u64 dma_ack;
+bool refuse_pages;
+jmp_buf ended;
+
+int xioctl(int fd, unsigned long nr, void *arg, const char *name)
+{
+	int r = ioctl(fd, nr, arg);
+
+	if (r < 0)
+		fail("%s: %s", name, strerror(errno));
+	return r;
+}
+
+__u32 *data32(unsigned int offset)
+{
+	return (__u32 *)(ram + GUEST_DATA + offset);
+}
+
+__u64 data64(unsigned int offset)
+{
+	__u64 val;
+
+	memcpy(&val, ram + GUEST_DATA + offset, sizeof(val));
+	return val;
+}
+
+void set_slot(unsigned int slot, __u64 gpa, void *mem, __u64 size)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (unsigned long)mem,
+	};
+
+	IOCTL(vm, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+void *alloc(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		fail("mmap: %s", strerror(errno));
+	return p;
+}
+
+static __u64 segment(int type, int dpl, bool code)
+{
+	return 0x000f00000000ffffULL | (__u64)type << 40 | 1ULL << 44 |
+	       (__u64)dpl << 45 | 1ULL << 47 |
+	       (code ? 1ULL << 53 : 1ULL << 54) | 1ULL << 55;
+}
+
+static void set_gate(unsigned int vector, const char *label)
+{
+	__u64 *idt = (__u64 *)(ram + GUEST_IDT) + 2 * vector;
+	__u64 addr = CODE(label);
+
+	idt[0] = (addr & 0xffff) | SEL_CODE << 16 | 0x8e00ULL << 32 |
+		 (addr >> 16 & 0xffff) << 48;
+	idt[1] = addr >> 32;
+}
+
+static void build_guest(void)
+{
+	__u64 *gdt = (__u64 *)(ram + GUEST_GDT);
+	__u64 i, *pte;
+	__u8 *p;
+	FILE *f;
+	char line[256];
+	bool intel = false;
+
+	memset(ram, 0, GUEST_RAM);
+	memcpy(ram + GUEST_CODE, guest_start, guest_end - guest_start);
+
+	/* The code is written for AMD; Intel's instruction differs. */
+	f = fopen("/proc/cpuinfo", "r");
+	while (f && fgets(line, sizeof(line), f))
+		intel |= !!strstr(line, "GenuineIntel");
+	if (f)
+		fclose(f);
+	for (p = ram + GUEST_CODE; intel && p < ram + GUEST_STACK - 3; p++)
+		if (!memcmp(p, "\x0f\x01\xd9", 3))
+			p[2] = 0xc1;
+
+	for (i = 0; i < 2; i++) {
+		pte = (__u64 *)(ram + (i ? GUEST_PML4_2 : GUEST_PML4));
+		pte[0] = GUEST_PDPT | 7;
+	}
+	for (i = 0; i < 4; i++)
+		((__u64 *)(ram + GUEST_PDPT))[i] = (GUEST_PD + (i << 12)) | 7;
+	for (i = 0; i < 2048; i++)
+		((__u64 *)(ram + GUEST_PD))[i] =
+			i << 21 == GUEST_UNMAPPED ? 0 : i << 21 | 0x87;
+
+	gdt[SEL_CODE / 8] = segment(11, 0, true);
+	gdt[SEL_DATA / 8] = segment(3, 0, false);
+	gdt[SEL_USER_DATA / 8] = segment(3, 3, false);
+	gdt[SEL_USER_CODE / 8] = segment(11, 3, true);
+	gdt[SEL_CALL_CODE / 8] = segment(11, 0, true);
+	gdt[SEL_CALL_DATA / 8] = segment(3, 0, false);
+	gdt[SEL_OTHER_CODE / 8] = segment(11, 0, true);
+	gdt[SEL_OTHER_DATA / 8] = segment(3, 0, false);
+
+	set_gate(2, g_nmi);
+	set_gate(6, g_ud);
+	set_gate(13, g_gp);
+	set_gate(14, g_pf);
+	set_gate(0x40, g_irq);
+}
+
+static void put_segment(struct kvm_segment *s, __u16 selector, bool code,
+			int dpl)
+{
+	*s = (struct kvm_segment) {
+		.limit = 0xffffffff, .selector = selector | dpl,
+		.type = code ? 11 : 3, .present = 1, .dpl = dpl, .s = 1,
+		.l = code, .db = !code, .g = 1,
+	};
+}
+
+/* Ready to run @label in ring @cpl. */
+void enter(const char *label, int cpl)
+{
+	struct kvm_regs regs = {
+		.rip = CODE(label), .rsp = GUEST_STACK, .rflags = RFLAGS_FIXED,
+	};
+	struct kvm_mp_state mp = { KVM_MP_STATE_RUNNABLE };
+	struct kvm_sregs s;
+
+	IOCTL(vcpu, KVM_SET_MP_STATE, &mp);
+	IOCTL(vcpu, KVM_GET_SREGS, &s);
+	s.cr0 = 0x80050033;
+	s.cr3 = GUEST_PML4;
+	s.cr4 = 0x620;
+	s.efer = EFER_LONG_MODE;
+	s.gdt.base = GUEST_GDT;
+	s.gdt.limit = 0x7f;
+	s.idt.base = GUEST_IDT;
+	s.idt.limit = 0xfff;
+	put_segment(&s.cs, cpl ? SEL_USER_CODE : SEL_CODE, true, cpl);
+	put_segment(&s.ss, cpl ? SEL_USER_DATA : SEL_DATA, false, cpl);
+	s.ds = s.ss;
+	s.es = s.ss;
+	s.fs = s.ss;
+	s.gs = s.ss;
+	s.fs.base = 0x222000;
+	s.gs.base = 0x333000;
+	IOCTL(vcpu, KVM_SET_SREGS, &s);
+	IOCTL(vcpu, KVM_SET_REGS, &regs);
+}
+
+/*
+ * What KVM must offer: everything, but for what needs shadow paging. Asked of
+ * KVM's parameters, not of the capability that is being tested.
+ */
+__u32 all_features(void)
+{
+	static const char * const paging[] = {
+		"/sys/module/kvm_amd/parameters/npt",
+		"/sys/module/kvm_intel/parameters/ept",
+	};
+	char on = 'N';
+	FILE *f;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		f = fopen(paging[i], "r");
+		if (!f)
+			continue;
+		on = fgetc(f);
+		fclose(f);
+	}
+	return on == 'Y' || on == '1' ? SYMB_FEAT_ALL & ~SYMB_FEAT_SWAPBYPASS :
+	       SYMB_FEAT_ALL;
+}
+
+void make_vm(__u32 features)
+{
+	static struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entries[128];
+	} cpuid;
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_SYMBIOTIC, .args = { features & all_features() },
+	};
+	struct kvm_lapic_state lapic;
+	__u32 svr = 0x1ff;
+
+	vm = IOCTL(kvm, KVM_CREATE_VM, 0);
+	IOCTL(vm, KVM_SET_TSS_ADDR, 0xfffbd000);
+	IOCTL(vm, KVM_CREATE_IRQCHIP, 0);
+	if (features)
+		IOCTL(vm, KVM_ENABLE_CAP, &cap);
+
+	vcpu = IOCTL(vm, KVM_CREATE_VCPU, 0);
+	run = mmap(NULL, IOCTL(kvm, KVM_GET_VCPU_MMAP_SIZE, 0),
+		   PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	if (run == MAP_FAILED)
+		fail("mmap: %s", strerror(errno));
+	cpuid.head.nent = 128;
+	IOCTL(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid);
+	IOCTL(vcpu, KVM_SET_CPUID2, &cpuid);
+	IOCTL(vcpu, KVM_GET_LAPIC, &lapic);
+	memcpy(lapic.regs + 0xf0, &svr, sizeof(svr));
+	IOCTL(vcpu, KVM_SET_LAPIC, &lapic);
+
+	build_guest();
+	memset(page[0], 0, 4096);
+	memset(page[1], 0, 4096);
+	memset(page_gpa, 0, sizeof(page_gpa));
+	page_exits = 0;
+	dma_exits = 0;
+	dma_ack = 0;
+	call_ports = 0;
+	refuse_pages = false;
+	set_slot(0, 0, ram, GUEST_RAM);
+}
+
+void drop_vm(void)
+{
+	munmap(run, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
+	close(vcpu);
+	close(vm);
+}
+
+static void page_exit(void)
+{
+	unsigned int n = run->msr.index - SYMB_MSR_GLOBAL_PAGE;
+
+	if (run->msr.index == SYMB_MSR_DMA_ACK) {
+		dma_exits++;
+		run->msr.error = refuse_pages;
+		if (!refuse_pages)
+			dma_ack = run->msr.data;
+		return;
+	}
+	if (n > 1)
+		fail("exit for MSR 0x%x", run->msr.index);
+	page_exits++;
+	run->msr.error = refuse_pages;
+	if (refuse_pages)
+		return;
+	if (page_gpa[n])
+		set_slot(1 + n, page_gpa[n], page[n], 0);
+	page_gpa[n] = run->msr.data;
+	if (page_gpa[n])
+		set_slot(1 + n, page_gpa[n], page[n], 4096);
+}
+
+/*
+ * Handles what user space handles: port I/O inside calls and SymSpy pages.
+ * Returns true for those.
+ */
+bool service_exit(void)
+{
+	if (run->exit_reason == KVM_EXIT_X86_WRMSR) {
+		page_exit();
+		return true;
+	}
+	if (run->exit_reason == KVM_EXIT_IO && run->io.port == PORT_CALL) {
+		__u8 *data = (__u8 *)run + run->io.data_offset;
+
+		if (run->io.direction == KVM_EXIT_IO_IN)
+			*data = 0xa5;
+		else if (*data != 0x5a)
+			fail("a call wrote 0x%x", *data);
+		call_ports++;
+		return true;
+	}
+	return false;
+}
+
+/* Runs the guest to the end of a step; returns its port, 0 if interrupted. */
+unsigned int run_vcpu(void)
+{
+	for (;;) {
+		if (ioctl(vcpu, KVM_RUN, 0) < 0) {
+			if (errno == EINTR)
+				return 0;
+			fail("KVM_RUN: %s", strerror(errno));
+		}
+		if (service_exit())
+			continue;
+		if (run->exit_reason != KVM_EXIT_IO)
+			fail("exit reason %u", run->exit_reason);
+		return run->io.port;
+	}
+}
+
+/* Completes the OUT that ended a step. */
+void settle(void)
+{
+	run->immediate_exit = 1;
+	ioctl(vcpu, KVM_RUN, 0);
+	run->immediate_exit = 0;
+}
+
+static void on_alarm(int sig)
+{
+	/* Only interrupts KVM_RUN. */
+}
+
+/* Lets the guest run for a while, then interrupts it. */
+void run_for(unsigned int ms)
+{
+	struct itimerval t = {
+		.it_value = { ms / 1000, ms % 1000 * 1000 },
+		.it_interval = { 0, 10000 },
+	};
+	unsigned int port;
+
+	setitimer(ITIMER_REAL, &t, NULL);
+	port = run_vcpu();
+	memset(&t, 0, sizeof(t));
+	setitimer(ITIMER_REAL, &t, NULL);
+	if (port)
+		fail("port 0x%x instead of a signal", port);
+}
+
+/* WRMSR in the guest; true if it went well, false after #GP. */
+bool wrmsr(__u32 msr, __u64 val)
+{
+	struct kvm_regs regs;
+	unsigned int port;
+
+	enter(g_wrmsr, 0);
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	regs.rcx = msr;
+	regs.rax = (__u32)val;
+	regs.rdx = val >> 32;
+	IOCTL(vcpu, KVM_SET_REGS, &regs);
+	port = run_vcpu();
+	settle();
+	return port == PORT_DONE;
+}
+
+bool rdmsr(__u32 msr, __u64 *val)
+{
+	struct kvm_regs regs;
+	unsigned int port;
+
+	enter(g_rdmsr, 0);
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	regs.rcx = msr;
+	IOCTL(vcpu, KVM_SET_REGS, &regs);
+	port = run_vcpu();
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	settle();
+	*val = regs.rdx << 32 | (__u32)regs.rax;
+	return port == PORT_DONE;
+}
+
+__u64 msr_value(__u32 msr)
+{
+	__u64 val;
+
+	if (!rdmsr(msr, &val))
+		fail("#GP reading MSR 0x%x", msr);
+	return val;
+}
+
+void must_wrmsr(__u32 msr, __u64 val)
+{
+	if (!wrmsr(msr, val))
+		fail("#GP writing 0x%llx to MSR 0x%x", (unsigned long long)val, msr);
+}
+
+__s64 hypercall_from(int cpl, __u64 nr, __u64 a0, __u64 a1,
+			    __u64 a2, __u64 a3)
+{
+	struct kvm_regs regs;
+
+	enter(g_hypercall, cpl);
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	regs.rax = nr;
+	regs.rbx = a0;
+	regs.rcx = a1;
+	regs.rdx = a2;
+	regs.rsi = a3;
+	/* IOPL 3, for the OUT. */
+	regs.rflags |= 0x3000;
+	IOCTL(vcpu, KVM_SET_REGS, &regs);
+	expect(run_vcpu(), PORT_DONE);
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	settle();
+	return regs.rax;
+}
+
+__s64 hypercall(__u64 nr, __u64 a0, __u64 a1, __u64 a2, __u64 a3)
+{
+	return hypercall_from(0, nr, a0, a1, a2, a3);
+}
+
+int host_msr(unsigned long nr, __u32 msr, __u64 *val)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} m = { { .nmsrs = 1 }, { .index = msr, .data = *val } };
+	int r = IOCTL(vcpu, nr, &m);
+
+	*val = m.entry.data;
+	return r;
+}
+
+void register_call(const char *entry)
+{
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL);
+	must_wrmsr(SYMB_MSR_SYMCALL_RSP, GUEST_CALL_STACK);
+	must_wrmsr(SYMB_MSR_SYMCALL_CS, SEL_CALL_CODE);
+	must_wrmsr(SYMB_MSR_SYMCALL_GS, 0x444000);
+	must_wrmsr(SYMB_MSR_SYMCALL_FS, 0x555000);
+	must_wrmsr(SYMB_MSR_SYMCALL_RIP, CODE(entry));
+}
+
+/* A symcall from user space; signals every 10 ms in between if @kick. */
+struct kvm_symcall symcall_kick(__u64 nr, __u64 arg0, bool kick)
+{
+	struct itimerval t = { { 0, 10000 }, { 0, 10000 } };
+	struct kvm_symcall call = {
+		.nr = nr, .args = { arg0, 0xc0, 0xd0, 0x51, 0xd1 },
+	};
+
+	if (kick)
+		setitimer(ITIMER_REAL, &t, NULL);
+	for (;;) {
+		if (ioctl(vcpu, KVM_SYMCALL, &call) < 0) {
+			if (errno == EINTR)
+				continue;
+			fail("KVM_SYMCALL: %s", strerror(errno));
+		}
+		if (run->exit_reason == KVM_EXIT_SYMCALL)
+			break;
+		if (!service_exit())
+			fail("exit reason %u in a symcall", run->exit_reason);
+	}
+	memset(&t, 0, sizeof(t));
+	setitimer(ITIMER_REAL, &t, NULL);
+	return call;
+}
+
+struct kvm_symcall symcall(__u64 nr, __u64 arg0)
+{
+	return symcall_kick(nr, arg0, false);
+}
+
+void send_irq(void)
+{
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x40 };
+
+	IOCTL(vm, KVM_SIGNAL_MSI, &msi);
+}
+
+/* A stat of the vCPU by name. */
+__u64 vcpu_stat(const char *name)
+{
+	struct kvm_stats_header head;
+	__u64 val = ~0ULL;
+	char desc[256];
+	__u32 i;
+	size_t size;
+	int fd = ioctl(vcpu, _IO(KVMIO, 0xce), 0);
+
+	if (fd < 0)
+		fail("KVM_GET_STATS_FD: %s", strerror(errno));
+	if (pread(fd, &head, sizeof(head), 0) != sizeof(head))
+		fail("statistics");
+	size = 16 + head.name_size;
+	for (i = 0; i < head.num_desc && size <= sizeof(desc); i++) {
+		__u32 offset;
+
+		pread(fd, desc, size, head.desc_offset + i * size);
+		if (strcmp(desc + 16, name))
+			continue;
+		memcpy(&offset, desc + 8, sizeof(offset));
+		pread(fd, &val, sizeof(val), head.data_offset + offset);
+	}
+	close(fd);
+	return val;
+}
+
+void vm_init(void)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+
+	sigaction(SIGALRM, &action, NULL);
+	kvm = open("/dev/kvm", O_RDWR);
+	if (kvm < 0)
+		fail("/dev/kvm: %s", strerror(errno));
+	ram = alloc(GUEST_RAM);
+	page[0] = alloc(4096);
+	page[1] = alloc(4096);
+}

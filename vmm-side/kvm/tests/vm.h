@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The virtual machine that the tests run, and how they say what they expect.
+ */
+#ifndef VM_H
+#define VM_H
+
+#include <linux/kvm.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <symbiotic/abi.h>
+
+/* What include/uapi/linux/kvm.h of the patched kernel adds. */
+#include "../../qemu/overlay/target/i386/kvm/symbiotic-kvm.h"
+#include "guest.h"
+
+#define GLOBAL_GPA	0x10000000ULL
+#define LOCAL_GPA	0x10001000ULL
+#define RFLAGS_FIXED	0x2ULL
+#define RFLAGS_DF	0x400ULL
+#define RFLAGS_IF	0x200ULL
+
+#define CODE(label)	(GUEST_CODE + (__u64)((label) - guest_start))
+#define NR(array)	(sizeof(array) / sizeof((array)[0]))
+
+/**
+ * struct test - a test of a VM of its own
+ * @name: its name; NULL ends a list
+ * @fn: called with the VM; returns if all went well
+ * @features: what the VM is offered; 0 = not symbiotic
+ */
+struct test {
+	const char *name;
+	void (*fn)(void);
+	__u32 features;
+};
+
+extern const struct test msr_tests[], symcall_tests[], swapbypass_tests[];
+
+/* The VM. Slots 0 to 2 are its RAM and the two pages. */
+extern int kvm, vm, vcpu;
+extern struct kvm_run *run;
+extern __u8 *ram, *page[2];	/* page: global, local */
+extern __u64 page_gpa[2];
+extern unsigned int page_exits, dma_exits, call_ports;
+extern __u64 dma_ack;
+extern bool refuse_pages;	/* user space's answer to MSR writes */
+
+/* Where a test ends that does not return. */
+enum { FAILED = 1, SKIPPED };
+extern jmp_buf ended;
+
+#define fail(...) do {							\
+	printf("# %s:%d: ", __FILE__, __LINE__);			\
+	printf(__VA_ARGS__);						\
+	printf("\n");							\
+	longjmp(ended, FAILED);						\
+} while (0)
+
+#define skip(why) do {							\
+	printf("# skipped: %s\n", why);					\
+	longjmp(ended, SKIPPED);					\
+} while (0)
+
+#define expect(what, want) do {						\
+	__u64 _got = (what), _want = (want);				\
+	if (_got != _want)						\
+		fail("%s is 0x%llx, not 0x%llx", #what,			\
+		     (unsigned long long)_got, (unsigned long long)_want); \
+} while (0)
+
+#define IOCTL(fd, nr, arg)	xioctl(fd, nr, (void *)(unsigned long)(arg), #nr)
+
+int xioctl(int fd, unsigned long nr, void *arg, const char *name);
+void *alloc(size_t size);
+
+void vm_init(void);
+void make_vm(__u32 features);
+void drop_vm(void);
+__u32 all_features(void);
+void set_slot(unsigned int slot, __u64 gpa, void *mem, __u64 size);
+
+/* Words that the guest's code leaves at GUEST_DATA. */
+__u32 *data32(unsigned int offset);
+__u64 data64(unsigned int offset);
+
+void enter(const char *label, int cpl);
+unsigned int run_vcpu(void);
+void run_for(unsigned int ms);
+void settle(void);
+bool service_exit(void);
+void send_irq(void);
+
+bool wrmsr(__u32 msr, __u64 val);
+void must_wrmsr(__u32 msr, __u64 val);
+bool rdmsr(__u32 msr, __u64 *val);
+__u64 msr_value(__u32 msr);
+int host_msr(unsigned long nr, __u32 msr, __u64 *val);
+__s64 hypercall(__u64 nr, __u64 a0, __u64 a1, __u64 a2, __u64 a3);
+__s64 hypercall_from(int cpl, __u64 nr, __u64 a0, __u64 a1, __u64 a2, __u64 a3);
+
+void register_call(const char *entry);
+struct kvm_symcall symcall(__u64 nr, __u64 arg0);
+struct kvm_symcall symcall_kick(__u64 nr, __u64 arg0, bool kick);
+__u64 vcpu_stat(const char *name);
+
+#endif /* VM_H */
