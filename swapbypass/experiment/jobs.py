@@ -97,9 +97,11 @@ class Job:
     def hopeless(self):
         """Whether running out of memory is the expected result: zram keeps
         the pages in the guest's own memory, where incompressible ones need
-        as much as before."""
-        return (self.mode == ZRAM and self.program == "stream" and
-                self.contents == "random")
+        as much as before. Those of GUPS, numbers in a row at first, need less
+        than half; they grow with the updates."""
+        return self.mode == ZRAM and (
+            self.program == "stream" and self.contents == "random" or
+            self.program == "gups" and self.ws > 2 * self.guest_mem)
 
     def swap(self):
         """The rig's name of the swap set-up."""

@@ -448,12 +448,16 @@ class Parts(unittest.TestCase):
         self.assertEqual(steady(5), 5)
 
     def test_out_of_memory(self):
-        """Expected only of zram with incompressible data."""
+        """Expected only of zram, with incompressible data or very much."""
         made = plan.Plan(64, 48)
-        for mode, contents, expected in (
-                (jobs.ZRAM, "random", True), (jobs.ZRAM, "constant", False),
-                (jobs.BYPASS, "random", False)):
-            job = made.job("stream", mode, "shadow", 128, contents=contents)
+        for program, ws, mode, contents, expected in (
+                ("stream", 128, jobs.ZRAM, "random", True),
+                ("stream", 128, jobs.ZRAM, "constant", False),
+                ("gups", 128, jobs.ZRAM, "random", False),
+                ("gups", 256, jobs.ZRAM, "random", True),
+                ("gups", 256, jobs.SYMSWAP, "random", False),
+                ("stream", 128, jobs.BYPASS, "random", False)):
+            job = made.job(program, mode, "shadow", ws, contents=contents)
             out = jobs.parse(job, 1.0, 137, "", {}, {}, "")
             self.assertEqual(bool(report.Results([out]).no_room), expected)
             self.assertEqual(bool(report.Results([out]).failed), not expected)
