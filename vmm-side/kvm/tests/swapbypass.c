@@ -265,7 +265,16 @@ static void test_map(void)
 /* Answers for pages 0 to 7, of which the guest has touched page 2. */
 #define TOUCHED		2
 
-static void nr_is_0(struct symspy_local *l) { l->lookup_nr = 0; }
+static void nr_is_0(struct symspy_local *l)
+{
+	l->lookup_nr = 0;
+}
+
+static void pte_empty(struct symspy_local *l)
+{
+	l->lookup[TOUCHED].pte = 0;
+}
+
 static void nr_too_big(struct symspy_local *l) { l->lookup_nr = SYMB_LOOKUP_MAX + 1; }
 static void nr_is_max(struct symspy_local *l) { l->lookup_nr = ~0U; }
 static void nr_before(struct symspy_local *l) { l->lookup_nr = TOUCHED; }
@@ -273,7 +282,6 @@ static void base_odd(struct symspy_local *l) { l->lookup_base++; }
 static void base_behind(struct symspy_local *l) { l->lookup_base = ADDR(TOUCHED + 1); }
 static void base_far(struct symspy_local *l) { l->lookup_base = ADDR(-1 - SYMB_LOOKUP_MAX); }
 static void base_last(struct symspy_local *l) { l->lookup_base = ~0xfffULL; }
-static void pte_empty(struct symspy_local *l) { l->lookup[TOUCHED].pte = 0; }
 static void pte_other(struct symspy_local *l) { l->lookup[TOUCHED].pte = SWAP_PTE(TOUCHED + 1); }
 static void pte_present(struct symspy_local *l) { l->lookup[TOUCHED].pte = 1; }
 static void slot_behind(struct symspy_local *l) { l->lookup[TOUCHED].slot = WINDOW_PAGES; }

@@ -391,8 +391,7 @@ void must_wrmsr(__u32 msr, __u64 val)
 		fail("#GP writing 0x%llx to MSR 0x%x", (unsigned long long)val, msr);
 }
 
-__s64 hypercall_from(int cpl, __u64 nr, __u64 a0, __u64 a1,
-			    __u64 a2, __u64 a3)
+__s64 hypercall_from(int cpl, __u64 nr, __u64 a0, __u64 a1, __u64 a2, __u64 a3)
 {
 	struct kvm_regs regs;
 
