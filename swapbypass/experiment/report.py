@@ -333,6 +333,8 @@ def curve_text(results, free):
     """STREAM triad, seconds per steady pass over the working set."""
     sizes = sorted({o.job.ws for o in results.outcomes
                     if o.job.program == "stream"})
+    if not sizes:
+        return []
     lines = ["STREAM triad, seconds of a steady pass by working set (best "
              "paging mode; incompressible,",
              "but constant contents for zram, because others do not fit)",
