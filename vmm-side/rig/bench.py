@@ -242,7 +242,7 @@ class Bench:
         image = "bzimage" if passthrough and host != "bare-metal" and kernel != KITTEN else boot
         shared = {"kernel": images.kernel_image(kernel, image), "initrd": self._guest_initrd(kernel, files)}
         if files and kernel != KITTEN:
-            shared["files"] = images.squashfs(files)
+            shared["files"] = images.erofs(files)
 
         if host == "bare-metal":
             start = time.monotonic()
