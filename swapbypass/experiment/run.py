@@ -57,8 +57,7 @@ def run_guest(bench, guest, files):
     if result.status is None:
         # The rig says why; its first line is enough here, the rest is for
         # the log.
-        if not first.hopeless():
-            say("         " + result.explain().replace("\n", "\n         | "))
+        say("         " + result.explain().replace("\n", "\n         | "))
         return failed((result.error or "no status").split("\n", 1)[0], True)
 
     wall = (time.monotonic() - start) / len(guest.jobs)
@@ -227,7 +226,7 @@ def run_all(bench, todo, files, deadline):
         done = run_guest(bench, guest, files)
         outcomes += done
         say_outcomes(done)
-        if done[0].hung and not done[0].no_room():
+        if done[0].hung:
             # Guests of an emulated host hang now and then. The hang stays
             # in the report; the second try is for the number.
             done = run_guest(bench, guest, files)
