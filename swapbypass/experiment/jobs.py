@@ -151,6 +151,7 @@ class Job:
 PART, PART_STATUS = "--- part", "--- status"
 
 BOOT_SECONDS = 6
+HOPELESS_SECONDS = 40
 LONGEST_DELAY = 120
 
 
@@ -175,6 +176,8 @@ class Guest:
         """Seconds after which it counts as hung: boot and set-up, and some times
         what the jobs should take. The longest ones have limits of their own, which
         a slow machine does not change."""
+        if self.jobs[0].hopeless():
+            return HOPELESS_SECONDS
         return 60 + min(3 * self.expect(), self.expect() + LONGEST_DELAY)
 
     def memory(self):
@@ -252,8 +255,9 @@ class Outcome:
     hung: bool = False          # the guest gave no status
 
     def no_room(self):
-        """Whether memory was short, as expected."""
-        return self.job.hopeless() and self.out_of_memory
+        """Whether memory was short, as expected: either the kernel has killed the
+        program, or it looks for memory without end."""
+        return self.job.hopeless() and (self.out_of_memory or self.hung)
 
     def kernel(self, name):
         """The passes of one kernel in order."""

@@ -57,7 +57,8 @@ def run_guest(bench, guest, files):
     if result.status is None:
         # The rig says why; its first line is enough here, the rest is for
         # the log.
-        say("         " + result.explain().replace("\n", "\n         | "))
+        if not first.hopeless():
+            say("         " + result.explain().replace("\n", "\n         | "))
         return failed((result.error or "no status").split("\n", 1)[0], True)
 
     wall = (time.monotonic() - start) / len(guest.jobs)
@@ -226,7 +227,7 @@ def run_all(bench, todo, files, deadline):
         done = run_guest(bench, guest, files)
         outcomes += done
         say_outcomes(done)
-        if done[0].hung:
+        if done[0].hung and not done[0].no_room():
             # Guests of an emulated host hang now and then. The hang stays
             # in the report; the second try is for the number.
             done = run_guest(bench, guest, files)

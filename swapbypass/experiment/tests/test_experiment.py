@@ -462,17 +462,17 @@ class Parts(unittest.TestCase):
             self.assertEqual(bool(report.Results([out]).no_room), expected)
             self.assertEqual(bool(report.Results([out]).failed), not expected)
             out = jobs.Outcome(job, 1.0, error="timeout", hung=True)
-            self.assertFalse(report.Results([out]).no_room)
-            self.assertTrue(report.Results([out]).lost())
+            self.assertEqual(bool(report.Results([out]).no_room), expected)
+            self.assertEqual(bool(report.Results([out]).lost()), not expected)
 
     def test_hopeless_guest(self):
-        """What cannot end well has a guest of its own: the kernel may kill more
-        than the program."""
+        """What cannot end well has a guest of its own, and is not waited for."""
         for full in (False, True):
             for guest in plan.Plan(64, 48, full).guests():
                 hopeless = [j for j in guest.jobs if j.hopeless()]
                 if hopeless:
                     self.assertEqual(len(guest.jobs), 1)
+                    self.assertLess(guest.limit(), 60)
 
     def test_status(self):
         """The program's status and message are kept."""
