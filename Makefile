@@ -187,7 +187,8 @@ test-files: all			## programs for the guest of the tests (build/tests/files)
 		$(MAKE) --no-print-directory -C swapbypass/bench O=$(FILES_DIR); \
 		$(MAKE) --no-print-directory -C dma-offset/bench O=$(FILES_DIR); \
 		$(MAKE) --no-print-directory -C vmm-side/kvm/tests OUT=$(B)/tools; \
-		install -m 755 symcall/tests/host/*.sh swapbypass/tests/host/*.sh $(B)/tools; \
+		install -m 755 symcall/tests/host/*.sh swapbypass/tests/host/*.sh \
+			swapbypass/experiment/two_guests.sh $(B)/tools; \
 		$(STEPS)/with-libs.sh $(FILES_DIR) /usr/bin/cpuid; \
 		cp -u $(B)/guest/arch/x86/boot/bzImage $(FILES_DIR)/bzImage'
 

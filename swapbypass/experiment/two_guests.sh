@@ -78,7 +78,8 @@ mkdir $group
 
 mkdir "$second"
 cp "$first/initrd" "$second" || fail 'no second guest'
-mkfifo "$second/ctl.in" "$second/ctl.out"
+# shellcheck disable=SC2086 # a list
+(cd "$second" && mkfifo $PIPES)
 exec 8<>"$second/ctl.out" 9<>"$second/ctl.in"
 (
 	WORK=$second SWAPFILE=$second/swap busybox sh "$JOB/qemu.cmd" >"$second/log" 2>&1 8>&- 9>&-

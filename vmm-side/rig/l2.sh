@@ -276,7 +276,11 @@ if [ "$INTERACTIVE" = 1 ]; then
 	finish ok
 fi
 
-mkfifo "$WORK/ctl.in" "$WORK/ctl.out" "$WORK/mon.in" "$WORK/mon.out"
+# What qemu.cmd opens, also where host_cmd runs it for another guest.
+PIPES='ctl.in ctl.out mon.in mon.out'
+export PIPES
+# shellcheck disable=SC2086 # a list
+(cd "$WORK" && mkfifo $PIPES) || finish 'cannot make pipes'
 # Opened for both directions, so that opening never blocks.
 exec 4<>"$WORK/ctl.out" 5<>"$WORK/ctl.in"
 
