@@ -144,7 +144,7 @@ static void test_pin(void)
 		.size = pages * 4096,
 		.extents = (unsigned long)extents,
 		.nr = 64,
-	}, bad;
+	}, bad[6];
 	unsigned int i, n, ext = 0;
 	__u64 done = 0;
 
@@ -161,24 +161,16 @@ static void test_pin(void)
 	expect(n, pages);
 	expect(ext, pin.nr);
 
-	bad = pin;
-	bad.addr++;
-	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
-	bad = pin;
-	bad.size = 0;
-	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
-	bad = pin;
-	bad.nr = 0;
-	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
-	bad = pin;
-	bad.pad = 1;
-	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
-	bad = pin;
-	bad.extents = 1;
-	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
-	bad = pin;
-	bad.addr = ~0ULL << 12;
-	expect(ioctl(vm, KVM_SYMB_PIN, &bad), -1);
+	for (i = 0; i < NR(bad); i++)
+		bad[i] = pin;
+	bad[0].addr++;
+	bad[1].size = 0;
+	bad[2].nr = 0;
+	bad[3].pad = 1;
+	bad[4].extents = 1;
+	bad[5].addr = ~0ULL << 12;
+	for (i = 0; i < NR(bad); i++)
+		expect(ioctl(vm, KVM_SYMB_PIN, &bad[i]), -1);
 
 	/* Not mapped in the middle. */
 	munmap(mem + 5 * 4096, 4096);

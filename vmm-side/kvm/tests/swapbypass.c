@@ -52,11 +52,6 @@ static __u64 *pte(unsigned int n)
 	return (__u64 *)(ram + GUEST_PT) + n;
 }
 
-static struct symspy_local *local_page(void)
-{
-	return (struct symspy_local *)page[1];
-}
-
 static void set_mode(const char *mode, char *old, size_t size)
 {
 	FILE *f = fopen("/sys/module/kvm/parameters/swapbypass", "r+");
@@ -126,17 +121,9 @@ static void answer(unsigned int first, unsigned int nr)
 /* One access of the guest; FAULT if it takes a page fault. */
 static __u64 access_page(const char *how, __u64 addr, __u64 val)
 {
-	struct kvm_regs regs;
-	unsigned int port;
+	struct kvm_regs regs = { .rax = addr, .rbx = val };
+	unsigned int port = run_step(how, 0, &regs);
 
-	enter(how, 0);
-	IOCTL(vcpu, KVM_GET_REGS, &regs);
-	regs.rax = addr;
-	regs.rbx = val;
-	IOCTL(vcpu, KVM_SET_REGS, &regs);
-	port = run_vcpu();
-	IOCTL(vcpu, KVM_GET_REGS, &regs);
-	settle();
 	if (port == PORT_PF)
 		return FAULT;
 	expect(port, PORT_DONE);
@@ -378,21 +365,22 @@ static void test_neighbours(void)
 static void test_page_tables(void)
 {
 	__u64 *pd = (__u64 *)(ram + GUEST_PD) + (GUEST_UNMAPPED >> 21);
+	unsigned int i, pages[16];
 	__u64 val;
-	unsigned int i;
 
 	make_bypass_vm();
 	expect(attach(&good_desc), 0);
 	pd[1] = GUEST_PT | 7;
 
-	for (i = 0; i < 16; i++) {
-		answer(i % 2 ? PAGES + i : i, 1);
-		expect(load(i % 2 ? PAGES + i : i), CONTENT(slot_of(i % 2 ? PAGES + i : i)));
+	for (i = 0; i < NR(pages); i++) {
+		pages[i] = i % 2 ? PAGES + i : i;
+		answer(pages[i], 1);
+		expect(load(pages[i]), CONTENT(slot_of(pages[i])));
 	}
 	expect(hypercall(SYMB_HC_DROP_RANGE, GUEST_PML4, 0, 0x80000000, 0), 0);
 	*data32(DATA_ANSWERS) = 0;
-	for (i = 0; i < 16; i++)
-		expect(load(i % 2 ? PAGES + i : i), FAULT);
+	for (i = 0; i < NR(pages); i++)
+		expect(load(pages[i]), FAULT);
 	*data32(DATA_ANSWERS) = 1;
 
 	/* The page table is a page of the window, and maps itself. */

@@ -317,9 +317,9 @@ static void check_abort(__u64 nr, int status)
 	/* Off, until the guest registers again. */
 	c = symcall(CALL_INC, 0);
 	expect(c.status, -ENXIO);
-	expect(((struct symspy_local *)page[1])->flags, 0);
+	expect(local_page()->flags, 0);
 	must_wrmsr(SYMB_MSR_SYMCALL_RIP, CODE(g_symcall));
-	expect(((struct symspy_local *)page[1])->flags,
+	expect(local_page()->flags,
 	       SYMSPY_LOCAL_SYMCALL_ENABLED);
 	enter(g_spin, 0);
 	c = symcall(CALL_INC, 0);
@@ -524,7 +524,7 @@ static void test_loop_interrupted(void)
 
 static void test_flags(void)
 {
-	struct symspy_local *local = (struct symspy_local *)page[1];
+	struct symspy_local *local = local_page();
 	struct kvm_symcall call = { .nr = CALL_EXITS };
 
 	must_wrmsr(SYMB_MSR_LOCAL_PAGE, LOCAL_GPA);

@@ -47,6 +47,11 @@ __u64 data64(unsigned int offset)
 	return val;
 }
 
+struct symspy_local *local_page(void)
+{
+	return (struct symspy_local *)page[1];
+}
+
 void set_slot(unsigned int slot, __u64 gpa, void *mem, __u64 size)
 {
 	struct kvm_userspace_memory_region region = {
@@ -343,35 +348,40 @@ void run_for(unsigned int ms)
 		fail("port 0x%x instead of a signal", port);
 }
 
+/*
+ * One step of the guest, with @regs but for RIP, RSP and the fixed flags. Returns
+ * its port, and in @regs what it has left.
+ */
+unsigned int run_step(const char *label, int cpl, struct kvm_regs *regs)
+{
+	unsigned int port;
+
+	enter(label, cpl);
+	regs->rip = CODE(label);
+	regs->rsp = GUEST_STACK;
+	regs->rflags |= RFLAGS_FIXED;
+	IOCTL(vcpu, KVM_SET_REGS, regs);
+	port = run_vcpu();
+	IOCTL(vcpu, KVM_GET_REGS, regs);
+	settle();
+	return port;
+}
+
 /* WRMSR in the guest; true if it went well, false after #GP. */
 bool wrmsr(__u32 msr, __u64 val)
 {
-	struct kvm_regs regs;
-	unsigned int port;
+	struct kvm_regs regs = {
+		.rcx = msr, .rax = (__u32)val, .rdx = val >> 32,
+	};
 
-	enter(g_wrmsr, 0);
-	IOCTL(vcpu, KVM_GET_REGS, &regs);
-	regs.rcx = msr;
-	regs.rax = (__u32)val;
-	regs.rdx = val >> 32;
-	IOCTL(vcpu, KVM_SET_REGS, &regs);
-	port = run_vcpu();
-	settle();
-	return port == PORT_DONE;
+	return run_step(g_wrmsr, 0, &regs) == PORT_DONE;
 }
 
 bool rdmsr(__u32 msr, __u64 *val)
 {
-	struct kvm_regs regs;
-	unsigned int port;
+	struct kvm_regs regs = { .rcx = msr };
+	unsigned int port = run_step(g_rdmsr, 0, &regs);
 
-	enter(g_rdmsr, 0);
-	IOCTL(vcpu, KVM_GET_REGS, &regs);
-	regs.rcx = msr;
-	IOCTL(vcpu, KVM_SET_REGS, &regs);
-	port = run_vcpu();
-	IOCTL(vcpu, KVM_GET_REGS, &regs);
-	settle();
 	*val = regs.rdx << 32 | (__u32)regs.rax;
 	return port == PORT_DONE;
 }
@@ -393,21 +403,12 @@ void must_wrmsr(__u32 msr, __u64 val)
 
 __s64 hypercall_from(int cpl, __u64 nr, __u64 a0, __u64 a1, __u64 a2, __u64 a3)
 {
-	struct kvm_regs regs;
+	struct kvm_regs regs = {
+		.rax = nr, .rbx = a0, .rcx = a1, .rdx = a2, .rsi = a3,
+		.rflags = 0x3000,	/* IOPL 3, for the OUT */
+	};
 
-	enter(g_hypercall, cpl);
-	IOCTL(vcpu, KVM_GET_REGS, &regs);
-	regs.rax = nr;
-	regs.rbx = a0;
-	regs.rcx = a1;
-	regs.rdx = a2;
-	regs.rsi = a3;
-	/* IOPL 3, for the OUT. */
-	regs.rflags |= 0x3000;
-	IOCTL(vcpu, KVM_SET_REGS, &regs);
-	expect(run_vcpu(), PORT_DONE);
-	IOCTL(vcpu, KVM_GET_REGS, &regs);
-	settle();
+	expect(run_step(g_hypercall, cpl, &regs), PORT_DONE);
 	return regs.rax;
 }
 

@@ -82,12 +82,15 @@ void drop_vm(void);
 __u32 all_features(void);
 void set_slot(unsigned int slot, __u64 gpa, void *mem, __u64 size);
 
+struct symspy_local *local_page(void);
+
 /* Words that the guest's code leaves at GUEST_DATA. */
 __u32 *data32(unsigned int offset);
 __u64 data64(unsigned int offset);
 
 void enter(const char *label, int cpl);
 unsigned int run_vcpu(void);
+unsigned int run_step(const char *label, int cpl, struct kvm_regs *regs);
 void run_for(unsigned int ms);
 void settle(void);
 bool service_exit(void);
