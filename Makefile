@@ -100,10 +100,6 @@ guest-base: | $(B)/src/linux-base $(B)/versions	## the same kernel without our c
 	$(call say,KERNEL,guest-base)
 	$(call kernel,guest-base,linux-base,$(CONFIG_base),vmlinux bzImage)
 
-guest-kasan: tree-guest		## the guest with KASAN and lockdep
-	$(call say,KERNEL,guest-kasan)
-	$(call kernel,guest-kasan,linux-guest,$(GCONF)/guest.config $(GCONF)/symbiotic.config $(GCONF)/kasan.config,vmlinux)
-
 # The extension changes nothing outside KVM's own code, so the modules alone are
 # built, for the kernel in build/guest. Without a vmlinux beside them modpost can
 # only warn of symbols, which insmod checks.
@@ -112,9 +108,9 @@ host: tree-host			## the extended KVM modules for L1 (build/host)
 	$(call say,KERNEL,host)
 	$(call kernel,host,linux-host,$(CONFIG_host),KBUILD_MODPOST_WARN=1 $(KVM_MODULES))
 
-host-debug: tree-host		## L1 with KASAN and lockdep, kernel and modules (make e2e HOST_KERNEL=host-debug)
-	$(call say,KERNEL,host-debug)
-	$(call kernel,host-debug,linux-host,$(CONFIG_host) $(HCONF)/debug.config,vmlinux modules)
+debug: tree-host		## both kernels in one, with KASAN and lockdep (build/debug)
+	$(call say,KERNEL,debug)
+	$(call kernel,debug,linux-host,$(CONFIG_host) $(GCONF)/debug.config,vmlinux modules)
 
 qemu: tree-qemu			## QEMU with the symbiotic extension (build/qemu)
 	$(call say,QEMU,build/qemu)
@@ -202,26 +198,29 @@ kunit-py: all			## KUnit by the kernel's own kunit.py, under our VMM
 	@vmm-side/e2e/kunit-py.sh $(B)
 
 HOST_KERNEL	?= host
-e2e: test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=regex, HOST_KERNEL=host-debug
+e2e: test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=regex, HOST_KERNEL=debug
 	@vmm-side/e2e/run.py --only '$(ONLY)' --host-kernel $(HOST_KERNEL)
 
 style: guest host		## checkpatch --strict, sparse, shellcheck
 	@vmm-side/e2e/style.sh $(B)
 
-test: test-files		## everything: unit, style, KUnit, end-to-end
+# KVM's interface also under a kernel that checks memory and locking: what a
+# hostile guest does to its host shows there first.
+test: test-files debug		## everything: unit, style, KUnit, end-to-end
 	@vmm-side/e2e/suites.py \
 		unit='vmm-side/e2e/unit.sh $(B)' \
 		style='vmm-side/e2e/style.sh $(B)' \
 		kunit='vmm-side/e2e/kunit.py' \
 		kunit.py='vmm-side/e2e/kunit-py.sh $(B)' \
-		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'"
+		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'" \
+		kvm-debug="vmm-side/e2e/run.py --only 'kvm-interface' --host-kernel debug"
 
-# As long again as all of the above, for two more kernels and their slowness.
-test-debug: test-files guest-kasan host-debug	## the same code under KASAN and lockdep, in the guest and in the host
+# The rest of the tests under that kernel: twice as long again.
+test-debug: test-files debug	## the same code under KASAN and lockdep, in the guest and in the host
 	@vmm-side/e2e/suites.py \
 		kunit-kasan='vmm-side/e2e/kunit.py --kasan' \
 		guest-kasan="vmm-side/e2e/run.py --only 'kasan$$'" \
-		host-debug="vmm-side/e2e/run.py --exclude 'kasan$$|^rig/' --host-kernel host-debug"
+		host-debug="vmm-side/e2e/run.py --exclude 'kasan$$|^rig/' --host-kernel debug"
 
 # ---- the experiment ------------------------------------------------------
 
@@ -255,11 +254,11 @@ bench-paging: deps all		## shadow against nested paging, both guests
 .PHONY: bench-noise bench-paging test-files unit kunit kunit-py e2e style test test-debug run run-passthrough experiments bench-count bench-micro bench-cost
 
 clean:				## remove objects, keep sources
-	rm -rf $(addprefix $(B)/,kitten guest guest-base guest-kasan host host-debug qemu tests tools jobs images log)
+	rm -rf $(addprefix $(B)/,kitten guest guest-base host debug qemu tests tools jobs images log)
 	rm -rf $(B)/src/*/obj-*
 
 distclean:			## remove everything that was fetched or built
 	rm -rf $(B)
 
 .PHONY: help deps versions trees tree-guest tree-host tree-qemu check-patches all
-.PHONY: kitten guest guest-base guest-kasan host host-debug qemu clean distclean
+.PHONY: kitten guest guest-base host debug qemu clean distclean

@@ -31,7 +31,7 @@ RUNS = (("symbiotic", {"host": "symbiotic", "paging": "shadow", "smp": 2}),
 KITTEN = (("kitten-symbiotic", {"host": "symbiotic", "paging": "shadow", "smp": 2, "append": "symcalltest"}),
           ("kitten-plain-kvm", {"host": "plain-kvm", "paging": "nested"}),
           ("kitten-bare-metal", {"host": "bare-metal", "smp": 2}))
-KASAN = ("kasan", {"host": "bare-metal", "smp": 2, "kernel": "guest-kasan", "guest_mem": 1024,
+KASAN = ("kasan", {"host": "bare-metal", "smp": 2, "kernel": "debug", "guest_mem": 1024,
                    "timeout": 300})
 
 

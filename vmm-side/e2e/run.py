@@ -197,8 +197,8 @@ def skip_reason(case, host_kernel):
         return "only on an emulated machine"
     if "passthrough" in case.row and hardware.kind() == "local":
         return "passthrough is tested with emulated devices"
-    if case.get("kernel") == "guest-kasan" and not (FILES.parents[1] / "guest-kasan" / "vmlinux").exists():
-        return "guest-kasan is not built"
+    if case.get("kernel") == "debug" and not (FILES.parents[1] / "debug" / "vmlinux").exists():
+        return "the debug kernel is not built"
     return ""
 
 
@@ -290,7 +290,7 @@ def main():
     ap.add_argument("-l", "--list", action="store_true")
     ap.add_argument("-c", "--cases", type=pathlib.Path, default=HERE / "cases.ini")
     ap.add_argument("-w", "--workers", type=int, help="host machines at a time")
-    ap.add_argument("--host-kernel", default="host", help="host or host-debug")
+    ap.add_argument("--host-kernel", default="host", help="host or debug")
     a = ap.parse_args()
 
     cases = [c for c in load(a.cases) if re.search(a.only, c.name)

@@ -87,7 +87,7 @@ class Bench:
     host: where guests run unless run() says otherwise: "symbiotic" (our KVM),
     "plain-kvm" (unmodified modules, same L1), "bare-metal" (straight on L0).
     icount: clocks count instructions. smp: CPUs of the host machine.
-    host_kernel: "host", or "host-debug", which checks locking and memory.
+    host_kernel: "host", or "debug", which checks locking and memory.
     devices: the host machine has devices to pass through, a huge page to use
     with them, and memory set aside to see what they damage.
     """

@@ -22,7 +22,7 @@ BLOBS = (FIRMWARE / "qboot.rom", FIRMWARE / "pvh.bin", FIRMWARE / "linuxboot_dma
 BUSYBOX = "/bin/busybox"
 
 # L1's kernel by the name of its extended KVM modules' directory.
-L1_KERNEL = {"host": "guest", "host-debug": "host-debug"}
+L1_KERNEL = {"host": "guest", "debug": "debug"}
 MODULES = {"irqbypass": "virt/lib/irqbypass.ko", "kvm": "arch/x86/kvm/kvm.ko",
            "kvm-amd": "arch/x86/kvm/kvm-amd.ko", "kvm-intel": "arch/x86/kvm/kvm-intel.ko"}
 VFIO = ("drivers/vfio/vfio.ko", "drivers/vfio/vfio_iommu_type1.ko",
