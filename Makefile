@@ -145,10 +145,15 @@ READY		:= $(READY_HOST)
 ifeq ($(KERNEL),kitten)
 READY		:= $(B)/kitten/vmlinux $(if $(filter bare-metal,$(HOST)),,$(READY_HOST))
 endif
+# On stderr: stdout is the guest's command's.
 $(sort $(READY) $(READY_HOST)):
-	@$(MAKE) --no-print-directory $(firstword $(subst /, ,$(patsubst $(B)/%,%,$@)))
+	@$(MAKE) --no-print-directory $(firstword $(subst /, ,$(patsubst $(B)/%,%,$@))) >&2
 
-exec: | $(READY)		## CMD='...': run a command in the guest (see README.md)
+# What is wrong with the options, before anything is built for them.
+check-exec check-shell: check-%:
+	@$(RIG)/cli.py $* --check
+
+exec: | check-exec $(READY)	## CMD='...': run a command in the guest (see README.md)
 	@$(RIG)/cli.py exec
 
 # On bare metal unless HOST says otherwise: that needs no other build.
@@ -163,10 +168,10 @@ stream -m 64 -n 3
 gups -m 16
 endef
 
-shell: | $(READY)		## an interactive guest, same options as exec
+shell: | check-shell $(READY)	## an interactive guest, same options as exec
 	@$(RIG)/cli.py shell
 
-.PHONY: tools exec shell run-kitten
+.PHONY: tools exec shell run-kitten check-exec check-shell
 
 # ---- tests ---------------------------------------------------------------
 
@@ -186,7 +191,8 @@ test-files: all			## programs for the guest of the tests (build/tests/files)
 		install -m 755 symcall/tests/host/*.sh swapbypass/tests/host/*.sh \
 			swapbypass/experiment/two_guests.sh $(B)/tools; \
 		$(STEPS)/with-libs.sh $(FILES_DIR) /usr/bin/cpuid; \
-		cp -u $(B)/guest/arch/x86/boot/bzImage $(FILES_DIR)/bzImage'
+		cmp -s $(B)/guest/arch/x86/boot/bzImage $(FILES_DIR)/bzImage || \
+			cp $(B)/guest/arch/x86/boot/bzImage $(FILES_DIR)'
 
 unit:				## host unit tests with sanitizers
 	@vmm-side/e2e/unit.sh $(B)

@@ -108,4 +108,5 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    import ending
+    ending.exit_when_told(main)

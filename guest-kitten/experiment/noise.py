@@ -14,7 +14,6 @@ import csv
 import math
 import os
 import re
-import sys
 
 import common
 from common import GUESTS, fields, say
@@ -123,4 +122,5 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    import ending
+    ending.exit_when_told(main)

@@ -10,7 +10,6 @@ guest's clock.
 
 import argparse
 import re
-import sys
 
 import common
 from common import GUESTS, fields, say
@@ -84,4 +83,5 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    import ending
+    ending.exit_when_told(main)

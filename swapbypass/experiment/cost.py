@@ -23,7 +23,6 @@ import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
@@ -54,13 +53,13 @@ def boot_bare(kernel, programs, rounds):
     # pylint: disable=C0415
     import images
     from cpio import Cpio
-    from machine import L0, TCG_BARE_CPU
-    with tempfile.TemporaryDirectory(prefix="symbiotic-cost-") as name:
-        work = pathlib.Path(name)
-        archive = Cpio()
-        archive.file("init", programs / "procloop")
-        (work / "initrd").write_bytes(archive.bytes())
-        subprocess.run(
+    import ending
+    from machine import L0, TCG_BARE_CPU, nameless, path_of, start
+    archive = Cpio()
+    archive.file("init", programs / "procloop")
+    with nameless(data=archive.bytes()) as initrd, nameless() as console, \
+            nameless() as results:
+        machine = start(
             [L0, "-M", "pc,graphics=off", "-nodefaults", "-no-user-config",
              "-display", "none", "-no-reboot", "-m", "256",
              "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
@@ -68,17 +67,21 @@ def boot_bare(kernel, programs, rounds):
              "-rtc", "base=2024-01-01,clock=vm",
              "-bios", str(images.FIRMWARE / "qboot.rom"),
              "-kernel", str(images.kernel_image(kernel, "pvh")),
-             "-initrd", str(work / "initrd"),
+             "-initrd", path_of(initrd),
              "-append", "console=ttyS0 quiet panic=-1 norandmaps "
              f"-- {rounds}",
-             "-serial", f"file:{work}/console",
-             "-serial", f"file:{work}/results"],
-            check=True, timeout=180, stdin=subprocess.DEVNULL)
-        found = counts((work / "results").read_text(errors="replace")
-                       .replace("\r", ""))
-        if not found:
-            console = (work / "console").read_text(errors="replace")
-            raise RuntimeError(f"{kernel} printed no result\n{console}")
+             "-serial", f"file:{path_of(console)}",
+             "-serial", f"file:{path_of(results)}"],
+            (initrd, console, results), stdin=subprocess.DEVNULL)
+        try:
+            status = machine.wait(180)
+        finally:
+            ending.stop(machine)
+        said = [os.pread(f.fileno(), 1 << 20, 0).decode(errors="replace")
+                for f in (results, console)]
+        found = counts(said[0].replace("\r", ""))
+        if status or not found:
+            raise RuntimeError(f"{kernel} printed no result\n{said[1]}")
         return found
 
 
@@ -201,4 +204,5 @@ def main(argv=None, bench_class=None, boot=boot_bare):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    import ending
+    ending.exit_when_told(main)

@@ -108,9 +108,9 @@ class Job:
         return RIG_SWAP.get(self.mode, self.mode)
 
     def store(self):
-        """Where the host's file lies. What the guest addresses itself is best in
-        huge pages, as its RAM is; a disk gains nothing from them."""
-        return "tmpfs" if self.mode in (VIRTIO, ZSWAP) else "hugetlbfs"
+        """Where the host's file lies, if there is one. What the guest addresses
+        itself is best in huge pages, as its RAM is; a disk gains nothing from them."""
+        return "tmpfs" if self.swap() in ("none", "zram", "virtio-blk", "zswap") else "hugetlbfs"
 
     def append(self):
         """What the guest's kernel is told."""

@@ -408,4 +408,5 @@ def main(argv=None, bench_class=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    import ending
+    ending.exit_when_told(main)

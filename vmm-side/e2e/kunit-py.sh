@@ -13,8 +13,12 @@ log=$build/log/kunit-py.log
 mkdir -p "$build/log"
 
 cd "$build/src/linux-guest" || exit 1
+# timeout has a process group of its own, to which it passes a signal on.
+trap 'trap "" INT TERM HUP; kill $job; wait $job; exit 143' INT TERM HUP
 timeout 400 python3 tools/testing/kunit/kunit.py exec --arch x86_64 --timeout 300 \
-	--build_dir "$(realpath "$build/guest")" --qemu_config "$top/kunit/symbiotic_vmm.py" >"$log" 2>&1
+	--build_dir "$(realpath "$build/guest")" --qemu_config "$top/kunit/symbiotic_vmm.py" >"$log" 2>&1 &
+job=$!
+wait $job
 status=$?
 
 # "Testing complete. Ran 63 tests: passed: 62, skipped: 1"

@@ -15,6 +15,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "rig"))
 
+import ending  # noqa: E402
 from rig import Bench  # noqa: E402
 
 CMD = "cat /sys/kernel/debug/kunit/*/results"
@@ -84,4 +85,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.exit_when_told(main)

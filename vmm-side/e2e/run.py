@@ -16,6 +16,8 @@ Each case is a section; its keys:
              guest must not report one
   error      regular expression for how a run with status = none ended
   stdout stderr console host_out   regular expressions that must be found
+  stdout_is  stdout, byte for byte, with \\n, \\0 and \\xff for what is not text
+  stderr_is  the same of stderr
   vcpus      ... in the report on the vCPUs of a guest that hangs
   no_stdout no_console no_host_console    ... that must not be found; the default
              of the consoles is what a kernel prints when something is wrong
@@ -25,6 +27,7 @@ Each case is a section; its keys:
              has one huge page for RAM then, so mem = 1024
   ram        page size of that RAM: 1G, 2M, tmpfs, or anonymous memory if empty
   noiommu    no: with VFIO's no-IOMMU mode off
+  nonsense   yes: options that the rig would refuse, to see what the machines say
   guard      what happened to L1's memory that the devices must not reach, a
              regular expression; default "changed 0 bytes"
              A line "disk OFFSET SIZE SHA256" (MiB) of stdout is compared with
@@ -40,6 +43,7 @@ runs once for each combination.
 """
 
 import argparse
+import ast
 import collections
 import configparser
 import hashlib
@@ -54,8 +58,9 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "rig"))
 
+import ending  # noqa: E402
 import hardware  # noqa: E402
-from rig import Bench  # noqa: E402
+from rig import Bench, Guest, Machine, OptionError  # noqa: E402
 
 FILES = HERE.parents[1] / "build" / "tests" / "files"
 LOGS = HERE.parents[1] / "build" / "log" / "e2e"
@@ -65,7 +70,8 @@ KEYS = {"cmd", "l1_cmd", "host_cmd", "host", "paging", "smp", "mem", "symbiotic"
         "swap_store", "bypass_mode", "append", "kernel", "boot", "reboot", "kvm_params", "qemu_args", "timeout", "icount",
         "files", "status", "error", "stdout", "stderr", "console", "host_out", "vcpus", "no_stdout", "no_console",
         "no_host_console",
-        "stats", "group", "needs", "parallel", "passthrough", "ram", "noiommu", "guard"}
+        "stats", "group", "needs", "parallel", "passthrough", "ram", "noiommu", "guard", "nonsense",
+        "stdout_is", "stderr_is"}
 TROUBLE = (r"BUG:|WARNING:|Oops|KASAN|general protection fault|rcu.*stall|soft lockup|hung task"
            r"|possible (recursive|circular) locking|suspicious RCU|inconsistent lock state|Call Trace")
 
@@ -88,6 +94,11 @@ class Case:
     def flag(self, key, default="no"):
         return self.get(key, default) in ("yes", "on", "1")
 
+    def number(self, key, default):
+        """A number, or what is there instead, which Guest will not like."""
+        text = self.get(key, str(default))
+        return int(text) if text.isascii() and text.isdigit() else text
+
     def machine(self):
         """Cases with the same answer share a booted L1."""
         return self.flag("icount"), "passthrough" in self.row, 2 if self.flag("parallel") else 1
@@ -102,18 +113,22 @@ class Case:
             return bench.run_l1(self.get("l1_cmd"), host=self.get("host", "symbiotic"),
                                 paging=self.get("paging", "shadow"), kvm_params=self.get("kvm_params"),
                                 timeout=int(self.get("timeout", "120")))
-        return bench.run(
-            self.get("cmd"), files=FILES if self.flag("files", "yes") else None,
-            guest_mem=int(self.get("mem", "256")), smp=int(self.get("smp", "1")),
+        return bench.boot(self.guest())
+
+    def guest(self):
+        """The guest that the row describes."""
+        return Guest(
+            cmd=self.get("cmd"), files=FILES if self.flag("files", "yes") else None,
+            guest_mem=self.number("mem", 256), smp=self.number("smp", 1),
             paging=self.get("paging", "shadow"), symbiotic=self.flag("symbiotic", "on"),
-            swap=self.get("swap", "none"), swap_size=int(self.get("swap_size", "512")),
+            swap=self.get("swap", "none"), swap_size=self.number("swap_size", 512),
             swap_store=self.get("swap_store", "tmpfs"), append=self.get("append"),
-            kernel=self.get("kernel", "guest"), timeout=int(self.get("timeout", "120")),
+            kernel=self.get("kernel", "guest"), timeout=self.number("timeout", 120),
             host_cmd=self.get("host_cmd") or None, host=self.get("host", "symbiotic"),
             kvm_params=self.get("kvm_params"), qemu_args=shlex.split(self.get("qemu_args")),
             boot=self.get("boot", "pvh"), reboot=self.flag("reboot"),
             bypass_mode=self.get("bypass_mode"), passthrough=self.get("passthrough").split(),
-            ram=self.get("ram", "1G"), noiommu=self.flag("noiommu", "yes"))
+            ram=self.get("ram", "1G"), noiommu=self.flag("noiommu", "yes"), nonsense=self.flag("nonsense"))
 
     def problems(self, r):
         """Everything in the result that is not as the row says."""
@@ -132,6 +147,9 @@ class Case:
             for pattern in filter(None, self.get(key).split("\n")):
                 if not re.search(pattern, text, re.M):
                     yield f"{key} lacks /{pattern}/"
+        for key, said in (("stdout_is", r.out), ("stderr_is", r.err)):
+            if key in self.row and said != exactly(self.get(key)):
+                yield f"{key[:6]} is {said[:200]!r}, expected {exactly(self.get(key))[:200]!r}"
         for key, text, default in (("no_stdout", r.stdout, ""), ("no_console", r.console, TROUBLE),
                                    ("no_host_console", r.host_console, TROUBLE)):
             pattern = self.get(key, default)
@@ -162,6 +180,11 @@ class Case:
                 yield f"{name} changed by {change}, expected {condition}"
 
 
+def exactly(text):
+    """The bytes that a text with escapes means."""
+    return ast.literal_eval("b'" + text.replace("'", "\\'") + "'")
+
+
 def disk_problems(r):
     """What the guest says that it has written against what is there."""
     last = {}       # it may write the same place again
@@ -188,6 +211,17 @@ def load(path):
     return cases
 
 
+def check(cases):
+    """Every row can be: known before the first one runs."""
+    for case in cases:
+        icount, devices, cpus = case.machine()
+        try:
+            if "cmd" in case.row and (FILES.exists() or not case.flag("files", "yes")):
+                case.guest().check(Machine(icount=icount, devices=devices, smp=cpus))
+        except OptionError as e:
+            sys.exit(f"cases.ini [{case.name}]: {e}")
+
+
 def skip_reason(case, host_kernel):
     if host_kernel != "host" and "plain-kvm" in case.get("host"):
         return "only one host kernel has unmodified modules"
@@ -195,6 +229,8 @@ def skip_reason(case, host_kernel):
         return "no host kernel in it"
     if case.get("needs") == "emulated" and hardware.kind() != "emulated":
         return "only on an emulated machine"
+    if hardware.kind() == "local" and case.get("host") == "plain-kvm":
+        return "this host's KVM is the extended one"
     if "passthrough" in case.row and hardware.kind() == "local":
         return "passthrough is tested with emulated devices"
     if case.get("kernel") == "debug" and not (FILES.parents[1] / "debug" / "vmlinux").exists():
@@ -216,16 +252,24 @@ def log_failure(case, result, problems):
 
 
 class Report:
-    """What is said about cases, in the order in which they end."""
+    """What is said about cases, in the order in which they end. Nothing any more after
+    quiet(): the cases of an interrupted run have not failed."""
 
     def __init__(self, total):
+        self._quiet = False
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
         self._number = itertools.count(1)
         self._lock = threading.Lock()
         print(f"TAP version 14\n1..{total}", flush=True)
 
+    def quiet(self):
+        with self._lock:
+            self._quiet = True
+
     def _say(self, what, case, comment, details=()):
         with self._lock:
+            if self._quiet:
+                return
             self.counts[what] += 1
             verdict = "not ok" if what == "failed" else "ok"
             print("\n".join([f"{verdict} {next(self._number)} - {case.name} # {comment}", *details]), flush=True)
@@ -296,6 +340,7 @@ def main():
     cases = [c for c in load(a.cases) if re.search(a.only, c.name)
              and not (a.exclude and re.search(a.exclude, c.name))]
     cases.sort(key=Case.order)
+    check(cases)
     if a.list:
         print("\n".join(c.name for c in cases))
         return 0
@@ -316,11 +361,15 @@ def main():
     workers = [Worker(ends[i % 2], a.host_kernel, report) for i in range(count)]
     for w in workers:
         w.start()
-    for w in workers:
-        w.join()
+    try:
+        for w in workers:
+            w.join()
+    except ending.Interrupted:
+        report.quiet()
+        raise
     print(", ".join(f"{n} {what}" for what, n in report.counts.items()))
     return 1 if report.counts["failed"] or not cases else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.exit_when_told(main)

@@ -7,10 +7,15 @@ A suite that fails without saying so, or says nothing, counts as one failure:
 nothing that goes wrong may look like success.
 """
 
+import pathlib
 import re
 import subprocess
 import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "rig"))
+
+import ending  # noqa: E402
 
 COUNTS = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped\s*$")
 
@@ -19,12 +24,17 @@ def run(name, command):
     """Run one suite; returns its counts."""
     print(f"== {name}", flush=True)
     start, found = time.monotonic(), None
-    with subprocess.Popen(command, shell=True, stdout=subprocess.PIPE, text=True, errors="replace") as p:
-        for line in p.stdout:
-            m = COUNTS.match(line)
-            if m:
-                found = [int(n) for n in m.groups()]
-            print(line, end="", flush=True)
+    with subprocess.Popen(command, shell=True, stdout=subprocess.PIPE, text=True, errors="replace",
+                          start_new_session=True) as p:
+        try:
+            for line in p.stdout:
+                m = COUNTS.match(line)
+                if m:
+                    found = [int(n) for n in m.groups()]
+                print(line, end="", flush=True)
+        except ending.Interrupted:
+            ending.stop_session(p)
+            raise
     counts = found or [0, 0, 0]
     if (p.returncode and not counts[1]) or found is None:
         print(f"{name}: status {p.returncode}, " + ("no counts" if found is None else "no failure counted"))
@@ -51,4 +61,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.exit_when_told(main)

@@ -2,30 +2,29 @@
 """Bench: one host machine that stays up and runs many guests."""
 
 import atexit
+import contextlib
 import dataclasses
+import fcntl
 import itertools
 import math
 import os
 import pathlib
 import shlex
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 
+import ending
 import hang
 import hardware
 import images
-from images import RigError, read
-from machine import (GUARD, L0, L1, PASSTHROUGH, TCG_BARE_CPU, LocalHost, device_args,
-                     die_with_parent, stop, tail)
+from guest import DISKS, KITTEN, MAXMEM_MB, MEMORIES, PASSTHROUGH, WINDOWS, Guest, Machine
+from images import RigError, read, read_bytes
+from machine import (GUARD, L0, L1, TCG_BARE_CPU, LocalHost, device_args, nameless, path_of, start,
+                     tail)
 
-HOSTS = ("symbiotic", "plain-kvm", "bare-metal")
-STORES = ("tmpfs", "hugetlbfs", "disk")
-KITTEN = "kitten"       # the kernel that is not Linux
-# Swap devices on the window, and the guest's mode for each.
-WINDOWS = {"bypass": "shadow-bypass", "symswap": "copy", "in-place": "in-place"}
-SWAPS = (*WINDOWS, "virtio-blk", "zswap", "zram", "virtio-pmem", "dimm", "none")
 # What the guest's kernel needs to hear for some: zswap goes over a virtio-blk
 # disk, with a larger pool than the fifth of memory that it has by default. A
 # DIMM is no swap at all but memory; its struct pages lie in it.
@@ -40,20 +39,35 @@ class Result:
     """What a run left. status is None, and error says why, when the guest
     did not report the command's status: hang, crash, set-up failure."""
     status: int = None
-    stdout: str = ""
-    stderr: str = ""
+    out: bytes = b""            # the command's output as it is
+    err: bytes = b""
     console: str = ""
     host_console: str = ""      # what L1's kernel said meanwhile
     host_before: dict = dataclasses.field(default_factory=dict)
     host_marks: list = dataclasses.field(default_factory=list)  # where the command said "mark"
     host_after: dict = dataclasses.field(default_factory=dict)
-    host_out: str = ""
+    host_said: bytes = b""      # the output of host_cmd
     host_status: int = None
     guard: str = ""             # what became of L1's memory that no guest may reach
     disk: pathlib.Path = None   # the file of L0 behind the NVMe
     error: str = ""
     vcpus: list = dataclasses.field(default_factory=list)   # lines about a guest that hung
     seconds: float = 0.0
+
+    @property
+    def stdout(self):
+        """The command's output as text, for whoever looks for something in it."""
+        return self.out.decode(errors="replace")
+
+    @property
+    def stderr(self):
+        """The same of its standard error."""
+        return self.err.decode(errors="replace")
+
+    @property
+    def host_out(self):
+        """And of host_cmd."""
+        return self.host_said.decode(errors="replace")
 
     def explain(self):
         """Text for people about a run that has no status."""
@@ -73,12 +87,25 @@ def counters(path):
     return out
 
 
-def remove_leftovers(jobs):
-    """Directories of benches that were killed before they could clean up."""
-    for old in jobs.glob("bench-*-*"):
-        pid = old.name.split("-")[1]
-        if pid.isdigit() and not os.path.exists(f"/proc/{pid}") and not os.environ.get("RIG_KEEP"):
-            shutil.rmtree(old, ignore_errors=True)
+def new_directory(jobs):
+    """(A directory for a bench, what keeps it): the others' that nobody keeps any more,
+    because their owners were killed, are removed."""
+    jobs.mkdir(parents=True, exist_ok=True)
+    with open(jobs / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for old in () if os.environ.get("RIG_KEEP") else jobs.glob("bench-*"):
+            keeper = os.open(old, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(keeper, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(old, ignore_errors=True)
+            except BlockingIOError:
+                pass
+            finally:
+                os.close(keeper)
+        new = pathlib.Path(tempfile.mkdtemp(dir=jobs, prefix="bench-"))
+        keeper = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(keeper, fcntl.LOCK_EX)
+        return new, keeper
 
 
 class Bench:
@@ -94,21 +121,14 @@ class Bench:
 
     def __init__(self, host="symbiotic", icount=False, smp=2, memory=6144, l1_append="",
                  host_kernel="host", devices=False):
-        if host not in HOSTS:
-            raise RigError(f"HOST={host}: one of {', '.join(HOSTS)}")
-        self.host, self.icount, self.smp, self.memory = host, icount, smp, memory
-        self.l1_append, self.host_kernel = l1_append, host_kernel
-        self.devices = devices
+        self.options = Machine(icount=icount, smp=smp, memory=memory, kernel=host_kernel, devices=devices)
+        self.host, self.l1_append = host, l1_append
         if devices:
             self.l1_append += f" hugepagesz=1G hugepages=1 memmap={GUARD[1]}${GUARD[0]}"
         self._machine = None
         self._numbers = itertools.count(1)
-        jobs = images.BUILD / "jobs"
-        jobs.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(jobs)
-        self.dir = pathlib.Path(tempfile.mkdtemp(dir=jobs, prefix=f"bench-{os.getpid()}-"))
+        self.dir, self._keeper = new_directory(images.BUILD / "jobs")
         self._kind = hardware.kind()
-        self._initrds = {}
         atexit.register(self.close)
 
     def __enter__(self):
@@ -121,8 +141,12 @@ class Bench:
         if self._machine:
             self._machine.close()
             self._machine = None
+        if self._keeper is None:
+            return
         if not os.environ.get("RIG_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
+        os.close(self._keeper)
+        self._keeper = None
 
     # ---- files -----------------------------------------------------------
 
@@ -140,25 +164,24 @@ class Bench:
 
     def _guest_initrd(self, kernel, files):
         """The archive of a kernel. Linux gets files on a disk, Kitten here."""
-        key = ("kitten", files) if kernel == KITTEN else "linux"
-        if key not in self._initrds:
-            blob = images.kitten_initramfs(files) if kernel == KITTEN else images.guest_initramfs()
-            path = self.dir / f"initrd{len(self._initrds)}-{len(blob)}"
+        kitten = kernel == KITTEN
+        blob = images.kitten_initramfs(files) if kitten else images.guest_initramfs()
+        path = self.dir / f"initrd_{'kitten' if kitten else 'linux'}-{images.digest(blob)}"
+        if not path.exists():
             path.write_bytes(blob)
-            self._initrds[key] = path
-        return self._initrds[key]
+        return path
 
     # ---- command lines ---------------------------------------------------
 
     @staticmethod
-    def _common(smp, guest_mem, append, interactive, boot, swap):
-        console = "quiet " if interactive else "quiet loglevel=6 "
-        memory = f"{guest_mem},slots=1,maxmem=64G" if swap in ("virtio-pmem", "dimm") else str(guest_mem)
-        append = f"{SWAP_APPEND.get(swap, '')} {append}"
-        args = ["-smp", str(smp), "-m", memory, "-nodefaults", "-no-user-config",
+    def _common(guest, append):
+        console = "quiet " if guest.interactive else "quiet loglevel=6 "
+        memory = str(guest.guest_mem) + (f",slots=1,maxmem={MAXMEM_MB}M" if guest.swap in MEMORIES else "")
+        append = f"{SWAP_APPEND.get(guest.swap, '')} {append}"
+        args = ["-smp", str(guest.smp), "-m", memory, "-nodefaults", "-no-user-config",
                 "-display", "none",
                 "-append", f"console=ttyS0 panic=-1 {console}{append}".strip()]
-        if boot == "pvh":
+        if guest.boot == "pvh":
             args += ["-bios", "@FW@qboot.rom"]
         return args
 
@@ -186,11 +209,14 @@ class Bench:
 
     def _swap_args(self, swap, size):
         if swap in WINDOWS:
-            return ["-object", f"memory-backend-file,id=window,share=on,mem-path=@SWAP@,size={size}M",
+            # QEMU tells the guest of 2 GiB of addresses for 64-bit PCI regions, and a
+            # region lies at a multiple of its size.
+            room = ["-global", f"i440FX-pcihost.pci-hole64-size={2 * size + 2048}M"] if size > 1024 else []
+            return [*room, "-object", f"memory-backend-file,id=window,share=on,mem-path=@SWAP@,size={size}M",
                     "-device", "symswap,memdev=window"]
-        if swap in ("virtio-blk", "zswap"):
+        if swap in DISKS:
             return self._disk("swap", "@SWAP@")
-        if swap in ("virtio-pmem", "dimm"):
+        if swap in MEMORIES:
             device = "pc-dimm" if swap == "dimm" else "virtio-pmem-pci"
             return ["-object", f"memory-backend-file,id=mem,share=on,mem-path=@SWAP@,size={size}M",
                     "-device", f"{device},memdev=mem,id=swap"]
@@ -208,46 +234,33 @@ class Bench:
 
     # ---- running ---------------------------------------------------------
 
-    def run(self, cmd, files=None, guest_mem=512, smp=1, paging="shadow", symbiotic=True,
-            swap="none", append="", kernel="guest", timeout=120, host_cmd=None, host=None,
-            swap_size=512, swap_store="tmpfs", kvm_params="", qemu_args=(), boot="pvh",
-            reboot=False, interactive=False, bypass_mode=None, passthrough=(), noiommu=True,
-            ram="1G"):
-        """Run a shell command in a fresh guest; returns a Result."""
-        host = host or self.host
-        if host not in HOSTS:
-            raise RigError(f"HOST={host}: one of {', '.join(HOSTS)}")
-        if swap not in SWAPS:
-            raise RigError(f"SWAP={swap}: one of {', '.join(SWAPS)}")
-        if swap_store not in STORES:
-            raise RigError(f"SWAP_STORE={swap_store}: one of {', '.join(STORES)}")
-        if paging not in ("shadow", "nested"):
-            raise RigError(f"PAGING={paging}: shadow or nested")
-        if kernel == KITTEN and (swap != "none" or interactive or boot != "pvh"):
-            raise RigError("KERNEL=kitten has no swap, no shell, and boots by PVH")
-        if set(passthrough) - set(PASSTHROUGH):
-            raise RigError(f"PASSTHROUGH={' '.join(passthrough)}: {', '.join(PASSTHROUGH)}")
-        if passthrough and not self.devices:
-            raise RigError("passthrough needs a bench with devices")
-        if host == "bare-metal" and swap not in ("virtio-blk", "zram", "none"):
-            raise RigError(f"SWAP={swap} needs our QEMU; bare metal has virtio-blk, zram, none")
+    def run(self, cmd, **options):
+        """Run a shell command in a fresh guest; returns a Result. The options are the
+        fields of Guest."""
+        return self.boot(Guest(**{"host": self.host, "cmd": cmd, **options}))
+
+    def boot(self, guest):
+        """run() for a Guest."""
+        guest.check(self.options, self._kind)
+        host, kernel, files, swap, append = guest.host, guest.kernel, guest.files, guest.swap, guest.append
+        guest_mem, swap_size, interactive, passthrough = \
+            guest.guest_mem, guest.swap_size, guest.interactive, guest.passthrough
 
         job = self.dir / str(next(self._numbers))
         job.mkdir()
         env = {"FILES": "1" if files else "", "SWAP": swap, "SWAP_MB": str(swap_size),
                "SHELL_TTY": "/dev/ttyS0" if interactive else ""}
-        (job / "initrd.job").write_bytes(images.job_initramfs(cmd, env))
+        (job / "initrd.job").write_bytes(images.job_initramfs(guest.cmd, env))
         # qboot does not boot an ELF kernel next to a passthrough device (reason
         # unknown); a bzImage it does.
-        image = "bzimage" if passthrough and host != "bare-metal" and kernel != KITTEN else boot
+        image = "bzimage" if passthrough and host != "bare-metal" and kernel != KITTEN else guest.boot
         shared = {"kernel": images.kernel_image(kernel, image), "initrd": self._guest_initrd(kernel, files)}
         if files and kernel != KITTEN:
             shared["files"] = images.erofs(files)
 
         if host == "bare-metal":
-            start = time.monotonic()
-            result = self._run_bare(job, shared, guest_mem, smp, swap, swap_size, append, timeout,
-                                    boot, interactive, kernel, passthrough)
+            began = time.monotonic()
+            result = self._run_bare(job, shared, guest)
         else:
             if swap in WINDOWS:
                 append = f"symswap.mode={WINDOWS[swap]} {append}"
@@ -257,25 +270,25 @@ class Bench:
                 # Taking out LOCK prefixes one by one through a mapping of its own
                 # is half of the boot time of one CPU under shadow paging.
                 append = f"nohz=off noreplace-smp {append}"
-            args = self._common(smp, guest_mem, append, interactive, boot, swap)
+            args = self._common(guest, append)
             # -svm: no third level here. -tsc-deadline: with it guests hang now
             # and then under an emulated L1.
-            accel = "kvm" if symbiotic or host == "plain-kvm" else "kvm,symbiotic=off"
+            accel = "kvm" if guest.symbiotic or host == "plain-kvm" else "kvm,symbiotic=off"
             cpu = "host,-tsc-deadline,-svm,-vmx"
             if self._kind == "emulated":
                 # Two layers of emulation disagree on the size of the XSAVE
                 # area, about which the guest's kernel warns.
                 cpu += ",-xsave,-avx,-avx2"
             args += ["-accel", accel, "-cpu", cpu,
-                     "-M", "pc,graphics=off" + (",memory-backend=ram" if passthrough and ram else ""),
+                     "-M", "pc,graphics=off" + (",memory-backend=ram" if passthrough and guest.ram else ""),
                      "-kernel", f"@IMG@{shared['kernel'].name}", "-initrd", "@WORK@/initrd",
                      "-qmp", "unix:@WORK@/qmp,server=on,wait=off", "-pidfile", "@WORK@/pid"]
-            if not reboot:
+            if not guest.reboot:
                 args += ["-no-reboot"]
             if "files" in shared:
                 args += self._disk("files", f"@IMG@{shared['files'].name}", readonly=True)
             args += self._swap_args(swap, swap_size)
-            args += self._passthrough_args(passthrough, ram, guest_mem) + list(qemu_args)
+            args += self._passthrough_args(passthrough, guest.ram, guest_mem) + list(guest.qemu_args)
             if interactive:
                 tty = "stdio,signal=off" if self._kind == "local" else "serial,path=/dev/hvc0"
                 args += ["-chardev", f"{tty},id=con"]
@@ -285,22 +298,23 @@ class Bench:
             args += ["-serial", "chardev:con"]
             args += self._ports(interactive, "pipe,id=ctl,path=@WORK@/ctl", "@WORK@", kernel)
             job_env = {"IMAGES": " ".join(self._share(p) for p in shared.values()),
-                       "INITRD": shared["initrd"].name, "KVM_HOST": host, "PAGING": paging,
-                       "KVM_PARAMS": kvm_params, "SWAP": swap, "SWAP_MB": str(swap_size),
-                       "SMP": str(smp), "SWAP_STORE": swap_store, "TIMEOUT": str(math.ceil(timeout)),
+                       "INITRD": shared["initrd"].name, "KVM_HOST": host, "PAGING": guest.paging,
+                       "KVM_PARAMS": guest.kvm_params, "SWAP": swap, "SWAP_MB": str(swap_size),
+                       "SMP": str(guest.smp), "SWAP_STORE": guest.swap_store,
+                       "TIMEOUT": str(math.ceil(guest.timeout)),
                        "LOCAL": "1" if self._kind == "local" else "0",
                        "INTERACTIVE": "1" if interactive else "0",
                        "PASSTHROUGH": " ".join(PASSTHROUGH[p] for p in passthrough),
-                       "NOIOMMU": "Y" if noiommu else "N", "RAM": ram if passthrough else "",
+                       "NOIOMMU": "Y" if guest.noiommu else "N", "RAM": guest.ram if passthrough else "",
                        "GUARD": f"{GUARD[0]} {GUARD[1]}",
-                       "BYPASS_MODE": self._bypass_mode(host, symbiotic, swap, bypass_mode)}
-            self._write_job(job, args, job_env, host_cmd)
+                       "BYPASS_MODE": self._bypass_mode(guest)}
+            self._write_job(job, args, job_env, guest.host_cmd)
             machine = self._host_machine(interactive)
-            start = time.monotonic()
-            result = self._run_on(machine, job, timeout, interactive)
+            began = time.monotonic()
+            result = self._run_on(machine, job, guest.timeout, interactive)
             if (job / "hang").exists():
                 result.vcpus = hang.describe(read(job / "hang"), hang.Symbols(images.system_map(kernel)))
-        result.seconds = time.monotonic() - start
+        result.seconds = time.monotonic() - began
         result.disk = (job if host == "bare-metal" else self.dir) / "nvme"
         return result
 
@@ -311,17 +325,17 @@ class Bench:
         env = {"IMAGES": "", "KVM_HOST": host or self.host, "PAGING": paging, "KVM_PARAMS": kvm_params,
                "TIMEOUT": str(math.ceil(timeout)), "LOCAL": "1" if self._kind == "local" else "0", "L1_ONLY": "1"}
         self._write_job(job, [], env, cmd)
-        start = time.monotonic()
+        began = time.monotonic()
         result = self._run_on(self._host_machine(False), job, timeout, False)
-        result.seconds = time.monotonic() - start
+        result.seconds = time.monotonic() - began
         return result
 
     @staticmethod
-    def _bypass_mode(host, symbiotic, swap, mode):
+    def _bypass_mode(guest):
         """Mode to set in the VM; empty leaves KVM's own default."""
-        if host != "symbiotic" or not symbiotic:
+        if not guest.extended:
             return ""
-        return mode or ("always" if swap == "bypass" else "off" if swap in WINDOWS else "")
+        return guest.bypass_mode or {"bypass": "always"}.get(guest.swap, "off" if guest.swap in WINDOWS else "")
 
     def _write_job(self, job, args, env, host_cmd):
         replace = {"@WORK@": '"$WORK"', "@JOB@": '"$JOB"', "@SWAP@": '"$SWAPFILE"',
@@ -333,20 +347,21 @@ class Bench:
                 # Leave the single quotes for a moment if the word has them.
                 word = word.replace(mark, f"'{value}'" if word.startswith("'") and "$" in value else value)
             words.append(word)
-        (job / "qemu.cmd").write_text("exec " + " ".join(words) + "\n")
-        (job / "job.env").write_text("".join(f"{k}={shlex.quote(v)}\n" for k, v in env.items()))
+        (job / "qemu.cmd").write_bytes(os.fsencode("exec " + " ".join(words) + "\n"))
+        (job / "job.env").write_bytes(os.fsencode("".join(f"{k}={shlex.quote(v)}\n" for k, v in env.items())))
         shutil.copy(images.HERE / "l2.sh", job / "run.sh")
         if host_cmd:
-            (job / "host_cmd").write_text(host_cmd + "\n")
+            (job / "host_cmd").write_bytes(os.fsencode(host_cmd) + b"\n")
 
     def _host_machine(self, interactive):
         if self._machine is None:
             if self._kind == "local":
                 self._machine = LocalHost(self.dir)
             else:
-                accel = "kvm" if self._kind == "nested" and not self.icount else "tcg"
-                self._machine = L1(self.dir, accel, self.smp, self.memory, self.icount, interactive,
-                                   self.l1_append, self.host_kernel, self.devices)
+                o = self.options
+                accel = "kvm" if self._kind == "nested" and not o.icount else "tcg"
+                self._machine = L1(self.dir, accel, o.smp, o.memory, o.icount, interactive,
+                                   self.l1_append, o.kernel, o.devices)
         return self._machine
 
     def _run_on(self, machine, job, timeout, interactive):
@@ -368,10 +383,10 @@ class Bench:
     def _collect(job, verdict):
         status = read(job / "status").strip()
         host_status = read(job / "host.status").strip()
-        result = Result(stdout=read(job / "out"), stderr=read(job / "err"), console=read(job / "console"),
+        result = Result(out=read_bytes(job / "out"), err=read_bytes(job / "err"), console=read(job / "console"),
                         host_before=counters(job / "before"), host_after=counters(job / "after"),
                         host_marks=[counters(job / f"mark.{i}") for i in range(len(list(job.glob("mark.*"))))],
-                        host_out=read(job / "host.out"), guard=read(job / "guard"))
+                        host_said=read_bytes(job / "host.out"), guard=read(job / "guard"))
         if host_status.isdigit():
             result.host_status = int(host_status)
         if verdict == "ok" and status.isdigit():
@@ -381,78 +396,83 @@ class Bench:
             result.error = verdict + (f"\n--- QEMU ---\n{log}" if log else "")
         return result
 
-    def _run_bare(self, job, shared, guest_mem, smp, swap, swap_size, append, timeout, boot, interactive,
-                  kernel, devices=()):
+    def _run_bare(self, job, shared, guest):
         """The same guest image straight on L0: a machine with no hypervisor."""
+        icount = self.options.icount
         initrd = job / "initrd"
         initrd.write_bytes(shared["initrd"].read_bytes() + (job / "initrd.job").read_bytes())
-        if self._kind != "emulated" and not self.icount:
+        if self._kind != "emulated" and not icount:
             accel = ["-accel", "kvm", "-cpu", "host"]
         else:
             # Linux in one thread: CPUs that run at the same time see code that
             # another one is patching (docs/design.md, "Faults of the emulator").
-            threads = "multi" if kernel == KITTEN and not self.icount else "single"
+            threads = "multi" if guest.kernel == KITTEN and not icount else "single"
             accel = ["-accel", f"tcg,thread={threads}", "-cpu", TCG_BARE_CPU]
-            accel += ["-icount", "shift=0,sleep=off"] if self.icount else []
-        sock = pathlib.Path(tempfile.mkdtemp(prefix="symbiotic-l0-"))
-        args = self._common(smp, guest_mem, append, interactive, boot, swap)
+            accel += ["-icount", "shift=0,sleep=off"] if icount else []
+        args = self._common(guest, guest.append)
         args += [*accel, "-M", "pc,graphics=off", "-kernel", str(shared["kernel"]), "-initrd", str(initrd),
                  "-no-reboot"]
         # Not the disk that L1 has open.
-        args += device_args(job, devices)
+        args += device_args(job, guest.passthrough)
         if "files" in shared:
             args += self._disk("files", str(shared["files"]), readonly=True)
-        if swap == "virtio-blk":
-            (sock / "swap").touch()
-            os.truncate(sock / "swap", swap_size << 20)
-            args += self._disk("swap", f"{sock}/swap")
-        con = "stdio,signal=off" if interactive else f"file,path={job}/console"
-        args += ["-chardev", f"{con},id=con", "-serial", "chardev:con"]
-        args += self._ports(interactive, f"pipe,id=ctl,path={sock}/ctl", job, kernel)
-        args = [a.replace("@FW@", f"{images.FIRMWARE}/") for a in args]
-        try:
-            if interactive:
-                subprocess.run([L0, *args], check=False)
-                return Result(status=0)
-            return self._bare_conversation(job, [L0, *args], sock, timeout)
-        finally:
-            shutil.rmtree(sock, ignore_errors=True)
+        ours, ctl = socket.socketpair()
+        with ours, ctl, contextlib.ExitStack() as stack:
+            files = [ctl]
+            if guest.swap == "virtio-blk":
+                files.append(stack.enter_context(nameless(guest.swap_size << 20)))
+                args += self._disk("swap", path_of(files[-1]))
+            con = "stdio,signal=off" if guest.interactive else f"file,path={job}/console"
+            args += ["-chardev", f"{con},id=con", "-serial", "chardev:con"]
+            args += self._ports(guest.interactive, f"socket,id=ctl,fd={ctl.fileno()}", job, guest.kernel)
+            cmd = [L0, *(a.replace("@FW@", f"{images.FIRMWARE}/") for a in args)]
+            if not guest.interactive:
+                return self._bare_conversation(job, cmd, files, ours, guest.timeout)
+            machine = start(cmd, files, own_terminal=True)
+            try:
+                machine.wait()
+            finally:
+                ending.stop(machine)
+            return Result(status=0)
 
-    def _bare_conversation(self, job, cmd, sock, timeout):
-        for name in ("ctl.in", "ctl.out"):
-            os.mkfifo(sock / name)
-        to_guest = os.fdopen(os.open(sock / "ctl.in", os.O_RDWR), "wb", buffering=0)
-        from_guest = os.open(sock / "ctl.out", os.O_RDWR | os.O_NONBLOCK)
+    def _bare_conversation(self, job, cmd, files, port, timeout):
         deadline = time.monotonic() + timeout
         verdict, status, pending = "", None, b""
         with open(job / "qemu.log", "wb") as log:
-            p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                 preexec_fn=die_with_parent)
+            machine = start(cmd, files, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            files[0].close()        # so that the port ends with the machine
             try:
                 while not verdict:
-                    gone = p.poll() is not None
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        verdict = f"timeout after {timeout} s"
+                        break
+                    port.settimeout(left)
                     try:
-                        pending += os.read(from_guest, 4096)
-                    except BlockingIOError:
-                        if gone:
-                            verdict = "ok" if status else "the guest ended without a status"
-                        elif time.monotonic() > deadline:
-                            verdict = f"timeout after {timeout} s"
-                        time.sleep(0.02)
+                        said = port.recv(4096)
+                    except TimeoutError:
+                        continue
+                    except ConnectionResetError:
+                        said = b""
+                    if not said:
+                        verdict = "ok" if status else "the guest ended without a status"
+                    pending += said
                     while b"\n" in pending:
                         line, _, pending = pending.partition(b"\n")
                         verb, _, rest = line.decode(errors="replace").strip().partition(" ")
+                        answer = b""
                         if verb in ("ready", "mark"):
-                            to_guest.write(b"go\n")
+                            answer = b"go\n"
                         elif verb == "exit":
-                            status = rest
-                            to_guest.write(b"bye\n")
+                            status, answer = rest, b"bye\n"
                         elif verb == "failed":
                             verdict = f"guest set-up failed: {rest}"
+                        if answer:
+                            # A machine that is gone is noticed above.
+                            with contextlib.suppress(BrokenPipeError):
+                                port.sendall(answer)
             finally:
-                stop(p)
-                to_guest.close()
-                os.close(from_guest)
+                ending.stop(machine)
         if verdict == "ok":
             (job / "status").write_text(status)
         return self._collect(job, verdict)

@@ -2,81 +2,88 @@
 # SPDX-License-Identifier: GPL-2.0
 """`make exec` and `make shell`: one command, or an interactive shell, in a guest.
 
-The options come from the environment, as make passes them: CMD, FILES,
-GUEST_MEM, SMP, PAGING, SYMBIOTIC, SWAP, SWAP_SIZE,
-SWAP_STORE, HOST, ICOUNT, APPEND,
-KERNEL, TIMEOUT, HOST_CMD, STATS, PASSTHROUGH.
+The options come from the environment, as make passes them; `cli.py help` lists them.
+The exit status is that of the command, or, if the command succeeded, that of HOST_CMD.
+2: an option is wrong, nothing was started. 125: the guest or the bench failed.
+128 and a signal's number: interrupted.
 """
 
 import os
+import signal
 import sys
 
+import ending
+import guest
+import hardware
 from rig import Bench, RigError
 
-
-def option(name, default):
-    return os.environ.get(name) or default
-
-
-def number(name, default):
-    text = option(name, str(default))
-    if not text.isdigit():
-        raise RigError(f"{name}={text}: not a number")
-    return int(text)
+WRONG_OPTION = 2
+NO_STATUS = 125
 
 
-def show_stats(result):
-    for name, value in sorted(result.host_after.items()):
-        change = value - result.host_before.get(name, 0)
-        if change:
-            print(f"{name:32} {change:+d}", file=sys.stderr)
+def say(text):
+    """A line about a run, behind what the guest's command has said."""
+    sys.stderr.buffer.write(text.encode(errors="backslashreplace") + b"\n")
+    sys.stderr.flush()
+
+
+def show(wanted, result):
+    """The output of the command, byte for byte, and what else there is to say."""
+    # A reader who has seen enough ends this program, as any other.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.stdout.buffer.write(result.out)
+    sys.stdout.flush()
+    sys.stderr.buffer.write(result.err)
+    sys.stderr.flush()
+    if result.host_said or result.host_status:
+        say(f"--- host_cmd, status {result.host_status} ---")
+        sys.stderr.buffer.write(result.host_said)
+    if result.guard and (wanted.stats or "changed 0 bytes" not in result.guard):
+        say(f"memory outside the guest: {result.guard.splitlines()[-1]}")
+    if wanted.stats:
+        for name, value in sorted(result.host_after.items()):
+            change = value - result.host_before.get(name, 0)
+            if change:
+                say(f"{name:32} {change:+d}")
+
+
+def run(wanted, machine):
+    """Runs a guest; returns the exit status."""
+    with Bench(host=wanted.host, icount=machine.icount, smp=machine.smp, devices=machine.devices) as bench:
+        if wanted.interactive:
+            print("Starting the machines; `exit` or `poweroff -f` ends the guest.", flush=True)
+        result = bench.boot(wanted)
+    show(wanted, result)
+    if wanted.interactive and not result.error:
+        return 0
+    if result.status is None:
+        say(f"rig: {result.explain()}")
+        return NO_STATUS
+    return result.status or result.host_status or 0
 
 
 def main():
-    if len(sys.argv) != 2 or sys.argv[1] not in ("exec", "shell"):
-        sys.exit("usage: cli.py exec|shell (see `make help`)")
-    interactive = sys.argv[1] == "shell"
-    cmd = option("CMD", "")
-    if not interactive and not cmd:
-        raise RigError("make exec CMD='command in the guest' [FILES=dir] ...")
-    onoff = option("SYMBIOTIC", "on")
-    if onoff not in ("on", "off"):
-        raise RigError(f"SYMBIOTIC={onoff}: on or off")
-
-    devices = option("PASSTHROUGH", "").split()
-    with Bench(host=option("HOST", "symbiotic"), icount=option("ICOUNT", "0") == "1",
-               smp=number("HOST_SMP", 2), devices=bool(devices)) as bench:
-        if interactive:
-            print("Starting the machines; `exit` or `poweroff -f` ends the guest.", flush=True)
-        result = bench.run(
-            cmd, files=option("FILES", None), guest_mem=number("GUEST_MEM", 1024 if devices else 512), smp=number("SMP", 1),
-            paging=option("PAGING", "shadow"), symbiotic=onoff == "on", swap=option("SWAP", "none"),
-            swap_size=number("SWAP_SIZE", 512), swap_store=option("SWAP_STORE", "tmpfs"),
-            append=option("APPEND", ""),
-            kernel=option("KERNEL", "guest"), timeout=number("TIMEOUT", 120),
-            host_cmd=option("HOST_CMD", None), interactive=interactive,
-            passthrough=devices)
-    sys.stdout.write(result.stdout)
-    sys.stdout.flush()
-    sys.stderr.write(result.stderr)
-    if result.host_out:
-        sys.stderr.write(f"--- host_cmd, status {result.host_status} ---\n{result.host_out}")
-    if result.guard:
-        sys.stderr.write(f"memory outside the guest: {result.guard.splitlines()[-1]}\n")
-    if option("STATS", "0") == "1":
-        show_stats(result)
-    if interactive and not result.error:
+    """Returns the exit status."""
+    modes = {"exec": False, "shell": True}
+    if sys.argv[1:] == ["help"]:
+        print(f"{__doc__}\n{guest.helptext()}")
         return 0
-    if result.status is None:
-        sys.stderr.write(f"make {sys.argv[1]}: {result.explain()}\n")
-        return 125
-    return result.status
+    check = sys.argv[2:] == ["--check"]
+    if not sys.argv[1:] or sys.argv[1] not in modes or sys.argv[2:] and not check:
+        say("usage: cli.py exec|shell [--check] or cli.py help")
+        return WRONG_OPTION
+    try:
+        wanted, machine = guest.from_environment(os.environ, interactive=modes[sys.argv[1]])
+        wanted.check(machine, hardware.kind())
+        return 0 if check else run(wanted, machine)
+    except guest.OptionError as error:
+        for problem in error.problems:
+            say(f"rig: {problem}")
+        return WRONG_OPTION
+    except (RigError, OSError) as error:
+        say(f"rig: {error}")
+        return NO_STATUS
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except RigError as error:
-        sys.exit(f"rig: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    ending.exit_when_told(main)

@@ -5,6 +5,7 @@ Linux unpacks concatenated archives one after the other, so the rig keeps one
 archive per machine and appends a small one with the files of the job.
 """
 
+import os
 import pathlib
 import stat
 
@@ -17,7 +18,7 @@ class Cpio:
         self._names = set()
 
     def _entry(self, name, mode, data=b""):
-        raw = name.encode() + b"\0"
+        raw = os.fsencode(name) + b"\0"
         fields = (len(self._names) + 1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(raw), 0)
         head = b"070701" + b"".join(b"%08X" % f for f in fields) + raw
         self._parts.append(head + b"\0" * (-len(head) % 4))
@@ -43,7 +44,7 @@ class Cpio:
 
     def symlink(self, name, target):
         self._parent(name)
-        self._entry(name.strip("/"), stat.S_IFLNK | 0o777, target.encode())
+        self._entry(name.strip("/"), stat.S_IFLNK | 0o777, os.fsencode(target))
 
     def bytes(self):
         self._entry("TRAILER!!!", 0)

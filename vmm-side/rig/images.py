@@ -7,6 +7,7 @@ import hashlib
 import os
 import pathlib
 import re
+import stat
 import subprocess
 
 from cpio import Cpio
@@ -41,6 +42,26 @@ def read(path):
         return ""
 
 
+def read_bytes(path):
+    """A file's content; nothing if there is none."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def tool(*cmd, files=()):
+    """Runs a program of the host, with files open, which must succeed."""
+    try:
+        done = subprocess.run(cmd, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              pass_fds=[f.fileno() for f in files])
+    except OSError as e:
+        raise RigError(f"{cmd[0]}: {e.strerror}") from None
+    if done.returncode:
+        said = (done.stderr + done.stdout).decode(errors="replace").strip()
+        raise RigError(f"{cmd[0]}: {said or f'status {done.returncode}'}")
+
+
 def need(path, target):
     if not path.exists():
         raise RigError(f"{path} is missing; run `make {target}`")
@@ -63,8 +84,10 @@ def once(dest, make):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if dest.exists():
             return False
+        # Of somebody who was killed while he had the lock.
+        for old in dest.parent.glob("*.tmp"):
+            old.unlink()
         tmp = dest.with_name(f"{dest.name}.tmp")
-        tmp.unlink(missing_ok=True)
         make(tmp)
         tmp.rename(dest)
         return True
@@ -81,19 +104,32 @@ def remove_oldest(pattern, keep):
         old.unlink(missing_ok=True)
 
 
-def cached(src, suffix, command):
-    """Run command(src, dest) once per version of src; returns dest."""
-    st = src.stat()
-    key = hashlib.sha256(f"{src} {st.st_mtime_ns} {st.st_size}".encode()).hexdigest()[:12]
-    dest = BUILD / "images" / f"{src.parent.name}-{src.name}-{key}{suffix}"
-    if once(dest, lambda tmp: command(src, tmp)):
-        remove_oldest(f"{src.parent.name}-{src.name}-{'?' * 12}{suffix}", 1)
+def digest(data):
+    """What names of images are made from: contents, not sizes or times, which a build
+    or a user can leave as they were."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def kept(src, *command):
+    """A copy of src, made once per content; command changes it in place."""
+    # All of it now, whatever becomes of src meanwhile.
+    data = src.read_bytes()
+    stem = f"{src.parent.name}-{src.name}"
+    dest = BUILD / "images" / f"{stem}-{digest(data)}"
+
+    def make(tmp):
+        tmp.write_bytes(data)
+        if command:
+            tool(*command, str(tmp))
+
+    if once(dest, make):
+        remove_oldest(f"{stem}-{'?' * 16}", 2)
     return dest
 
 
 def stripped(src):
-    return cached(src, "", lambda s, d: subprocess.run(
-        ["strip", "-s", "-o", str(d), str(s)], check=True))
+    """An ELF file without what only debuggers read."""
+    return kept(src, "strip", "-s")
 
 
 def kernel_image(kernel, boot):
@@ -103,7 +139,8 @@ def kernel_image(kernel, boot):
     out = BUILD / kernel    # an absolute path stays what it is
     with built(out.name):
         if boot == "bzimage":
-            return need(out / "arch/x86/boot/bzImage", out.name)
+            # Named for its kernel: all are called bzImage, in directories called boot.
+            return kept(need(out / "arch/x86/boot/bzImage", out.name))
         return stripped(need(out / "vmlinux", out.name))
 
 
@@ -191,11 +228,25 @@ def kitten_initramfs(files=None):
 
 
 def job_initramfs(cmd, env):
-    """What differs from job to job: the command and its settings."""
+    """What differs from job to job: the command, byte for byte, and its settings."""
     a = Cpio()
-    a.data("job/cmd", (cmd + "\n").encode(), 0o755)
+    a.data("job/cmd", os.fsencode(cmd) + b"\n", 0o755)
     a.data("job/env", "".join(f"{k}='{v}'\n" for k, v in env.items()).encode())
     return a.bytes()
+
+
+def content(directory):
+    """A digest of all that an image of a directory shows: names, modes, times, contents."""
+    h = hashlib.sha256()
+    for f in sorted(directory.rglob("*")):
+        st = f.lstat()
+        h.update(os.fsencode(f"\0{f.relative_to(directory)}\0{st.st_mode} {st.st_rdev} {st.st_mtime_ns}\0"))
+        if stat.S_ISLNK(st.st_mode):
+            h.update(os.fsencode(os.readlink(f)))
+        elif stat.S_ISREG(st.st_mode):
+            with open(f, "rb") as file:
+                h.update(hashlib.file_digest(file, "sha256").digest())
+    return h.hexdigest()[:16]
 
 
 def erofs(directory):
@@ -204,15 +255,18 @@ def erofs(directory):
     Not squashfs: it allocates with GFP_NOIO to read, which in a guest whose
     memory is all anonymous finds nothing to reclaim and calls no OOM killer."""
     directory = pathlib.Path(directory).resolve()
-    if not directory.is_dir():
-        raise RigError(f"FILES={directory} is not a directory")
-    h = hashlib.sha256(str(directory).encode())
-    for f in sorted(directory.rglob("*")):
-        st = f.lstat()
-        h.update(f"{f.relative_to(directory)} {st.st_mode} {st.st_size} {st.st_mtime_ns}\n".encode())
-    dest = BUILD / "images" / f"files-{h.hexdigest()[:16]}.erofs"
-    # Uncompressed: reading must cost the guest nothing worth measuring.
-    if once(dest, lambda tmp: subprocess.run(
-            ["mkfs.erofs", "--quiet", "--all-root", "-x-1", str(tmp), str(directory)], check=True)):
-        remove_oldest("files-*.erofs", 8)
+    try:
+        before = content(directory)
+        dest = BUILD / "images" / f"files-{before}.erofs"
+
+        def make(tmp):
+            # Uncompressed: reading must cost the guest nothing worth measuring.
+            tool("mkfs.erofs", "--quiet", "--all-root", "-x-1", str(tmp), str(directory))
+            if content(directory) != before:
+                raise RigError(f"FILES={directory}: it is being changed")
+
+        if once(dest, make):
+            remove_oldest("files-*.erofs", 8)
+    except OSError as e:
+        raise RigError(f"FILES={directory}: {e.strerror}: {e.filename}") from None
     return dest

@@ -13,7 +13,8 @@
 #   guard        memory that passthrough devices must not reach: changed or not
 #   hang         at the deadline: what QEMU's monitor said of the vCPUs
 #
-# Nothing waits without a deadline. The guest is gone when this returns.
+# Nothing waits without a deadline. The guest is gone when this returns, also when
+# it was told to by a signal, and so is what host_cmd has started.
 
 JOB=$1
 export JOB
@@ -21,14 +22,16 @@ WORK=/dev/shm/job.$$
 [ -d /run/images ] || mkdir -p /run/images
 mkdir -p "$WORK"
 export WORK
-qpid='' hpid='' gpid='' DISKFILE=''
+qpid='' KVMDIR='' hpid='' hgroup='' gpid='' tpid='' DISKFILE='' tied=''
 
 # shellcheck disable=SC1091 # written per job
 . "$JOB/job.env"
 
 finish()
 {
-	[ -n "$hpid" ] && kill -9 "$hpid" 2>/dev/null
+	trap '' INT TERM HUP
+	[ -n "$hgroup" ] && kill -9 -- "-$hgroup" 2>/dev/null
+	[ -n "$tpid" ] && kill "$tpid" 2>/dev/null
 	[ -e "$WORK/pid" ] && kill -9 "$(cat "$WORK/pid")" 2>/dev/null
 	[ -n "$qpid" ] && wait "$qpid" 2>/dev/null
 	# Last: until now devices could write.
@@ -44,6 +47,22 @@ finish()
 	echo "$*" >"$JOB/verdict"
 	exit 0
 }
+trap 'finish interrupted' INT TERM HUP
+
+# On the user's own host nothing vanishes with the machine. What this script starts
+# dies with it; files of one that was killed are removed by the next.
+if [ "$LOCAL" = 1 ]; then
+	# By its path: busybox's own cannot.
+	tied='/usr/bin/setpriv --pdeathsig KILL'
+	for old in /dev/shm/job.*; do
+		owner=${old##*.}
+		# Neither a zombie nor whoever got the number next is the owner.
+		if [ -d "$old" ] && ! grep -qs run.sh "/proc/$owner/cmdline"; then
+			umount "$old/huge" "$old/ram" 2>/dev/null
+			rm -rf "$old" "/var/tmp/swap.$owner"
+		fi
+	done
+fi
 
 # Wait until a command succeeds, for some seconds.
 wait_until()
@@ -174,6 +193,7 @@ disk()
 
 counters()
 {
+	[ -n "$KVMDIR" ] || return
 	for f in "$KVMDIR"/*; do
 		[ -f "$f" ] || continue
 		read -r value <"$f" && echo "${f##*/} $value"
@@ -223,7 +243,9 @@ look_at_vcpus()
 
 load_kvm
 if [ "$L1_ONLY" = 1 ]; then
-	timeout -s KILL "$TIMEOUT" sh "$JOB/host_cmd" >"$JOB/out" 2>"$JOB/err"
+	setsid timeout -s KILL "$TIMEOUT" sh "$JOB/host_cmd" >"$JOB/out" 2>"$JOB/err" </dev/null &
+	hgroup=$!
+	wait $hgroup
 	status=$?
 	[ $status = 137 ] && finish "timeout after $TIMEOUT s"
 	echo $status >"$JOB/status"
@@ -240,6 +262,7 @@ bypass | symswap | in-place | virtio-blk | zswap | virtio-pmem | dimm)
 	case $SWAP_STORE in
 	hugetlbfs)
 		echo $((SWAP_MB / 2)) >/proc/sys/vm/nr_hugepages
+		[ "$(cat /proc/sys/vm/nr_hugepages)" -ge $((SWAP_MB / 2)) ] || finish "the host has no $SWAP_MB MiB in huge pages"
 		mkdir "$WORK/huge"
 		mount -t hugetlbfs none "$WORK/huge" || finish "cannot mount hugetlbfs"
 		SWAPFILE=$WORK/huge/swap
@@ -291,10 +314,10 @@ boot_cpu=${JOB_CPUS:+$(printf %x $((0x$JOB_CPUS & -0x$JOB_CPUS)))}
 # All that can happen arrives as a line on the guest's port: what the guest
 # says, QEMU's end, the deadline. One reader without a time limit: `read -t`
 # loses what it has read of a line when the time is up.
-(
-	${boot_cpu:+taskset $boot_cpu} busybox sh "$JOB/qemu.cmd" >"$JOB/qemu.log" 2>&1 </dev/null 4>&- 5>&-
-	echo gone >&4
-) &
+export tied boot_cpu
+# shellcheck disable=SC2016 # for the inner shell
+$tied busybox sh -c '$tied ${boot_cpu:+taskset $boot_cpu} busybox sh "$JOB/qemu.cmd" >"$JOB/qemu.log" 2>&1 </dev/null 4>&- 5>&-
+	echo gone >&4' &
 qpid=$!
 deadline=$(($(date +%s) + TIMEOUT))
 (
@@ -306,6 +329,7 @@ deadline=$(($(date +%s) + TIMEOUT))
 		sleep 2
 	done
 ) &
+tpid=$!
 
 status='' started='' marks=0
 while [ -z "$status" ] && read -r verb rest <&4; do
@@ -317,8 +341,9 @@ while [ -z "$status" ] && read -r verb rest <&4; do
 			set_bypass_mode
 			[ -n "$boot_cpu" ] && taskset -ap "$JOB_CPUS" "$(cat "$WORK/pid")" >/dev/null
 			if [ -e "$JOB/host_cmd" ]; then
-				sh "$JOB/host_cmd" >"$JOB/host.out" 2>&1 </dev/null 4>&- 5>&- &
-				hpid=$!
+				# A session of its own, so that all of it can be ended.
+				$tied setsid sh "$JOB/host_cmd" >"$JOB/host.out" 2>&1 </dev/null 4>&- 5>&- &
+				hpid=$! hgroup=$!
 			fi
 			counters before
 		fi

@@ -8,14 +8,15 @@ import ctypes
 import os
 import pathlib
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
 
+import ending
 import images
+from guest import L1_DISK_MB, PASSTHROUGH
 from images import RigError
 
 L0 = "qemu-system-x86_64"
@@ -25,13 +26,11 @@ TCG_CPU = "max,-erms"
 TCG_HOST_CPU = f"{TCG_CPU},+svm,+npt,+pdpe1gb"
 TCG_BARE_CPU = f"{TCG_CPU},-svm,-hypervisor"
 BOOT_TIMEOUT = 120
-DISK_MB = 2048          # sparse
 
-# Devices of L1 that its guests can have: where they sit, and what they are. The
-# disk of the NVMe is a file of L0, so that L0 can check what a guest writes. The
-# network is inside L0's QEMU: port 7 of 10.0.2.100 returns what it is sent.
+# The disk of the NVMe that guests can have is a file of L0, so that L0 can check what a
+# guest writes. The network is inside L0's QEMU: port 7 of 10.0.2.100 returns what it is
+# sent.
 NVME_MB = 256
-PASSTHROUGH = {"nvme": "0000:00:10.0", "e1000e": "0000:00:11.0", "edu": "0000:00:12.0"}
 # What a device gets wrong when it takes guest addresses for host addresses lands
 # in a part of L1's memory that nobody else uses.
 GUARD = (512 << 20, 512 << 20)
@@ -55,15 +54,27 @@ def die_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def stop(process):
-    """End a child for certain."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def start(cmd, files=(), own_terminal=False, **options):
+    """Starts a machine, with files open whose paths are path_of(). A Ctrl-C is for the
+    bench, which ends its machines in order; but who reads the terminal stays in the
+    terminal's process group."""
+    return subprocess.Popen(cmd, preexec_fn=die_with_parent, pass_fds=[f.fileno() for f in files],
+                            start_new_session=not own_terminal, **options)
+
+
+def path_of(file):
+    """How a child that has it open names a file without a name."""
+    return f"/proc/self/fd/{file.fileno()}"
+
+
+def nameless(size=0, data=b""):
+    """A file that is gone with the last process that has it open."""
+    file = tempfile.TemporaryFile(prefix="symbiotic-", buffering=0)
+    if data:
+        file.write(data)
+    else:
+        os.truncate(file.fileno(), size)
+    return file
 
 
 def device_args(jobs, names):
@@ -93,18 +104,21 @@ class LocalHost:
 
     def run(self, job, timeout, foreground=False):
         streams = {}
-        if not foreground:
-            streams = {"stdin": subprocess.DEVNULL, "stdout": open(job / "host.log", "wb"),
-                       "stderr": subprocess.STDOUT}
         env = dict(os.environ, PATH=f"{images.QEMU.parent}:{images.BUILD / 'tools'}:{os.environ['PATH']}")
-        p = subprocess.Popen(["busybox", "sh", str(job / "run.sh"), str(job)], env=env,
-                             start_new_session=not foreground, **streams)
+        with open(job / "host.log", "wb") as log:
+            if not foreground:
+                streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+            p = start(["busybox", "sh", str(job / "run.sh"), str(job)], env=env, own_terminal=foreground, **streams)
         try:
             p.wait(timeout)
         except subprocess.TimeoutExpired:
-            os.killpg(p.pid, 9)
-            p.wait()
             raise RigError("the job's script did not end in time") from None
+        finally:
+            # The script cleans up when it is asked to end.
+            if foreground:
+                ending.stop(p)
+            else:
+                ending.stop_session(p)
 
     def console(self):
         return ""
@@ -119,9 +133,11 @@ class L1:
     def __init__(self, jobs, accel, smp=2, memory=6144, icount=False, interactive=False, append="",
                  kernel="host", devices=False):
         self.jobs = jobs
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="symbiotic-l1-"))
         self._console = jobs / "l1-console"
-        (self.dir / "initrd").write_bytes(images.l1_initramfs(kernel))
+        initrd = nameless(data=images.l1_initramfs(kernel))
+        disk = self._disk()
+        self._agent, agent = socket.socketpair()
+        files = (initrd, disk, agent)
         kernel = images.kernel_image(images.L1_KERNEL[kernel], "pvh")
 
         if accel == "kvm":
@@ -143,52 +159,41 @@ class L1:
         cmd = [L0, "-M", "pc,graphics=off", *machine, "-smp", str(smp), "-m", str(memory),
                "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                "-bios", str(images.FIRMWARE / "qboot.rom"),
-               "-kernel", str(kernel), "-initrd", str(self.dir / "initrd"),
+               "-kernel", str(kernel), "-initrd", path_of(initrd),
                "-append", f"console=ttyS0 panic=-1 quiet loglevel=5 tsc=reliable mitigations=off {append}",
                "-chardev", f"file,id=con,path={self._console}", "-serial", "chardev:con",
-               "-drive", f"if=none,id=disk,file={self._disk()},format=raw,cache=writeback,discard=unmap",
+               "-drive", f"if=none,id=disk,file={path_of(disk)},format=raw,cache=writeback,discard=unmap",
                "-device", "virtio-blk-pci,drive=disk,serial=disk",
                "-virtfs", f"local,path={jobs.parent},mount_tag=jobs,security_model=none,multidevs=remap",
                "-device", "virtio-serial-pci,max_ports=4",
-               "-chardev", f"socket,id=agent,path={self.dir}/agent,server=on,wait=off",
+               "-chardev", f"socket,id=agent,fd={agent.fileno()}",
                "-device", "virtserialport,chardev=agent,name=agent"]
         if devices:
             cmd += device_args(jobs, PASSTHROUGH)
         if interactive:
             cmd += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty,name=tty"]
         self._log = open(jobs / "l0.log", "wb")
-        self._l0 = subprocess.Popen(cmd, stdin=None if interactive else subprocess.DEVNULL,
-                                    stdout=None if interactive else self._log, stderr=self._log,
-                                    preexec_fn=die_with_parent)
+        self._l0 = start(cmd, files, own_terminal=interactive, stdin=None if interactive else subprocess.DEVNULL,
+                         stdout=None if interactive else self._log, stderr=self._log)
         self._buffer = b""
         try:
-            self._agent = self._connect()
+            for file in files:
+                file.close()
             if self._line(time.monotonic() + BOOT_TIMEOUT) != "ready":
-                raise RigError("L1's agent did not come up")
-        except RigError as e:
+                raise RigError("L1's agent did not come up" if self.alive() else "L0 did not start")
+        except BaseException as e:
             self.close()
+            if not isinstance(e, RigError):
+                raise
             raise RigError(f"{e}\n--- L0 ---\n{tail(jobs / 'l0.log')}\n--- L1 console ---\n"
                            f"{tail(self._console)}") from None
 
-    def _disk(self):
+    @staticmethod
+    def _disk():
         """A disk with a file system, for what shall not lie in L1's memory."""
-        disk = self.dir / "disk"
-        disk.touch()
-        os.truncate(disk, DISK_MB << 20)
-        subprocess.run(["/sbin/mkfs.ext2", "-q", "-m", "0", str(disk)], check=True)
+        disk = nameless(L1_DISK_MB << 20)
+        images.tool("/sbin/mkfs.ext2", "-q", "-m", "0", "-F", path_of(disk), files=(disk,))
         return disk
-
-    def _connect(self):
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and self._l0.poll() is None:
-            s = socket.socket(socket.AF_UNIX)
-            try:
-                s.connect(str(self.dir / "agent"))
-                return s
-            except OSError:
-                s.close()
-                time.sleep(0.05)
-        raise RigError("L0 did not start")
 
     def _line(self, deadline):
         """One line from the agent; None when the time is up or L1 is gone."""
@@ -196,7 +201,10 @@ class L1:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self._agent], [], [], left)[0]:
                 return None
-            data = self._agent.recv(4096)
+            try:
+                data = self._agent.recv(4096)
+            except ConnectionResetError:
+                data = b""
             if not data:
                 return None
             self._buffer += data
@@ -206,7 +214,10 @@ class L1:
     def run(self, job, timeout, foreground=False):
         del foreground      # the terminal is the machine's second port
         name = str(job.relative_to(self.jobs.parent))
-        self._agent.sendall(f"run {name}\n".encode())
+        try:
+            self._agent.sendall(f"run {name}\n".encode())
+        except BrokenPipeError:
+            raise RigError("L1 died") from None
         line = self._line(time.monotonic() + timeout)
         if line is None or not line.startswith(f"done {name} "):
             raise RigError("L1 hangs or died" if line is None else f"L1's agent said: {line}")
@@ -219,6 +230,6 @@ class L1:
         return self._l0.poll() is None
 
     def close(self):
-        stop(self._l0)
+        ending.stop(self._l0)
+        self._agent.close()
         self._log.close()
-        shutil.rmtree(self.dir, ignore_errors=True)

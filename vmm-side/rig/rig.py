@@ -7,6 +7,7 @@
 """
 
 from bench import Bench, Result
+from guest import Guest, Machine, OptionError
 from images import RigError
 
-__all__ = ["Bench", "Result", "RigError"]
+__all__ = ["Bench", "Guest", "Machine", "OptionError", "Result", "RigError"]

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the tests of the rig share: cli.py on machines that are not there.
+
+As a program, cli.py itself, with nothing built and fake_qemu.py as QEMU.
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(HERE.parent))
+
+SECONDS = 60
+
+
+def wait_for(condition, what):
+    """The value of condition() as soon as it is true."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+class RigTest(unittest.TestCase):
+    """A directory with a fake QEMU, a build directory and a place for temporary files."""
+
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.dir)
+        for name in ("fake", "bin", "build/jobs", "tmp", "files"):
+            (self.dir / name).mkdir(parents=True)
+        shutil.copy(HERE / "fake_qemu.py", self.dir / "bin" / "qemu-system-x86_64")
+        (self.dir / "Makefile").write_text(
+            f"export CMD\nexec:\n\t@{sys.executable} {HERE}/rig_for_tests.py exec\n")
+        self.leave()
+
+    def leave(self, out=b"", err=b"", status=0, **more):
+        """What the guest's command leaves."""
+        for name, data in {"out": out, "err": err, "status": str(status).encode(), **more}.items():
+            (self.dir / "fake" / name.replace("_", ".")).write_bytes(data)
+
+    def start(self, command, **options):
+        """A program with such an environment."""
+        env = {"PATH": f"{self.dir}/bin:{os.environ['PATH']}", "HOME": str(self.dir), "LANG": "C.UTF-8",
+               "FAKE": str(self.dir / "fake"), "TMPDIR": str(self.dir / "tmp"), "RIG_HARDWARE": "emulated",
+               "FAKE_BUILD": str(self.dir / "build"), **options}
+        process = subprocess.Popen(command, cwd=self.dir, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, start_new_session=True)
+        self.addCleanup(self.end, process)
+        return process
+
+    @staticmethod
+    def end(process):
+        """After a test: a program may not hold it up."""
+        process.kill()
+        if not process.stdout.closed:
+            process.communicate()
+
+    def cli(self, **options):
+        """(status, stdout, stderr) of cli.py exec with these options."""
+        process = self.start([sys.executable, HERE / "rig_for_tests.py", "exec"], **options)
+        out, err = process.communicate(timeout=SECONDS)
+        return process.returncode, out, err
+
+    def started(self):
+        """The process that is the machine of a guest, once the guest runs."""
+        return int(wait_for(lambda: (self.dir / "fake/started").exists() and
+                            (self.dir / "fake/started").read_text(), "the guest"))
+
+    def left_behind(self):
+        """Names of what is in the way of the next one."""
+        return [str(p.relative_to(self.dir)) for d in ("tmp", "build/jobs")
+                for p in (self.dir / d).iterdir() if p.name != ".lock"]
+
+
+def main():
+    """cli.py."""
+    import cli      # pylint: disable=C0415
+    import ending   # pylint: disable=C0415
+    import images   # pylint: disable=C0415
+
+    images.BUILD = pathlib.Path(os.environ["FAKE_BUILD"])
+    images.QEMU = pathlib.Path(os.environ["FAKE"]).parent / "bin" / "qemu-system-x86_64"
+    nothing = images.BUILD / "nothing"
+    nothing.touch()
+    images.kernel_image = lambda kernel, boot: nothing
+    images.l1_initramfs = images.guest_initramfs = images.kitten_initramfs = lambda *_: b"x"
+    ending.exit_when_told(cli.main)
+
+
+if __name__ == "__main__":
+    main()

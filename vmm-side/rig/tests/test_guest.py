@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of the options: what is refused, in which words, and before anything starts."""
+
+import dataclasses
+import pathlib
+import re
+import sys
+import unittest
+
+from rig_for_tests import HERE, RigTest
+
+import guest    # noqa: E402
+from guest import Guest, Machine, OptionError
+
+TOP = HERE.parents[2]
+sys.path.insert(0, str(TOP / "vmm-side" / "e2e"))
+
+import run      # noqa: E402
+
+# (the environment besides CMD, the sentence)
+REFUSED = (
+    ({"CMD": ""}, "CMD is missing"),
+    ({"HOST": "here"}, "HOST=here: not one of symbiotic, plain-kvm, bare-metal"),
+    ({"PAGING": "both"}, "PAGING=both: not one of shadow, nested"),
+    ({"SYMBIOTIC": "yes"}, "SYMBIOTIC=yes: not off or on"),
+    ({"SWAP": "disk"}, "SWAP=disk: not one of none, bypass"),
+    ({"SWAP_STORE": "ram"}, "SWAP_STORE=ram: not one of tmpfs, hugetlbfs, disk"),
+    ({"KERNEL": "windows"}, "KERNEL=windows: not one of guest, guest-base, guest-kasan, kitten, nor"),
+    ({"KERNEL": "../guest"}, "KERNEL=../guest: not one of"),
+    ({"FILES": "/nonexistent"}, "FILES=/nonexistent: not a directory"),
+    ({"FILES": "/nonexistent", "KERNEL": "kitten"}, "FILES=/nonexistent: not a directory"),
+    ({"FILES": "/etc/passwd"}, "FILES=/etc/passwd: not a directory"),
+    ({"ICOUNT": "yes"}, "ICOUNT=yes: not 0 or 1"),
+    ({"STATS": "2"}, "STATS=2: not 0 or 1"),
+    ({"PASSTHROUGH": "gpu"}, "PASSTHROUGH=gpu: not some of nvme, e1000e, edu"),
+    ({"PASSTHROUGH": "edu edu"}, "PASSTHROUGH=edu edu: not some of"),
+    *(({name: value}, f"{name}={value}: not a number from ")
+      for name in ("GUEST_MEM", "SMP", "SWAP_SIZE", "TIMEOUT", "HOST_SMP")
+      for value in ("0", "-1", "²", "٣", "1.5", "1e3", "0x10", "x", " 512", "99999999999999999999", "2000000")),
+    # Each right, but not together.
+    ({"SMP": "9"}, "SMP=9: KERNEL=guest has at most 8 CPUs"),
+    ({"SMP": "64", "KERNEL": "kitten"}, "SMP=64: KERNEL=kitten has at most 16 CPUs"),
+    ({"GUEST_MEM": "32"}, "GUEST_MEM=32: KERNEL=guest needs at least 64"),
+    ({"GUEST_MEM": "256", "KERNEL": "guest-kasan"}, "GUEST_MEM=256: KERNEL=guest-kasan needs at least 384"),
+    ({"GUEST_MEM": "6000"}, "GUEST_MEM=6000: the host has 5376 MiB for its guest"),
+    ({"GUEST_MEM": "1048576", "HOST": "bare-metal"}, "GUEST_MEM=1048576: the host has "),
+    ({"GUEST_MEM": "2048", "SWAP": "symswap", "SWAP_SIZE": "4096"},
+     "GUEST_MEM=2048 SWAP_SIZE=4096: the host has 5376 MiB for its guest"),
+    ({"SWAP": "symswap", "SWAP_SIZE": "65536"}, "SWAP_SIZE=65536: QEMU has addresses for"),
+    ({"SWAP": "in-place", "SWAP_SIZE": "96"}, "SWAP_SIZE=96: a window is a PCI region"),
+    ({"SWAP": "virtio-pmem", "SWAP_SIZE": "65536"}, "SWAP_SIZE=65536: with GUEST_MEM more than 65536"),
+    ({"SWAP": "virtio-blk", "SWAP_STORE": "disk", "SWAP_SIZE": "2000"}, "SWAP_SIZE=2000: SWAP_STORE=disk has room"),
+    ({"SWAP": "bypass", "PAGING": "nested"}, "SWAP=bypass: it needs PAGING=shadow"),
+    ({"SWAP": "bypass", "HOST": "plain-kvm"}, "SWAP=bypass: it needs HOST=symbiotic and SYMBIOTIC=on"),
+    ({"SWAP": "bypass", "SYMBIOTIC": "off"}, "SWAP=bypass: it needs HOST=symbiotic and SYMBIOTIC=on"),
+    ({"SWAP": "in-place", "KERNEL": "guest-base"}, "SWAP=in-place: KERNEL=guest-base has no driver"),
+    ({"SWAP": "virtio-blk", "KERNEL": "kitten"}, "SWAP=virtio-blk: KERNEL=kitten has only none"),
+    ({"SWAP": "virtio-blk", "SWAP_STORE": "hugetlbfs"}, "SWAP_STORE=hugetlbfs: SWAP=virtio-blk writes"),
+    ({"SWAP": "dimm", "SWAP_STORE": "hugetlbfs", "SWAP_SIZE": "65"}, "SWAP_SIZE=65: odd"),
+    ({"SWAP": "zram", "SWAP_STORE": "disk"}, "SWAP_STORE=disk: SWAP=zram has no file"),
+    ({"SWAP_STORE": "disk"}, "SWAP_STORE=disk: SWAP=none has no file"),
+    ({"HOST": "bare-metal", "SWAP": "in-place"}, "SWAP=in-place: it needs our QEMU"),
+    ({"HOST": "bare-metal", "SWAP": "virtio-blk", "SWAP_STORE": "disk"}, "SWAP_STORE=disk: HOST=bare-metal"),
+    ({"HOST": "bare-metal", "PAGING": "nested"}, "PAGING=nested: HOST=bare-metal has no KVM"),
+    ({"HOST": "bare-metal", "HOST_CMD": "true"}, "HOST_CMD: HOST=bare-metal has no L1"),
+    ({"HOST": "bare-metal", "STATS": "1"}, "STATS=1: HOST=bare-metal has no KVM"),
+    ({"PASSTHROUGH": "edu", "HOST": "plain-kvm"}, "PASSTHROUGH=edu: it needs HOST=symbiotic"),
+    ({"PASSTHROUGH": "edu", "SYMBIOTIC": "off"}, "PASSTHROUGH=edu: it needs HOST=symbiotic"),
+    ({"PASSTHROUGH": "edu", "GUEST_MEM": "512"}, "GUEST_MEM=512: with PASSTHROUGH it is 1024"),
+    ({"PASSTHROUGH": "nvme edu", "KERNEL": "kitten"}, "PASSTHROUGH=nvme edu: KERNEL=kitten has a driver for edu"),
+    ({"APPEND": "x" * 1701}, "APPEND: longer than 1700 bytes"),
+    ({"APPEND": "x" * 401, "KERNEL": "kitten"}, "APPEND: longer than 400 bytes"),
+    ({"APPEND": "a\nb"}, "APPEND: more than one line"),
+    ({"HOST": "plain-kvm", "RIG_HARDWARE": "local"}, "HOST=plain-kvm: this host's own KVM"),
+    ({"ICOUNT": "1", "RIG_HARDWARE": "local"}, "ICOUNT=1: this host's own KVM"),
+    ({"PASSTHROUGH": "edu", "RIG_HARDWARE": "local"}, "PASSTHROUGH=edu: these are devices of an emulated host"),
+)
+ACCEPTED = (
+    {}, {"GUEST_MEM": "64", "SMP": "8"}, {"KERNEL": "kitten", "SMP": "16", "GUEST_MEM": "16"},
+    {"SWAP": "bypass"}, {"SWAP": "in-place", "PAGING": "nested", "SWAP_SIZE": "4096"},
+    {"SWAP": "in-place", "HOST": "plain-kvm"}, {"SWAP": "dimm", "SWAP_STORE": "hugetlbfs"},
+    {"SWAP": "zswap", "SWAP_STORE": "disk"}, {"HOST": "bare-metal", "SWAP": "zram"},
+    {"PASSTHROUGH": "nvme edu"}, {"PASSTHROUGH": "edu", "HOST": "bare-metal", "GUEST_MEM": "256"},
+    {"ICOUNT": "1", "STATS": "1", "HOST_CMD": "true"}, {"KERNEL": "/tmp"},
+    {"HOST": "bare-metal", "SYMBIOTIC": "off", "ICOUNT": "1"},
+)
+
+
+class OptionsTest(RigTest):
+    """What cli.py says of its environment."""
+
+    def problems(self, options):
+        """All that is wrong with an environment."""
+        try:
+            wanted, machine = guest.from_environment({"CMD": "true", **options})
+            return list(wanted.conflicts(machine, options.get("RIG_HARDWARE", "emulated")))
+        except OptionError as e:
+            return e.problems
+
+    def test_refused(self):
+        for options, sentence in REFUSED:
+            with self.subTest(**options):
+                found = self.problems(options)
+                self.assertEqual(sum(p.startswith(sentence) for p in found), 1, found)
+                self.assertFalse(any("\n" in p for p in found), found)
+
+    def test_before_anything_starts(self):
+        for options in ({"SMP": "0", "GUEST_MEM": "²", "ICOUNT": "yes"}, {"CMD": ""},
+                        {"KERNEL": "kitten", "FILES": "/nonexistent"}, {"FILES": b"/\xff"},
+                        {"SWAP": "bypass", "PAGING": "nested"}, {"GUEST_MEM": b"\xff"}):
+            with self.subTest(**options):
+                status, out, err = self.cli(**{"CMD": "true", **options})
+                lines = err.splitlines()
+                self.assertEqual((status, out), (2, b""), err)
+                self.assertEqual(len(lines), 3 if "SMP" in options else 1, err)
+                self.assertTrue(all(line.startswith(b"rig: ") for line in lines), err)
+        self.assertFalse((self.dir / "fake/started").exists())
+        self.assertEqual(self.left_behind(), [])
+
+    def test_accepted(self):
+        for options in ACCEPTED:
+            with self.subTest(**options):
+                wanted, machine = guest.from_environment({"CMD": "true", **options})
+                self.assertEqual(list(wanted.conflicts(machine)), [])
+
+    def test_shell(self):
+        wanted, machine = guest.from_environment({"STATS": "1"}, interactive=True)
+        self.assertIn("interactive", "".join(wanted.conflicts(machine)))
+        wanted, machine = guest.from_environment({"KERNEL": "kitten"}, interactive=True)
+        self.assertIn("KERNEL=kitten", "".join(wanted.conflicts(machine)))
+
+    def test_empty_is_default(self):
+        empty = dict.fromkeys(guest.environment(), "")
+        wanted, machine = guest.from_environment({**empty, "CMD": "x"})
+        self.assertEqual((wanted, machine), (Guest(cmd="x"), Machine()))
+        self.assertEqual(wanted.guest_mem, 512)
+        self.assertEqual(guest.from_environment({"CMD": "x", "PASSTHROUGH": "edu"})[0].guest_mem, 1024)
+
+    def test_python(self):
+        for wrong in ({"guest_mem": "512"}, {"swap": "tape"}, {"symbiotic": "on"}, {"boot": "floppy"}):
+            with self.subTest(**wrong), self.assertRaises(OptionError):
+                Guest(cmd="true", **wrong)
+        with self.assertRaises(dataclasses.FrozenInstanceError):
+            Guest().smp = 2
+
+
+class OneplaceTest(unittest.TestCase):
+    """What else names the options names all of them."""
+
+    def test_makefile_and_readme(self):
+        makefile = (TOP / "Makefile").read_text()
+        exported = {w for line in re.findall("^export (.*)$", makefile, re.M) for w in line.split()}
+        readme = (TOP / "README.md").read_text()
+        for name in guest.environment():
+            self.assertIn(name, exported)
+            self.assertTrue(re.search(rf"{name}[`=]", readme), f"README.md does not name {name}")
+            self.assertTrue(re.search(rf"(?m)^{name} ", guest.helptext()), name)
+
+    def test_cases(self):
+        """Each row of the end-to-end cases is accepted; those that are nonsense are."""
+        files, run.FILES = run.FILES, pathlib.Path("/")
+        self.addCleanup(setattr, run, "FILES", files)
+        cases = run.load(run.HERE / "cases.ini")
+        run.check(cases)
+        for case in cases:
+            if case.flag("nonsense"):
+                icount, devices, cpus = case.machine()
+                machine = Machine(icount=icount, devices=devices, smp=cpus)
+                self.assertTrue(list(dataclasses.replace(case.guest(), nonsense=False).conflicts(machine)), case.name)
+
+    def test_exactly(self):
+        """What stdout_is means."""
+        self.assertEqual(run.exactly(r"a\r\n\xff\0z'\\"), b"a\r\n\xff\0z'\\")
+
+
+if __name__ == "__main__":
+    unittest.main()

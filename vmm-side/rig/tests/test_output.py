@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of what goes in and comes out: bytes, statuses, and images by their contents."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+from rig_for_tests import HERE, RigTest
+
+import images   # noqa: E402
+
+NOT_TEXT = b"a\r\nb\rc\n\n\xff\xfe\0z" + bytes(range(256)) * 100 + b"\r"
+
+
+class OutputTest(RigTest):
+    """cli.py hands on what the guest's command says."""
+
+    def test_bytes(self):
+        self.leave(out=NOT_TEXT, err=b"\r\n\0" + NOT_TEXT)
+        for host in ("symbiotic", "bare-metal"):
+            with self.subTest(host=host):
+                self.assertEqual(self.cli(CMD="x", HOST=host), (0, NOT_TEXT, b"\r\n\0" + NOT_TEXT))
+
+    def test_status(self):
+        self.leave(status=7)
+        for host in ("symbiotic", "bare-metal"):
+            self.assertEqual(self.cli(CMD="x", HOST=host)[0], 7)
+
+    def test_host_cmd(self):
+        """(of CMD, of HOST_CMD, the status); the failure is always told."""
+        for status, host, both in ((0, 0, 0), (0, 3, 3), (4, 3, 4), (4, 0, 4)):
+            with self.subTest(status=status, host=host):
+                self.leave(status=status, host_status=str(host).encode(), host_out=b"\xff\r\n" if host == 0 else b"")
+                got, out, err = self.cli(CMD="x", HOST_CMD="y")
+                self.assertEqual((got, out), (both, b""))
+                self.assertTrue(err.startswith(f"--- host_cmd, status {host} ---\n".encode()), err)
+                self.assertEqual(err.endswith(b"\n\xff\r\n"), host == 0)
+
+    def test_who_has_seen_enough(self):
+        self.leave(out=b"x" * 1000000)
+        p = subprocess.run(["sh", "-c", f"{sys.executable} {HERE}/rig_for_tests.py exec | head -c 1 >/dev/null"],
+                           env={**os.environ, "PATH": f"{self.dir}/bin:{os.environ['PATH']}", "CMD": "x",
+                                "FAKE": str(self.dir / "fake"), "RIG_HARDWARE": "emulated",
+                                "FAKE_BUILD": str(self.dir / "build")}, capture_output=True, check=False)
+        self.assertEqual(p.stderr, b"")
+
+    def test_command_is_bytes(self):
+        command = b"printf '\xff\xfe \xc3\xbc'"
+        self.assertIn(b"\0" + command + b"\n", images.job_initramfs(os.fsdecode(command), {}))
+        self.leave(out=b"ok")
+        for name in (b"CMD", b"APPEND", b"HOST_CMD"):
+            with self.subTest(name=name):
+                self.assertEqual(self.cli(**{"CMD": "x", os.fsdecode(name): b"\xff'\xfe"})[:2], (0, b"ok"))
+
+    def test_files_have_any_name(self):
+        (self.dir / "files" / os.fsdecode(b"\xff name")).touch()
+        self.assertEqual(self.cli(CMD="x", FILES=str(self.dir / "files"))[0], 0)
+
+    def test_no_room_for_output(self):
+        p = self.start(["sh", "-c", f"{sys.executable} {HERE}/rig_for_tests.py exec >/dev/full"], CMD="x")
+        self.leave(out=b"x" * 100000)
+        _, err = p.communicate()
+        self.assertEqual((p.returncode, err.count(b"\n")), (125, 1), err)
+
+
+class ContentsTest(RigTest):
+    """The contents decide what an image shows."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(setattr, images, "BUILD", images.BUILD)
+        images.BUILD = self.dir / "build"
+
+    def put(self, path, data):
+        """The same size, the same time."""
+        path.write_bytes(data)
+        os.utime(path, (1, 1))
+        return path
+
+    def test_files(self):
+        for data in (b"echo A\n", b"echo B\n"):
+            self.put(self.dir / "files/a", data)
+            image = images.erofs(self.dir / "files")
+            self.assertIn(data, image.read_bytes())
+            self.assertEqual(images.erofs(self.dir / "files"), image)
+
+    def test_files_are_all_that_shows(self):
+        """Names, modes, links: another image for each."""
+        d = self.dir / "files"
+        self.put(d / "a", b"x")
+        seen = [images.erofs(d)]
+        for change in (lambda: (d / "a").chmod(0o755), lambda: (d / "a").rename(d / "b"),
+                       lambda: (d / "l").symlink_to("b"), lambda: ((d / "l").unlink(), (d / "l").symlink_to("a")),
+                       lambda: os.mkfifo(d / "fifo"), lambda: (d / "empty").mkdir()):
+            change()
+            seen.append(images.erofs(d))
+        self.assertEqual(len(set(seen)), 7)
+
+    def test_changed_meanwhile(self):
+        real, d = images.tool, self.dir / "files"
+        self.put(d / "a", b"x")
+        self.addCleanup(setattr, images, "tool", real)
+
+        def slow_tool(*cmd, **_):
+            real(*cmd)
+            self.put(d / "a", b"y")
+        images.tool = slow_tool
+        with self.assertRaisesRegex(images.RigError, "it is being changed"):
+            images.erofs(d)
+        images.tool = real
+        self.assertIn(b"y", images.erofs(d).read_bytes())
+
+    def test_kernels(self):
+        src = self.dir / "guest" / "bzImage"
+        src.parent.mkdir()
+        first = images.kept(self.put(src, b"A"))
+        second = images.kept(self.put(src, b"B"))
+        self.assertEqual((first.read_bytes(), second.read_bytes()), (b"A", b"B"))
+
+    def test_half_an_image(self):
+        """Of somebody who was killed: removed by whoever makes the next one."""
+        src = self.put(self.dir / "kernel", b"A")
+        images.kept(src)
+        (self.dir / "build/images/old.tmp").write_bytes(b"half")
+        images.kept(self.put(src, b"B"))
+        self.assertFalse((self.dir / "build/images/old.tmp").exists())
+
+    def test_libraries(self):
+        """with-libs.sh replaces a newer file by an older one."""
+        d, prog = self.dir / "files", self.dir / "prog"
+        for data in (b"A", b"B"):
+            prog.write_bytes(data)
+            os.utime(prog, (2 if data == b"A" else 1,) * 2)
+            subprocess.run([HERE.parent / "build" / "with-libs.sh", d, prog], check=True, capture_output=True)
+            self.assertEqual((d / "prog").read_bytes(), data)
+
+    def test_tools_that_fail(self):
+        for cmd, says in ((("false",), "status 1"), (("/nonexistent",), "No such file"),
+                          (("sh", "-c", "echo no >&2; exit 3"), "no")):
+            with self.subTest(cmd=cmd), self.assertRaisesRegex(images.RigError, says):
+                images.tool(*cmd)
+
+
+if __name__ == "__main__":
+    unittest.main()
