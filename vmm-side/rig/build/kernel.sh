@@ -51,12 +51,12 @@ check_config()
 	return $bad
 }
 
-# The configuration is made anew only if the request or a Kconfig file changed,
-# and replaced only if it differs: both keep incremental builds small.
+# The configuration is made anew only if the request or a Kconfig file has other
+# contents, and replaced only if it differs: both keep incremental builds small.
 # shellcheck disable=SC2086 # a list of files
 cat $fragments >"$obj/request.config.new"
 stamp=$( { cat "$obj/request.config.new"; find "$tree" -path "$tree/obj-*" -prune -o \
-	-name 'Kconfig*' -type f -printf '%p %s %T@\n' | sort; } | sha256sum)
+	-name 'Kconfig*' -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum)
 if [ ! -e "$obj/.config" ] || [ "$stamp" != "$(cat "$obj/request.stamp" 2>/dev/null)" ]; then
 	mv "$obj/request.config.new" "$obj/request.config"
 	kmake KCONFIG_ALLCONFIG="$obj/request.config" KCONFIG_CONFIG=.config.new allnoconfig

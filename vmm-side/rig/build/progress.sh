@@ -6,6 +6,7 @@
 # The full output goes to LOG. The terminal gets one line every 20 seconds:
 # the elapsed time and what the step is doing. V=1 shows everything. On
 # failure the end of the log is shown and the step's status is returned.
+# When this is interrupted, so is the whole step.
 
 set -u
 
@@ -22,9 +23,22 @@ if [ "${V:-0}" = 1 ]; then
 	exit "$status"
 fi
 
-"$@" >"$log" 2>&1 &
-job=$!
-trap 'kill $job 2>/dev/null; exit 130' INT TERM
+# A session of its own: a shell's background jobs ignore SIGINT, and a signal to the
+# first process of a step alone leaves the others to go on.
+setsid "$@" >"$log" 2>&1 &
+job=$! ticker=
+# shellcheck disable=SC2317,SC2086 # run by the traps; two numbers, or one
+interrupted()
+{
+	trap '' INT TERM HUP
+	kill -- "-$job" $ticker 2>/dev/null
+	wait $job
+	echo "  INTERRUPTED  $label" >&2
+	exit $((128 + $1))
+}
+trap 'interrupted 1' HUP
+trap 'interrupted 2' INT
+trap 'interrupted 15' TERM
 
 # Quick steps stay silent; the caller has already said what runs.
 (
