@@ -145,16 +145,20 @@ READY		:= $(READY_HOST)
 ifeq ($(KERNEL),kitten)
 READY		:= $(B)/kitten/vmlinux $(if $(filter bare-metal,$(HOST)),,$(READY_HOST))
 endif
-# On stderr: stdout is the guest's command's.
 $(sort $(READY) $(READY_HOST)):
-	@$(MAKE) --no-print-directory $(firstword $(subst /, ,$(patsubst $(B)/%,%,$@))) >&2
+	@$(MAKE) --no-print-directory $(firstword $(subst /, ,$(patsubst $(B)/%,%,$@)))
+ready: | $(READY)
 
-# What is wrong with the options, before anything is built for them.
-check-exec check-shell: check-%:
-	@$(RIG)/cli.py $* --check
+# Nothing is built for options that are wrong, also under -j. What building says goes
+# to stderr: stdout is the guest's command's.
+define GUEST
+	@$(RIG)/cli.py $@ --check
+	@$(MAKE) --no-print-directory ready >&2
+	@$(RIG)/cli.py $@
+endef
 
-exec: | check-exec $(READY)	## CMD='...': run a command in the guest (see README.md)
-	@$(RIG)/cli.py exec
+exec:				## CMD='...': run a command in the guest (see README.md)
+	$(GUEST)
 
 # On bare metal unless HOST says otherwise: that needs no other build.
 run-kitten: export KERNEL = kitten
@@ -168,10 +172,10 @@ stream -m 64 -n 3
 gups -m 16
 endef
 
-shell: | check-shell $(READY)	## an interactive guest, same options as exec
-	@$(RIG)/cli.py shell
+shell:				## an interactive guest, same options as exec
+	$(GUEST)
 
-.PHONY: tools exec shell run-kitten check-exec check-shell
+.PHONY: tools ready exec shell run-kitten
 
 # ---- tests ---------------------------------------------------------------
 

@@ -365,6 +365,7 @@ def main():
         for w in workers:
             w.join()
     except ending.Interrupted:
+        queue.clear()
         report.quiet()
         raise
     print(", ".join(f"{n} {what}" for what, n in report.counts.items()))

@@ -121,6 +121,11 @@ class LocalTest(RigTest):
 
     OPTIONS = {"CMD": "x", "RIG_HARDWARE": "local", "PAGING": paging(), "HOST_CMD": "sleep 1000 & echo $!; wait"}
 
+    def setUp(self):
+        super().setUp()
+        for image in ("nothing", "initrd_linux-2d711642b726b044"):      # of an "x"
+            self.addCleanup(pathlib.Path("/run/images", image).unlink, missing_ok=True)
+
     @staticmethod
     def shared_memory():
         return {p.name for p in pathlib.Path("/dev/shm").glob("job.*")}
