@@ -148,6 +148,7 @@ endif
 $(sort $(READY) $(READY_HOST)):
 	@$(MAKE) --no-print-directory $(firstword $(subst /, ,$(patsubst $(B)/%,%,$@)))
 ready: | $(READY)
+	@:
 
 # Nothing is built for options that are wrong, also under -j. What building says goes
 # to stderr: stdout is the guest's command's.
