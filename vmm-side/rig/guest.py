@@ -45,7 +45,7 @@ class Limits:
     append: int = 1700
 
 
-KERNELS = {"guest": Limits(8, 64), "guest-base": Limits(8, 64), "guest-kasan": Limits(8, 384),
+KERNELS = {"guest": Limits(8, 64), "guest-base": Limits(8, 64), "debug": Limits(8, 384),
            KITTEN: Limits(16, 16, 400)}
 # One that is named by its directory is whatever it is.
 ANY_KERNEL = Limits(255, 16)
@@ -186,7 +186,7 @@ class Machine(Options):
     icount: bool = option(Flag("0", "1"), False, "ICOUNT", "clocks count instructions, the same every time")
     smp: int = option(Number(1, 7), 2, "HOST_SMP", "CPUs of an emulated host")
     memory: int = option(Number(1024, 1 << 20), 6144)
-    kernel: str = option(Word(("host", "host-debug")), "host")
+    kernel: str = option(Word(("host", "debug")), "host")
     # Devices to pass through, a huge page to use with them, and memory set aside to
     # see what they damage.
     devices: bool = option(Flag("no", "yes"), False)
