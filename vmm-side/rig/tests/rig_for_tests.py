@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the tests of the rig share: cli.py on machines that are not there.
+"""What the tests of the rig share: its programs on machines that are not there.
 
-As a program, cli.py itself, with nothing built and fake_qemu.py as QEMU.
+As a program, cli.py itself, with nothing built and fake_qemu.py as QEMU; or with "e2e"
+as the first argument, the runner of the end-to-end cases.
 """
 
 import os
@@ -85,10 +86,11 @@ class RigTest(unittest.TestCase):
 
 
 def main():
-    """cli.py."""
-    import cli      # pylint: disable=C0415
-    import ending   # pylint: disable=C0415
-    import images   # pylint: disable=C0415
+    """cli.py or run.py."""
+    # pylint: disable=C0415
+    import cli
+    import ending
+    import images
 
     images.BUILD = pathlib.Path(os.environ["FAKE_BUILD"])
     images.QEMU = pathlib.Path(os.environ["FAKE"]).parent / "bin" / "qemu-system-x86_64"
@@ -96,7 +98,14 @@ def main():
     nothing.touch()
     images.kernel_image = lambda kernel, boot: nothing
     images.l1_initramfs = images.guest_initramfs = images.kitten_initramfs = lambda *_: b"x"
-    ending.exit_when_told(cli.main)
+    program = cli.main
+    if sys.argv[1] == "e2e":
+        del sys.argv[1]
+        sys.path.insert(0, str(HERE.parents[1] / "e2e"))
+        import run
+        run.FILES, run.LOGS = images.BUILD.parent / "files", images.BUILD / "log"
+        program = run.main
+    ending.exit_when_told(program)
 
 
 if __name__ == "__main__":

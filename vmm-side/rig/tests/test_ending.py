@@ -106,6 +106,25 @@ class InterruptTest(RigTest):
         self.assertEqual(self.left_behind(), [])
 
 
+class CasesTest(RigTest):
+    """The end-to-end cases: those that were running have not failed."""
+
+    def test_cases(self):
+        for options in ("", "host = bare-metal"):
+            with self.subTest(options=options):
+                (self.dir / "fake/started").unlink(missing_ok=True)
+                self.leave(hang=b"")
+                (self.dir / "cases").write_text("".join(f"[c{i}]\ncmd = x\nfiles = no\n{options}\n" for i in range(9)))
+                p = self.start([sys.executable, HERE / "rig_for_tests.py", "e2e", "-w", "2", "-c", self.dir / "cases"])
+                machine = self.started()
+                p.terminate()
+                out, err = p.communicate(timeout=SECONDS)
+                self.assertEqual((p.returncode, err), (143, b"rig_for_tests.py: interrupted\n"))
+                self.assertEqual(out, b"TAP version 14\n1..9\n")
+                wait_for(lambda: not alive(machine), "the machine's end")
+                self.assertEqual(self.left_behind(), [])
+
+
 def paging():
     """How the KVM of this machine, if it has one, maps memory."""
     for path in ("kvm_amd/parameters/npt", "kvm_intel/parameters/ept"):

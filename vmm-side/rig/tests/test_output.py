@@ -65,6 +65,29 @@ class OutputTest(RigTest):
         self.assertEqual((p.returncode, err.count(b"\n")), (125, 1), err)
 
 
+class RunnerTest(RigTest):
+    """What the end-to-end runner makes of bytes."""
+
+    def test_verdicts(self):
+        self.leave(out=b"a\r\n\xff\0", err=b"a\n")
+        rows = {"right": "stdout_is = a\\r\\n\\xff\\0\nstderr_is = a\\n", "translated": "stdout_is = a\\n\\xff\\0",
+                "shorter": "stderr_is = a", "text": "stdout = ^a"}
+        (self.dir / "cases").write_text("".join(f"[{n}]\ncmd = x\nfiles = no\nhost = bare-metal\n{r}\n"
+                                                for n, r in rows.items()))
+        p = self.start([sys.executable, HERE / "rig_for_tests.py", "e2e", "-w", "1", "-c", self.dir / "cases"])
+        out, err = p.communicate(timeout=60)
+        self.assertEqual((p.returncode, err), (1, b""))
+        for name, ok in (("right", True), ("translated", False), ("shorter", False), ("text", True)):
+            self.assertRegex(out.decode(), rf"(?m)^{'' if ok else 'not '}ok \d - misc/{name} ")
+
+    def test_rows_that_cannot_be(self):
+        (self.dir / "cases").write_text("[good]\ncmd = x\nfiles = no\n[bad]\ncmd = x\nfiles = no\nsmp = 0\n")
+        p = self.start([sys.executable, HERE / "rig_for_tests.py", "e2e", "-c", self.dir / "cases"])
+        out, err = p.communicate(timeout=60)
+        self.assertEqual((p.returncode, out), (1, b""))
+        self.assertIn(b"cases.ini [misc/bad]: SMP=0: not a number", err)
+
+
 class ContentsTest(RigTest):
     """The contents decide what an image shows."""
 
