@@ -112,6 +112,12 @@ PLUGGED = ("mem() { sed -n 's/^MemTotal: *\\([0-9]*\\) .*/\\1/p' /proc/meminfo; 
            f"echo 2 >{WORD.format('guest')}) & ")
 
 
+def room_for(ws):
+    """MiB of a window or DIMM with room for a working set twice: a window's are a
+    power of two, a DIMM's a multiple of Linux's memory blocks."""
+    return max(128, 1 << (2 * ws - 1).bit_length())
+
+
 def give_back(bench, plan, files):
     """Seconds to get memory and to give half of it back, by the way."""
     ws = plan.bar_ws()
@@ -134,7 +140,7 @@ def give_back(bench, plan, files):
             "give_back.sh").read_text(encoding="ascii")
     for name, cmd, swap, memory, qemu_args, script in runs:
         result = bench.run(cmd, files=files, guest_mem=memory, paging="nested",
-                           swap=swap, swap_size=2 * ws, qemu_args=qemu_args,
+                           swap=swap, swap_size=room_for(ws), qemu_args=qemu_args,
                            host_cmd=f"set -- {script}\n{text}", timeout=150)
         found = dict(re.findall(r"^(\S+) ([0-9.]+)$", result.host_out, re.M))
         if result.status != 0 or not found:
@@ -212,7 +218,7 @@ def two_guests(bench, plan, files):
         args = f"{policy} {budget * 256} {budget + 16} {TURN}"
         result = bench.run(OBEY.format(ws=ws), files=files, guest_mem=memory,
                            paging="nested", swap="in-place",
-                           swap_size=2 * plan.bar_ws(), qemu_args=ram, host_cmd=f"set -- {args}\n{text}",
+                           swap_size=room_for(plan.bar_ws()), qemu_args=ram, host_cmd=f"set -- {args}\n{text}",
                            timeout=180 + TURNS * TURN)
         passes = re.findall(r"^passes (\d+)$", result.stdout + result.host_out,
                             re.M)

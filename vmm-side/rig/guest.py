@@ -34,6 +34,7 @@ L1_OWN_MB = 768
 # that is plugged in.
 WINDOW_MB = 32768
 MAXMEM_MB = 65536
+MEMORY_BLOCK_MB = 128
 WEEK = 7 * 24 * 3600
 
 
@@ -291,6 +292,10 @@ class Guest(Options):
             yield f"SWAP_SIZE={size}: QEMU has addresses for a window of at most {WINDOW_MB}"
         if swap in MEMORIES and size + self.guest_mem > MAXMEM_MB:
             yield f"SWAP_SIZE={size}: with GUEST_MEM more than {MAXMEM_MB}"
+        if swap == "virtio-pmem" and size % 2:
+            yield f"SWAP_SIZE={size}: odd, and SWAP=virtio-pmem is mapped by 2 MiB"
+        if swap == "dimm" and size % MEMORY_BLOCK_MB:
+            yield f"SWAP_SIZE={size}: Linux plugs memory in by {MEMORY_BLOCK_MB} MiB"
         if store == "hugetlbfs" and swap in DISKS:
             yield f"SWAP_STORE=hugetlbfs: SWAP={swap} writes to its file, and such files can only be mapped"
         if store == "hugetlbfs" and filed and size % 2:
