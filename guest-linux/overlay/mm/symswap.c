@@ -109,7 +109,7 @@ enum symswap_stat {
  * @reserved: pages in front of @first_pfn
  * @mode: what was asked for
  * @si: its swap device, or NULL. Under symswap_mutex
- * @type: its swap type, right while any page is in use
+ * @type: its swap type, while it has an entry in symswap_by_type
  * @active: new pages may be mapped
  * @vmm: the VMM's grant is for this one
  * @in_place: pages in use, at most @grant but for the moment of a change
@@ -148,7 +148,12 @@ struct symswap_window {
 
 static DEFINE_MUTEX(symswap_mutex);
 static LIST_HEAD(symswap_windows);
-/* By swap type. Set by swapon; stays, for what is left after a swapoff. */
+/*
+ * By swap type, which is a number that the next swapon gives to another device.
+ * So an entry lives as long as the number is this window's: from the swapon to
+ * the end of its swapoff, when nobody has a reference to the swap device, and no
+ * slot is in use. Who has one of the two may look up; see symswap_of().
+ */
 static struct symswap_window *symswap_by_type[MAX_SWAPFILES];
 static struct workqueue_struct *symswap_wq;
 /* See symswap_stay_in_ram(). */
@@ -261,14 +266,13 @@ static struct page *symswap_page(const struct symswap_window *win,
 	return pfn_to_page(win->first_pfn + offset);
 }
 
-/* The window of a swap device, also while it is swapped off. */
+/*
+ * The window of a swap device, also while it is swapped off, or NULL: it is
+ * another device. The caller holds a reference to @si, or a slot of it.
+ */
 static struct symswap_window *symswap_of(const struct swap_info_struct *si)
 {
-	struct symswap_window *win = READ_ONCE(symswap_by_type[si->type]);
-
-	if (win && si->bdev && si->bdev->bd_disk == win->disk)
-		return win;
-	return NULL;
+	return READ_ONCE(symswap_by_type[si->type]);
 }
 
 bool __symswap_in_place(const struct swap_info_struct *si)
@@ -538,7 +542,7 @@ static unsigned long symswap_around(const struct symswap_window *win)
  */
 bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si)
 {
-	struct symswap_window *win = READ_ONCE(symswap_by_type[si->type]);
+	struct symswap_window *win = symswap_of(si);
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long size = symswap_around(win);
 	unsigned long addr, start, end;
@@ -602,7 +606,7 @@ struct folio *symswap_cache_folio(struct vm_fault *vmf,
 				  struct swap_info_struct *si,
 				  swp_entry_t entry)
 {
-	struct symswap_window *win = READ_ONCE(symswap_by_type[si->type]);
+	struct symswap_window *win = symswap_of(si);
 	unsigned long offset = swp_offset(entry);
 	struct folio *folio;
 
@@ -1051,6 +1055,22 @@ void symswap_swapoff(struct swap_info_struct *si)
 	mutex_unlock(&symswap_mutex);
 }
 
+/**
+ * symswap_swapoff_done() - a swap device is empty, and nobody uses it any more
+ * @si: the device; its type is about to be free for another one
+ *
+ * Context: may sleep.
+ */
+void symswap_swapoff_done(struct swap_info_struct *si)
+{
+	if (!static_branch_unlikely(&symswap_key))
+		return;
+
+	mutex_lock(&symswap_mutex);
+	WRITE_ONCE(symswap_by_type[si->type], NULL);
+	mutex_unlock(&symswap_mutex);
+}
+
 /* The image would not contain them, and they do not outlive the VMM. */
 static int symswap_pm_event(struct notifier_block *nb, unsigned long event,
 			    void *unused)
@@ -1357,15 +1377,10 @@ EXPORT_SYMBOL_GPL(symswap_window_add);
  */
 void symswap_window_destroy(struct symswap_window *win)
 {
-	int type;
-
+	/* The disk was open while it was swapped on, so no entry is left. */
 	mutex_lock(&symswap_mutex);
 	list_del_init(&win->list);
-	for (type = 0; type < MAX_SWAPFILES; type++)
-		cmpxchg(&symswap_by_type[type], win, NULL);
 	mutex_unlock(&symswap_mutex);
-	/* Readers of the table hold si->users, a page, or RCU (find_next_...). */
-	synchronize_rcu();
 	flush_work(&win->free_work);
 	memunmap_pages(&win->pgmap);
 	free_percpu(win->stats);

@@ -18,7 +18,7 @@
 
 #define SYSFS	"/sys/kernel/symbiotic/bypass/"
 #define DEBUGFS	"/sys/kernel/debug"
-#define IN_PLACE	"/sys/block/symswap0/symswap/"
+#define IN_PLACE	"/sys/block/symswap%d/symswap/"
 
 #define PM_PRESENT	(1ULL << 63)
 #define PM_SWAP		(1ULL << 62)
@@ -170,15 +170,21 @@ bool read_number(const char *path, long long *val)
 /* Pages in place are on no LRU list; without a grant they leave. */
 static void push_out(void)
 {
-	char grant[32];
+	char grant[32], limit[128], in_place[128];
 	long long pages;
+	int i;
 
-	if (!read_number(IN_PLACE "in_place", &pages) || !pages ||
-	    !read_number(IN_PLACE "limit", &pages))
-		return;
-	snprintf(grant, sizeof(grant), "%lld", pages);
-	write_file(IN_PLACE "limit", "0");
-	write_file(IN_PLACE "limit", grant);
+	for (i = 0; ; i++) {
+		snprintf(in_place, sizeof(in_place), IN_PLACE "in_place", i);
+		snprintf(limit, sizeof(limit), IN_PLACE "limit", i);
+		if (!read_number(in_place, &pages))
+			return;
+		if (!pages || !read_number(limit, &pages))
+			continue;
+		snprintf(grant, sizeof(grant), "%lld", pages);
+		write_file(limit, "0");
+		write_file(limit, grant);
+	}
 }
 
 bool page_out(void *addr, size_t len)

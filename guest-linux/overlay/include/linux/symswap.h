@@ -53,6 +53,7 @@ void __symswap_evict(struct swap_info_struct *si);
 int __symswap_charge_copy(struct folio *dst, struct folio *src);
 void symswap_swapon(struct swap_info_struct *si);
 void symswap_swapoff(struct swap_info_struct *si);
+void symswap_swapoff_done(struct swap_info_struct *si);
 void symswap_stay_in_ram(void);
 
 /**
@@ -177,6 +178,8 @@ static inline void symswap_swapoff(struct swap_info_struct *si)
 {
 	symbiotic_bypass_swapoff(si);
 }
+
+static inline void symswap_swapoff_done(struct swap_info_struct *si) { }
 
 static inline void symswap_stay_in_ram(void) { }
 
