@@ -67,6 +67,8 @@
 #include <linux/workqueue.h>
 #include <linux/zswap.h>
 
+#include <kunit/visibility.h>
+
 #include "internal.h"
 #include "swap.h"
 #include "symbiotic_bypass.h"
@@ -297,19 +299,30 @@ bool __symswap_slot_kept(const struct swap_info_struct *si,
  * SWAP_HAS_CACHE of the slot is the caller's, as is a reference to the pgmap,
  * which he must take before anybody else can free the page. Does not sleep,
  * unlike zone_device_page_init().
+ *
+ * The page is still nobody's, its count 0: flags, lock and mapping are set
+ * without atomics until symswap_publish().
  */
-static struct folio *symswap_page_init(struct symswap_window *win,
-				       unsigned long offset, void *state)
+VISIBLE_IF_KUNIT struct folio *symswap_page_init(struct page *page, void *state)
 {
-	struct page *page = symswap_page(win, offset);
 	struct folio *folio = page_folio(page);
 
-	WRITE_ONCE(page->zone_device_data, state);
-	set_page_count(page, 1);
+	VM_WARN_ON_ONCE_PAGE(page_count(page), page);
 	__folio_set_swapbacked(folio);
 	/* The content was written before SWAP_HAS_CACHE was cleared last. */
 	__folio_mark_uptodate(folio);
+	WRITE_ONCE(page->zone_device_data, state);
 	return folio;
+}
+
+/*
+ * Who finds the page by its number, as symswap_get() does, takes a reference if
+ * the count is not 0, and then the lock. So the count comes last, and whoever
+ * sees it sees all that was written before.
+ */
+VISIBLE_IF_KUNIT void symswap_publish(struct folio *folio)
+{
+	folio_ref_unfreeze(folio, 1);
 }
 
 /*
@@ -451,7 +464,7 @@ static bool symswap_claim(struct swap_info_struct *si, swp_entry_t entry)
 /*
  * Make the slot of a swap PTE, which must be its only user, the page's alone.
  * The page-table lock is held, so the PTE keeps its count, and no fork copies it.
- * The caller has reserved a page.
+ * The caller has reserved a page, and publishes it.
  */
 static struct folio *symswap_take(struct symswap_window *win,
 				  struct swap_info_struct *si, swp_entry_t entry)
@@ -469,9 +482,9 @@ static struct folio *symswap_take(struct symswap_window *win,
 	}
 	if (symswap_skip(SYMSWAP_RULE_KEEP)) {
 		swapcache_clear(si, entry, 1);
-		return symswap_page_init(win, offset, SYMSWAP_CACHED);
+		return symswap_page_init(symswap_page(win, offset), SYMSWAP_CACHED);
 	}
-	return symswap_page_init(win, offset, SYMSWAP_KEPT);
+	return symswap_page_init(symswap_page(win, offset), SYMSWAP_KEPT);
 }
 
 /* userfaultfd wants to see each page. */
@@ -514,6 +527,7 @@ static bool symswap_map_one(struct vm_fault *vmf, struct symswap_window *win,
 		pte = pte_mkold(pte);
 
 	folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
+	symswap_publish(folio);
 	set_pte_at(vma->vm_mm, addr, ptep, pte);
 	if (faulting)
 		update_mmu_cache(vma, addr, ptep);
@@ -622,8 +636,9 @@ struct folio *symswap_cache_folio(struct vm_fault *vmf,
 	}
 
 	percpu_ref_get(&win->pgmap.ref);
-	folio = symswap_page_init(win, offset, SYMSWAP_CACHED);
+	folio = symswap_page_init(symswap_page(win, offset), SYMSWAP_CACHED);
 	__folio_set_locked(folio);
+	symswap_publish(folio);
 	if (add_to_swap_cache(folio, entry, GFP_KERNEL, NULL)) {
 		put_swap_folio(folio, entry);
 		folio_unlock(folio);

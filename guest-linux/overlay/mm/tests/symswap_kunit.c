@@ -90,6 +90,38 @@ static void symswap_test_other_device(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, symswap_slot_kept(&area->si, 1));
 }
 
+/*
+ * The count comes last: before it, nobody can have the page, so that flags and lock
+ * may be set without atomics.
+ */
+static void symswap_test_publication(struct kunit *test)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct folio *folio;
+	void *link;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	/* As a page of a window that is not in use. */
+	link = page->zone_device_data;
+	set_page_count(page, 0);
+
+	folio = symswap_page_init(page, test);
+	KUNIT_EXPECT_FALSE(test, get_page_unless_zero(page));
+	KUNIT_EXPECT_PTR_EQ(test, page->zone_device_data, (void *)test);
+	KUNIT_EXPECT_TRUE(test, folio_test_swapbacked(folio));
+	KUNIT_EXPECT_TRUE(test, folio_test_uptodate(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+
+	symswap_publish(folio);
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+
+	set_page_count(page, 1);
+	folio_clear_uptodate(folio);
+	__folio_clear_swapbacked(folio);
+	page->zone_device_data = link;
+	__free_page(page);
+}
+
 /* What cannot have struct pages is refused, before anything is changed. */
 static void symswap_test_bad_window(struct kunit *test)
 {
@@ -105,6 +137,7 @@ static struct kunit_case symswap_cases[] = {
 	KUNIT_CASE(symswap_test_elsewhere),
 	KUNIT_CASE(symswap_test_ordinary_page),
 	KUNIT_CASE(symswap_test_other_device),
+	KUNIT_CASE(symswap_test_publication),
 	KUNIT_CASE(symswap_test_bad_window),
 	{ }
 };
