@@ -445,8 +445,6 @@ static unsigned long symswap_reserve(struct symswap_window *win, unsigned long n
 		return nr;
 	over = min(over, nr);
 	atomic_long_sub(over, &win->in_place);
-	if (over == nr)
-		symswap_count(win, SYMSWAP_DECLINED_GRANT, 1);
 	return nr - over;
 }
 
@@ -626,8 +624,11 @@ struct folio *symswap_cache_folio(struct vm_fault *vmf,
 
 	if (!symswap_vma_ok(vmf->vma) || !symswap_slot_ok(win, si, offset))
 		return NULL;
-	if (!symswap_reserve(win, 1))
+	/* symswap_map_around() has tried before: one fault, counted once. */
+	if (!symswap_reserve(win, 1)) {
+		symswap_count(win, SYMSWAP_DECLINED_GRANT, 1);
 		return NULL;
+	}
 	if (swapcache_prepare(entry, 1))
 		goto unreserve;
 	if (!symswap_slot_ok(win, si, offset)) {
