@@ -89,6 +89,7 @@
 #include <linux/syscore_ops.h>
 #include <linux/sysfs.h>
 #include <linux/userfaultfd_k.h>
+#include <linux/wait.h>
 #include <linux/zswap.h>
 
 #include <kunit/visibility.h>
@@ -122,6 +123,15 @@ static unsigned long bypass_nr_pages;
  */
 static struct bypass_dev __rcu *bypass_dev;
 static DEFINE_MUTEX(bypass_mutex);
+
+/*
+ * Odd while the VMM detaches. It refuses drops from the beginning of that on, but
+ * only at its end is nothing mapped any more.
+ */
+static unsigned int bypass_detach_seq;
+static DECLARE_WAIT_QUEUE_HEAD(bypass_detach_wq);
+/* The VMM has been told to detach; bypass_dev is to be attached again. */
+static bool bypass_suspended;
 
 /* ---- Counters --------------------------------------------------------- */
 
@@ -215,10 +225,24 @@ static void __init bypass_debugfs_init(void) { }
 
 /* ---- Dropping --------------------------------------------------------- */
 
+/*
+ * The VMM has refused a drop, with @seq read before it was asked. Fine if it
+ * detaches: the end of that drops everything.
+ */
+static void bypass_drop_refused(const char *what, long ret, unsigned int seq)
+{
+	/* Pairs with the release in bypass_detach(). */
+	wait_event(bypass_detach_wq, !(smp_load_acquire(&bypass_detach_seq) & 1));
+	if (READ_ONCE(bypass_detach_seq) == seq && !READ_ONCE(bypass_suspended) &&
+	    symbiotic_has(SYMB_FEAT_SWAPBYPASS))
+		pr_err_once("drop of %s failed: %ld\n", what, ret);
+}
+
 static void bypass_drop_range(struct mm_struct *mm, unsigned long start,
 			      unsigned long end,
 			      enum symbiotic_bypass_hook hook)
 {
+	unsigned int seq = READ_ONCE(bypass_detach_seq);
 	long ret;
 
 	if (bypass_skip(BYPASS_SKIP_HOOK(hook)))
@@ -229,8 +253,8 @@ static void bypass_drop_range(struct mm_struct *mm, unsigned long start,
 
 	this_cpu_inc(bypass_stats.drops[hook]);
 	ret = kvm_hypercall3(SYMB_HC_DROP_RANGE, __pa(mm->pgd), start, end);
-	if (ret && symbiotic_has(SYMB_FEAT_SWAPBYPASS))
-		pr_err_once("drop of a range failed: %ld\n", ret);
+	if (ret)
+		bypass_drop_refused("a range", ret, seq);
 }
 
 /* Hook a). */
@@ -292,18 +316,14 @@ void __symbiotic_bypass_zap_end(struct mm_struct *mm)
 	VM_WARN_ON_ONCE(left < 0);
 }
 
-static void bypass_drop_run(unsigned long first, unsigned long nr,
+static long bypass_drop_run(unsigned long first, unsigned long nr,
 			    enum symbiotic_bypass_hook hook)
 {
-	long ret;
-
 	if (bypass_skip(BYPASS_SKIP_HOOK(hook)))
-		return;
+		return 0;
 
 	this_cpu_inc(bypass_stats.drops[hook]);
-	ret = kvm_hypercall2(SYMB_HC_DROP_SLOTS, first, nr);
-	if (ret && symbiotic_has(SYMB_FEAT_SWAPBYPASS))
-		pr_err_once("drop of slots failed: %ld\n", ret);
+	return kvm_hypercall2(SYMB_HC_DROP_SLOTS, first, nr);
 }
 
 /**
@@ -316,14 +336,16 @@ static void bypass_drop_run(unsigned long first, unsigned long nr,
  * Hooks c) and d). Swap slots that are read have SWAP_HAS_CACHE set by now,
  * those that are written too.
  *
- * Context: any, except for symcalls.
+ * Context: may sleep, if the device is being detached.
  */
 void symbiotic_bypass_drop_slots(struct gendisk *disk, unsigned long first,
 				 unsigned long nr,
 				 enum symbiotic_bypass_hook hook)
 {
+	unsigned int seq = READ_ONCE(bypass_detach_seq);
 	unsigned long slot, end, run = 0, run_nr = 0;
 	struct bypass_dev *dev;
+	long ret = 0;
 
 	if (!static_branch_unlikely(&symbiotic_bypass_key))
 		return;
@@ -345,14 +367,16 @@ void symbiotic_bypass_drop_slots(struct gendisk *disk, unsigned long first,
 			continue;
 		}
 		if (run_nr)
-			bypass_drop_run(run, run_nr, hook);
+			ret = bypass_drop_run(run, run_nr, hook) ?: ret;
 		run = slot;
 		run_nr = 1;
 	}
 	if (run_nr)
-		bypass_drop_run(run, run_nr, hook);
+		ret = bypass_drop_run(run, run_nr, hook) ?: ret;
 out:
 	rcu_read_unlock();
+	if (ret)
+		bypass_drop_refused("slots", ret, seq);
 }
 EXPORT_SYMBOL_GPL(symbiotic_bypass_drop_slots);
 
@@ -816,8 +840,12 @@ static void bypass_detach(void)
 	if (!dev)
 		return;
 
+	WRITE_ONCE(bypass_detach_seq, bypass_detach_seq + 1);
 	bypass_hc_detach();
 	RCU_INIT_POINTER(bypass_dev, NULL);
+	/* Pairs with the acquire in bypass_drop_refused(). */
+	smp_store_release(&bypass_detach_seq, bypass_detach_seq + 1);
+	wake_up_all(&bypass_detach_wq);
 	/* Queries and drops under way use swap_map and the marks. */
 	synchronize_rcu();
 	kvfree(dev->marks);
@@ -917,9 +945,6 @@ void symbiotic_bypass_unregister(struct gendisk *disk)
 }
 EXPORT_SYMBOL_GPL(symbiotic_bypass_unregister);
 
-/* The VMM has been told to detach; bypass_dev is to be attached again. */
-static bool bypass_suspended;
-
 /*
  * Suspend: the VMM may forget us (it does when the boot CPU is reset), so
  * detach. Interrupts are off and this is the only CPU: no lock needed.
@@ -948,8 +973,10 @@ static int bypass_pm_event(struct notifier_block *nb, unsigned long event,
 	mutex_lock(&bypass_mutex);
 	dev = rcu_dereference_protected(bypass_dev,
 					lockdep_is_held(&bypass_mutex));
-	if (dev && bypass_suspended && bypass_hc_attach(dev))
+	if (dev && bypass_suspended && bypass_hc_attach(dev)) {
 		pr_warn("the VMM refuses the device after resume\n");
+		bypass_detach();
+	}
 	bypass_suspended = false;
 	mutex_unlock(&bypass_mutex);
 	return NOTIFY_OK;
