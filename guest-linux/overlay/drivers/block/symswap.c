@@ -176,6 +176,21 @@ static const struct attribute_group *symswap_groups[] = {
 	NULL
 };
 
+#ifdef CONFIG_SYMBIOTIC_TEST
+static bool fail_add;
+module_param(fail_add, bool, 0600);
+MODULE_PARM_DESC(fail_add, "Test only: the disk cannot be added");
+#else
+static const bool fail_add;
+#endif
+
+static int symswap_add_disk(struct device *parent, struct gendisk *disk)
+{
+	if (READ_ONCE(fail_add))
+		return -ENOMEM;
+	return device_add_disk(parent, disk, symswap_groups);
+}
+
 static bool symswap_is_ours(struct pci_dev *pdev)
 {
 	return any_ivshmem ||
@@ -253,10 +268,11 @@ static int symswap_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		dev_info(&pdev->dev, "not bypassed, another window is\n");
 
 	pci_set_drvdata(pdev, dev);
-	ret = device_add_disk(&pdev->dev, disk, symswap_groups);
+	ret = symswap_add_disk(&pdev->dev, disk);
 	if (ret) {
 		symbiotic_bypass_unregister(disk);
-		/* The last reference; symswap_free_disk() undoes the rest. */
+		/* It was never live, so the last put_disk() does not call this. */
+		symswap_free_disk(disk);
 		put_disk(disk);
 		goto release;
 	}
