@@ -102,11 +102,14 @@ sparse_tree()
 	result "sparse, $tree" $((1 - $?))
 	rm -f "$build/sparse.out"
 }
-sparse_tree linux-guest guest 'symbiotic|symswap' arch/x86/symbiotic/ mm/symbiotic_bypass.o \
+sparse_tree linux-guest guest 'symbiotic|symswap' arch/x86/symbiotic/ mm/symbiotic_bypass.o mm/symswap.o \
 	drivers/block/symswap.o
 sparse_tree linux-host host 'symbiotic|kvm-hold' arch/x86/kvm/
 make -s -C guest-kitten sparse >"$build/style.out" 2>&1 && ! grep -qE ': (warning|error)' "$build/style.out"
 result 'sparse, lightweight kernel' $?
+
+vmm-side/e2e/configs.sh "$build" >"$build/style.out" 2>&1
+result 'configurations of the guest kernel' $?
 
 # shellcheck disable=SC2046
 shellcheck $(find . -path ./build -prune -o -name '*.sh' -print) vmm-side/rig/l1/init vmm-side/rig/guest/init \

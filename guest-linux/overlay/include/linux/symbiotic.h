@@ -59,6 +59,11 @@ static inline bool symbiotic_has(u32 feature)
 	return false;
 }
 
+static inline struct symspy_global *symspy_global_page(void)
+{
+	return NULL;
+}
+
 #endif /* CONFIG_SYMBIOTIC_GUEST */
 
 #endif /* _LINUX_SYMBIOTIC_H */
