@@ -28,6 +28,11 @@
  * count 0 only, and symswap_keep_slot() stands in there for freeing the slot.
  * A single private user goes to "kept" at once: symswap_map_around().
  *
+ * Pages here are on no LRU list, so nothing comes by that would take an unused one
+ * out of the swap cache. Whoever takes the last swap entry, or the last mapping,
+ * does; if somebody else has the page locked at that moment, symswap_retry_work()
+ * looks again.
+ *
  * The page can leave its slot while cached, by migration to memory or when it
  * is unmapped again (symswap_unmap()): then the swap cache, or the counts,
  * hold the slot, and freeing the page has no further effect.
@@ -119,6 +124,8 @@ enum symswap_stat {
  * @limit: what the guest's administrator allows
  * @freed: pages whose slot is to be freed, linked by zone_device_data
  * @free_work: frees them
+ * @retry: slots whose pages may be in the swap cache with no swap entry left
+ * @retry_work: takes them out of it
  * @age_work: pushes cold pages out, or any above a lowered @grant
  * @hand: the slot where it goes on
  * @declined: faults that found no grant left, when it ran last
@@ -141,6 +148,8 @@ struct symswap_window {
 	unsigned long limit;
 	struct llist_head freed;
 	struct work_struct free_work;
+	unsigned long *retry;
+	struct work_struct retry_work;
 	struct delayed_work age_work;
 	unsigned long hand;
 	unsigned long declined;
@@ -279,9 +288,16 @@ static struct symswap_window *symswap_of(const struct swap_info_struct *si)
 
 bool __symswap_in_place(const struct swap_info_struct *si)
 {
-	struct symswap_window *win = READ_ONCE(symswap_by_type[si->type]);
+	struct symswap_window *win = symswap_of(si);
 
 	return win && READ_ONCE(win->active);
+}
+
+bool __symswap_swap_pte(pte_t pte)
+{
+	swp_entry_t entry = pte_to_swp_entry(pte);
+
+	return !non_swap_entry(entry) && __symswap_in_place(swp_swap_info(entry));
 }
 
 bool __symswap_slot_kept(const struct swap_info_struct *si,
@@ -646,6 +662,12 @@ struct folio *symswap_cache_folio(struct vm_fault *vmf,
 		folio_put(folio);
 		return NULL;
 	}
+	/* Who took the last swap entry before did not find the page there. */
+	if (folio_free_swap(folio)) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return NULL;
+	}
 	folio_unlock(folio);
 	symswap_count(win, SYMSWAP_FAULTS, 1);
 	symswap_count(win, SYMSWAP_PAGES, 1);
@@ -667,6 +689,35 @@ static struct folio *symswap_get(struct symswap_window *win, unsigned long offse
 	if (!READ_ONCE(page->zone_device_data) || !get_page_unless_zero(page))
 		return NULL;
 	return page_folio(page);
+}
+
+static void symswap_retry_work(struct work_struct *work)
+{
+	struct symswap_window *win = container_of(work, struct symswap_window,
+						  retry_work);
+	unsigned long offset;
+	struct folio *folio;
+
+	for_each_set_bit(offset, win->retry, win->nr_pages) {
+		/* First, and ordered: whoever finds the lock taken now says so again. */
+		test_and_clear_bit(offset, win->retry);
+		folio = symswap_get(win, offset);
+		if (!folio)
+			continue;
+		folio_lock(folio);
+		folio_free_swap(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+		cond_resched();
+	}
+}
+
+void __symswap_free_later(struct folio *folio)
+{
+	struct symswap_window *win = symswap_window_of(folio);
+
+	set_bit(folio_pfn(folio) - win->first_pfn, win->retry);
+	queue_work(symswap_wq, &win->retry_work);
 }
 
 /*
@@ -706,7 +757,15 @@ static swp_entry_t symswap_entry(const struct symswap_window *win,
  */
 static bool symswap_unmap(struct symswap_window *win, struct folio *folio)
 {
+	bool mapped = folio_mapped(folio);
+
 	if (!folio_test_swapcache(folio)) {
+		/*
+		 * Somebody else's reference is all that is left of it, or it has
+		 * moved to memory, and the slot is not its own any more.
+		 */
+		if (!mapped || folio->page.zone_device_data != SYMSWAP_KEPT)
+			goto unlock;
 		/*
 		 * Its swap PTEs need a count, and others a way to find it.
 		 * Reclaim allocates like this too, with other pages locked.
@@ -717,8 +776,12 @@ static bool symswap_unmap(struct symswap_window *win, struct folio *folio)
 			goto unlock;
 		WRITE_ONCE(folio->page.zone_device_data, SYMSWAP_CACHED);
 	}
-	/* Leaves mlocked and pinned pages mapped. */
-	try_to_unmap(folio, TTU_BATCH_FLUSH);
+	/*
+	 * Leaves mlocked and pinned pages mapped. What nobody has mapped so far has
+	 * no anon_vma.
+	 */
+	if (mapped)
+		try_to_unmap(folio, TTU_BATCH_FLUSH);
 	return true;
 
 unlock:
@@ -1310,12 +1373,14 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 	win = kzalloc(sizeof(*win), GFP_KERNEL);
 	if (!win)
 		return ERR_PTR(-ENOMEM);
+	ret = -ENOMEM;
 	win->stats = __alloc_percpu(SYMSWAP_NR_STATS * sizeof(*win->stats),
 				    sizeof(*win->stats));
-	if (!win->stats) {
-		ret = -ENOMEM;
+	if (!win->stats)
 		goto free;
-	}
+	win->retry = kvcalloc(BITS_TO_LONGS(pages - reserved), sizeof(long), GFP_KERNEL);
+	if (!win->retry)
+		goto free;
 
 	win->pgmap.type = MEMORY_DEVICE_COHERENT;
 	win->pgmap.ops = &symswap_pgmap_ops;
@@ -1339,11 +1404,13 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 	win->grant = win->limit;
 	init_llist_head(&win->freed);
 	INIT_WORK(&win->free_work, symswap_free_work);
+	INIT_WORK(&win->retry_work, symswap_retry_work);
 	INIT_DELAYED_WORK(&win->age_work, symswap_age_work);
 	INIT_LIST_HEAD(&win->list);
 	return win;
 
 free:
+	kvfree(win->retry);
 	free_percpu(win->stats);
 	kfree(win);
 	return ERR_PTR(ret);
@@ -1397,8 +1464,10 @@ void symswap_window_destroy(struct symswap_window *win)
 	mutex_lock(&symswap_mutex);
 	list_del_init(&win->list);
 	mutex_unlock(&symswap_mutex);
+	flush_work(&win->retry_work);
 	flush_work(&win->free_work);
 	memunmap_pages(&win->pgmap);
+	kvfree(win->retry);
 	free_percpu(win->stats);
 	kfree(win);
 }

@@ -49,6 +49,8 @@ struct folio *symswap_cache_folio(struct vm_fault *vmf,
 void symswap_keep_slot(struct folio *folio, swp_entry_t entry);
 bool __symswap_slot_kept(const struct swap_info_struct *si,
 			 unsigned long offset);
+bool __symswap_swap_pte(pte_t pte);
+void __symswap_free_later(struct folio *folio);
 void __symswap_evict(struct swap_info_struct *si);
 int __symswap_charge_copy(struct folio *dst, struct folio *src);
 void symswap_swapon(struct swap_info_struct *si);
@@ -93,6 +95,32 @@ static inline bool symswap_slot_kept(const struct swap_info_struct *si,
 {
 	return static_branch_unlikely(&symswap_key) &&
 	       __symswap_slot_kept(si, offset);
+}
+
+/**
+ * symswap_swap_pte() - would a fault on this swap PTE bring its page in place?
+ * @pte: not present, not none
+ *
+ * Context: the page-table lock is held.
+ */
+static inline bool symswap_swap_pte(pte_t pte)
+{
+	return static_branch_unlikely(&symswap_key) && __symswap_swap_pte(pte);
+}
+
+/**
+ * symswap_free_later() - a folio may be in the swap cache with no swap entry left
+ * @folio: any folio that the caller holds a reference to, but could not lock
+ *
+ * A page of a window is looked at again when its lock is free; others are on an
+ * LRU list, so reclaim does.
+ *
+ * Context: any.
+ */
+static inline void symswap_free_later(struct folio *folio)
+{
+	if (symswap_folio(folio))
+		__symswap_free_later(folio);
 }
 
 /**
@@ -166,6 +194,13 @@ static inline bool symswap_slot_kept(const struct swap_info_struct *si,
 {
 	return false;
 }
+
+static inline bool symswap_swap_pte(pte_t pte)
+{
+	return false;
+}
+
+static inline void symswap_free_later(struct folio *folio) { }
 
 static inline void symswap_evict(struct swap_info_struct *si) { }
 
