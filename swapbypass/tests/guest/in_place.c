@@ -404,6 +404,38 @@ static void t_fork_many(void)
 	verify("parent, at last alone", p, 0x780, 1);
 }
 
+/*
+ * The last swap entry of a page goes while somebody has the page locked: other
+ * users of it, or whoever looks which pages are cold.
+ */
+static void t_fork_race(void)
+{
+	pid_t poker, pid[3];
+	unsigned int round;
+	size_t i;
+
+	poker = must_fork();
+	if (!poker)
+		for (;;)
+			set_grant(all_pages);
+	for (round = 0; round < 60; round++) {
+		char *p = swapped_out(0x7c0 + round);
+
+		for (i = 0; i < 3; i++) {
+			pid[i] = must_fork();
+			if (pid[i])
+				continue;
+			verify("child", p, 0x7c0 + round, 1);
+			_exit(TEST_OK);
+		}
+		madvise(p, len(), MADV_DONTNEED);
+		for (i = 0; i < 3; i++)
+			join_child(pid[i]);
+	}
+	kill(poker, SIGKILL);
+	waitpid(poker, NULL, 0);
+}
+
 /* ---- Changes of the address space ---------------------------------------- */
 
 static void t_mremap(void)
@@ -537,6 +569,49 @@ static void t_ksm(void)
 	verify("not the other's", p, 0xa80, 1);
 }
 
+static void merge(char *p, char *q)
+{
+	long long merged;
+
+	if (madvise(p, len(), MADV_MERGEABLE) || madvise(q, len(), MADV_MERGEABLE))
+		setup_error("MADV_MERGEABLE: %s", strerror(errno));
+	write_file("/sys/kernel/mm/ksm/sleep_millisecs", "1");
+	write_file("/sys/kernel/mm/ksm/pages_to_scan", "1000");
+	write_file("/sys/kernel/mm/ksm/run", "1");
+	for (uint64_t end = now_ms() + WAIT_MS; ; usleep(2000)) {
+		if (!read_number("/sys/kernel/mm/ksm/pages_sharing", &merged))
+			setup_error("no KSM");
+		if (merged >= (long long)npages)
+			break;
+		if (now_ms() > end)
+			setup_error("%lld of %zu pages are merged", merged, npages);
+	}
+	write_file("/sys/kernel/mm/ksm/run", "0");
+}
+
+/*
+ * Two mappings of one page each have its swap entry. What the first has brought in
+ * place is no use for the second, which copies it; then nobody needs it.
+ */
+static void t_ksm_copy(void)
+{
+	char *p = anon_map(len()), *q = anon_map(len());
+	long long before = window("in_place");
+
+	fill(p, 0xac0, 1);
+	fill(q, 0xac0, 1);
+	merge(p, q);
+	must_page_out(p);
+	must_page_out(q);
+	verify("the first", p, 0xac0, 1);
+	if (window("in_place") < before + (long long)npages)
+		setup_error("only %lld pages in place", window("in_place") - before);
+	munmap(p, len());
+	verify("the second", q, 0xac0, 1);
+	if (!wait_in_place(before))
+		violated("%lld pages in place that nobody uses", window("in_place") - before);
+}
+
 /* Swapped out as huge pages, used page by page. */
 static void t_thp(void)
 {
@@ -562,6 +637,30 @@ static void t_thp(void)
 	madvise(p, huge, MADV_COLLAPSE);
 	for (i = 0; i < huge; i += PAGE)
 		if (page_check(p + i, i, 2) >= 0)
+			violated("page %zu is wrong after MADV_COLLAPSE", i / PAGE);
+}
+
+/* A huge page cannot be made of them, so nothing is brought in place for it. */
+static void t_collapse(void)
+{
+	const size_t huge = 2UL << 20;
+	char *p = anon_map(2 * huge);
+	long long pages;
+	size_t i;
+
+	p = (char *)(((uintptr_t)p + huge - 1) & ~(huge - 1));
+	for (i = 0; i < huge; i += PAGE)
+		page_fill(p + i, i, 1);
+	must_page_out(p);
+	if (madvise(p, huge, MADV_HUGEPAGE))
+		setup_error("MADV_HUGEPAGE: %s", strerror(errno));
+	pages = window("mapped_pages");
+	if (!madvise(p, huge, MADV_COLLAPSE))
+		setup_error("the huge page was made of other pages");
+	if (window("mapped_pages") != pages)
+		violated("%lld pages came in place for a huge page", window("mapped_pages") - pages);
+	for (i = 0; i < huge; i += PAGE)
+		if (page_check(p + i, i, 1) >= 0)
 			violated("page %zu is wrong after MADV_COLLAPSE", i / PAGE);
 }
 
@@ -682,7 +781,154 @@ static void t_longterm(void)
 	verify("unpinned", p, 0xc00, 2);
 }
 
+/* Pages with a VMA each, so with an anon_vma each. */
+static char *islands(size_t n)
+{
+	char *p = mmap(NULL, (2 * n + 1) * PAGE, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t i;
+
+	if (p == MAP_FAILED)
+		setup_error("mmap: %s", strerror(errno));
+	for (i = 0; i < n; i++)
+		if (mprotect(p + (2 * i + 1) * PAGE, PAGE, PROT_READ | PROT_WRITE))
+			setup_error("mprotect: %s", strerror(errno));
+	return p;
+}
+
+static char *island(char *p, size_t i)
+{
+	return p + (2 * i + 1) * PAGE;
+}
+
+/*
+ * A pipe has the pages, and their owner is gone, with its anon_vmas. Those go back
+ * to the page allocator, which gives them to somebody else.
+ */
+static void t_pipe(void)
+{
+	const size_t others = 64UL << 20, n = 400;
+	long long before = window("in_place");
+	char dev[128], *p;
+	int fds[2], status;
+	pid_t pid;
+
+	if (!swap_device(dev, sizeof(dev)) || pipe(fds) ||
+	    fcntl(fds[1], F_SETPIPE_SZ, 512 * PAGE) < 0)
+		setup_error("pipe: %s", strerror(errno));
+	pid = must_fork();
+	if (!pid) {
+		size_t i;
+
+		p = islands(n);
+		for (i = 0; i < n; i++)
+			page_fill(island(p, i), i, 1);
+		for (i = 0; i < n; i++) {
+			struct iovec iov = { island(p, i), PAGE };
+
+			if (!page_out(island(p, i), PAGE))
+				setup_error("could not page out");
+			(void)*(volatile char *)iov.iov_base;
+			if (vmsplice(fds[1], &iov, 1, SPLICE_F_NONBLOCK) != (ssize_t)PAGE)
+				setup_error("vmsplice: %s", strerror(errno));
+		}
+		_exit(TEST_OK);
+	}
+	join_child(pid);
+	if (window("in_place") < before + (long long)n / 2)
+		setup_error("only %lld pages in place", window("in_place") - before);
+
+	write_file("/sys/kernel/slab/anon_vma/shrink", "1");
+	write_file("/sys/kernel/slab/anon_vma_chain/shrink", "1");
+	p = anon_map(others);
+	memset(p, 0xff, others);
+	pid = must_fork();
+	if (!pid) {
+		munmap(p, others);
+		/* It need not succeed while the pipe has the pages. */
+		alarm(8);
+		swapoff(dev);
+		_exit(TEST_OK);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		setup_error("waitpid: %s", strerror(errno));
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM)
+		violated("swapoff died of signal %d", WTERMSIG(status));
+	close(fds[0]);
+	close(fds[1]);
+	if (swapoff(dev) && errno != EINVAL)
+		violated("swapoff without the pipe: %s", strerror(errno));
+	if (swapon(dev, 0))
+		violated("swapon: %s", strerror(errno));
+}
+
+static char *volatile victim;
+static volatile int victim_goes;
+
+static void *unmap_victims(void *arg)
+{
+	unsigned int delay = 0, i;
+
+	for (;;) {
+		while (!__atomic_load_n(&victim_goes, __ATOMIC_ACQUIRE))
+			;
+		if (!victim)
+			return arg;
+		delay = (delay + 37) % 4001;
+		for (i = 0; i < delay; i++)
+			asm volatile("pause");
+		munmap(victim, PAGE);
+		__atomic_store_n(&victim_goes, 0, __ATOMIC_RELEASE);
+	}
+}
+
+/* The last mapping goes while the page moves to memory. For kernels with KASAN. */
+static void t_longterm_race(void)
+{
+	struct io_uring_params params = { 0 };
+	int fd = syscall(SYS_io_uring_setup, 4, &params);
+	pthread_t t;
+	int round;
+
+	if (fd < 0 || pthread_create(&t, NULL, unmap_victims, NULL))
+		setup_error("io_uring_setup: %s", strerror(errno));
+	for (round = 0; round < 2000; round++) {
+		char *p = islands(1);
+		struct iovec iov = { island(p, 0), PAGE };
+
+		memset(iov.iov_base, round | 1, PAGE);
+		madvise(iov.iov_base, PAGE, MADV_PAGEOUT);
+		(void)*(volatile char *)iov.iov_base;
+		victim = iov.iov_base;
+		__atomic_store_n(&victim_goes, 1, __ATOMIC_RELEASE);
+		if (!syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &iov, 1))
+			syscall(SYS_io_uring_register, fd, IORING_UNREGISTER_BUFFERS, NULL, 0);
+		while (__atomic_load_n(&victim_goes, __ATOMIC_ACQUIRE))
+			;
+		munmap(p, 3 * PAGE);
+	}
+	victim = NULL;
+	__atomic_store_n(&victim_goes, 1, __ATOMIC_RELEASE);
+	pthread_join(t, NULL);
+	close(fd);
+}
+
 /* ---- Giving back ---------------------------------------------------------- */
+
+/* Each fault that finds no grant is one that the VMM hears of. */
+static void t_declined(void)
+{
+	char *p = swapped_out(0xcc0);
+	long long declined;
+
+	set_grant(0);
+	declined = window("declined_grant");
+	verify("with no grant", p, 0xcc0, 1);
+	declined = window("declined_grant") - declined;
+	set_grant(all_pages);
+	if (declined < (long long)npages || declined > (long long)npages * 5 / 4)
+		violated("%lld faults declined for %zu pages", declined, npages);
+}
 
 static void t_grant(void)
 {
@@ -909,6 +1155,34 @@ static void t_remove(void)
 	verify("in place again", p, 0x1200, 1);
 }
 
+/* A disk that cannot be added leaves nothing behind. */
+static void t_add(void)
+{
+	static const char fail[] = "/sys/module/symswap/parameters/fail_add";
+	char dev[128], *p;
+
+	if (!swap_device(dev, sizeof(dev)) || swapoff(dev))
+		setup_error("swapoff: %s", strerror(errno));
+	if (!write_file("/sys/block/symswap0/device/remove", "1"))
+		setup_error("cannot remove the device");
+	if (!write_file(fail, "1"))
+		setup_error("no %s", fail);
+	shell("echo 1 >/sys/bus/pci/rescan");
+	write_file(fail, "0");
+	if (!access("/sys/block/symswap0", F_OK))
+		setup_error("the disk was added");
+
+	/* The name, the struct pages and the window itself are free again. */
+	shell("for d in /sys/bus/pci/devices/*; do"
+	      " [ $(cat $d/subsystem_device) != 0x5359 ] || echo 1 >$d/remove; done");
+	shell("echo 1 >/sys/bus/pci/rescan");
+	if (swapon(dev, 0))
+		violated("swapon %s: %s", dev, strerror(errno));
+	set_window("mode", "in-place");
+	p = in_place(0x1280);
+	verify("with the device again", p, 0x1280, 1);
+}
+
 /* ---- Running ------------------------------------------------------------ */
 
 static const struct {
@@ -929,17 +1203,23 @@ static const struct {
 	{ "fork_exit", "fork, and the child exits", t_fork_exit, false },
 	{ "fork_after", "fork of pages in place", t_fork_after, false },
 	{ "fork_many", "many users of a slot", t_fork_many, false },
+	{ "fork_race", "users that go while others look", t_fork_race, false },
 	{ "mremap", "moved", t_mremap, false },
 	{ "dontneed", "MADV_DONTNEED", t_dontneed, false },
 	{ "mlock", "mlock of pages in place", t_mlock, false },
 	{ "mlock_first", "mlock of swapped pages", t_mlock_first, false },
 	{ "uffd_wp", "userfaultfd write protection", t_uffd_wp, false },
 	{ "ksm", "KSM", t_ksm, false },
+	{ "ksm_copy", "copied by KSM, unused since", t_ksm_copy, false },
 	{ "thp", "huge pages, MADV_COLLAPSE", t_thp, false },
+	{ "collapse", "no huge page, nothing in place", t_collapse, false },
 	{ "reclaim", "MGLRU and classic reclaim, compaction", t_reclaim, false },
 	{ "ptrace", "process_vm_readv and writev", t_ptrace, false },
 	{ "aio", "direct asynchronous I/O, munmap during it", t_aio, false },
 	{ "longterm", "pinned for long: io_uring's buffers", t_longterm, false },
+	{ "longterm_race", "... and unmapped meanwhile", t_longterm_race, true },
+	{ "pipe", "a pipe holds them, the owner is gone", t_pipe, false },
+	{ "declined", "faults that find no grant", t_declined, false },
 	{ "grant", "a grant that is lowered", t_grant, false },
 	{ "aging", "cold pages make room", t_aging, false },
 	{ "swapoff", "swapoff and swapon", t_swapoff, false },
@@ -948,6 +1228,7 @@ static const struct {
 	{ "full", "the window is full", t_full, false },
 	{ "hibernation", "hibernation", t_hibernation, false },
 	{ "remove", "the device goes and comes back", t_remove, false },
+	{ "add", "the device's disk cannot be added", t_add, false },
 	{ "host_grant", "the VMM's grant", t_host_grant, true },
 };
 
