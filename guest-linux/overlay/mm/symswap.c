@@ -885,6 +885,47 @@ struct symswap_batch {
 	unsigned int nr;
 };
 
+static bool symswap_young_one(struct folio *folio, struct vm_area_struct *vma,
+			      unsigned long addr, void *arg)
+{
+	DEFINE_FOLIO_VMA_WALK(pvmw, folio, vma, addr, 0);
+	bool *young = arg;
+
+	while (page_vma_mapped_walk(&pvmw))
+		*young |= ptep_clear_young_notify(vma, pvmw.address, pvmw.pte);
+	return true;
+}
+
+/* Mappings that say of themselves that their uses mean nothing. */
+static bool symswap_no_recency(struct vm_area_struct *vma, void *arg)
+{
+	return !vma_has_recency(vma);
+}
+
+/*
+ * Has a locked page been used since the last look? folio_referenced() is for
+ * pages on an LRU list: with MGLRU it takes the accessed bits of up to 63
+ * neighbours along, for the list walk that it expects to follow, and asks for
+ * the page's memory cgroup. Pages in place are on no list and have none.
+ */
+static bool symswap_used(struct folio *folio)
+{
+	/* Accessed by others than a processor, or a bit that MGLRU's walk took. */
+	bool young = folio_test_clear_referenced(folio);
+	struct rmap_walk_control rwc = {
+		.rmap_one = symswap_young_one,
+		.arg = &young,
+		.anon_lock = folio_lock_anon_vma_read,
+		.invalid_vma = symswap_no_recency,
+		.try_lock = true,
+	};
+
+	/* Also: its anon_vma is there. */
+	if (folio_mapped(folio))
+		rmap_walk(folio, &rwc);
+	return young || rwc.contended;
+}
+
 static unsigned long symswap_finish(struct symswap_window *win,
 				    struct symswap_batch *batch)
 {
@@ -906,7 +947,6 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 {
 	struct symswap_round round = { };
 	struct symswap_batch batch = { };
-	unsigned long vm_flags;
 	struct folio *folio;
 	bool hot;
 
@@ -924,7 +964,7 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 			folio_put(folio);
 			continue;
 		}
-		hot = folio_referenced(folio, 1, NULL, &vm_flags);
+		hot = symswap_used(folio);
 		round.used++;
 		round.hot += hot;
 		if ((hot && !all) || round.pushed + batch.nr >= nr) {

@@ -975,6 +975,46 @@ static void t_host_grant(void)
 	verify("granted again", p, 0xd40, 1);
 }
 
+/* Which pages go is by their own use, not by that of their neighbours. */
+static void t_hot(void)
+{
+	static const char * const lru_gen[] = { "n", "y" };
+	size_t i, kind, round, went = 0, hot_went = 0;
+	const size_t run = 8, rounds = 8, share = npages / 4;
+
+	for (kind = 0; kind < 2; kind++) {
+		if (!write_file("/sys/kernel/mm/lru_gen/enabled", lru_gen[kind]))
+			setup_error("no MGLRU");
+		for (round = 0; round < rounds; round++) {
+			char *p = swapped_out(0xdc0);
+
+			/* One fault brings all; then every second run is used. */
+			*(volatile char *)p;
+			if (pages_swapped(p, len()))
+				setup_error("one fault has not brought all pages");
+			/* The TLB must not hide it. */
+			mprotect(p, len(), PROT_READ);
+			mprotect(p, len(), PROT_READ | PROT_WRITE);
+			for (i = 0; i < npages; i++)
+				if (i / run % 2)
+					*(volatile char *)(p + i * PAGE);
+			set_grant(window("in_place") - share);
+			for (i = 0; i < npages; i++) {
+				went += page_swapped(p + i * PAGE);
+				hot_went += i / run % 2 && page_swapped(p + i * PAGE);
+			}
+			set_grant(all_pages);
+			verify("all", p, 0xdc0, 1);
+			munmap(p, len());
+		}
+	}
+	if (went < 2 * rounds * share)
+		violated("%zu pages went, not %zu", went, 2 * rounds * share);
+	/* Some may be looked at twice in between, for the VMM's information. */
+	if (hot_went * 8 > went)
+		violated("%zu of %zu pages that went were used just before", hot_went, went);
+}
+
 /* What is touched stays in place, what is not makes room. */
 static void t_aging(void)
 {
@@ -1221,6 +1261,7 @@ static const struct {
 	{ "pipe", "a pipe holds them, the owner is gone", t_pipe, false },
 	{ "declined", "faults that find no grant", t_declined, false },
 	{ "grant", "a grant that is lowered", t_grant, false },
+	{ "hot", "what is used stays, with MGLRU and without", t_hot, false },
 	{ "aging", "cold pages make room", t_aging, false },
 	{ "swapoff", "swapoff and swapon", t_swapoff, false },
 	{ "memcg", "memory cgroup: charges", t_memcg, false },
