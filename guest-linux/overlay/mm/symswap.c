@@ -169,6 +169,10 @@ static struct symswap_window *symswap_by_type[MAX_SWAPFILES];
 static struct workqueue_struct *symswap_wq;
 /* See symswap_stay_in_ram(). */
 static bool symswap_only_ram;
+/* Windows with struct pages, listed or not yet. No hibernation if there is one. */
+static unsigned int symswap_nr_windows;
+/* Is under way, without a window: none may come. */
+static bool symswap_hibernating;
 
 static unsigned int fault_around = 128;
 
@@ -1190,23 +1194,32 @@ void symswap_swapoff_done(struct swap_info_struct *si)
 	mutex_unlock(&symswap_mutex);
 }
 
-/* The image would not contain them, and they do not outlive the VMM. */
+/*
+ * A hibernated system cannot have windows with struct pages. They, and the pages,
+ * lie outside RAM: the image lacks them, and the kernel that reads the image back
+ * writes its own in their place. Whether a page is in place, or comes in place
+ * while memory is made free for the image, makes no difference.
+ */
 static int symswap_pm_event(struct notifier_block *nb, unsigned long event,
 			    void *unused)
 {
-	struct symswap_window *win;
 	int ret = NOTIFY_OK;
 
-	if (event != PM_HIBERNATION_PREPARE)
-		return NOTIFY_DONE;
-
 	mutex_lock(&symswap_mutex);
-	list_for_each_entry(win, &symswap_windows, list) {
-		if (!atomic_long_read(&win->in_place))
-			continue;
-		pr_err("%s: pages in place, no hibernation before swapoff\n",
-		       win->disk->disk_name);
-		ret = notifier_from_errno(-EBUSY);
+	switch (event) {
+	case PM_HIBERNATION_PREPARE:
+		if (symswap_nr_windows) {
+			pr_err("no hibernation: an image cannot hold the swap window; remove its device first\n");
+			ret = notifier_from_errno(-EBUSY);
+		} else {
+			symswap_hibernating = true;
+		}
+		break;
+	case PM_POST_HIBERNATION:
+		symswap_hibernating = false;
+		break;
+	default:
+		ret = NOTIFY_DONE;
 	}
 	mutex_unlock(&symswap_mutex);
 	return ret;
@@ -1381,6 +1394,26 @@ EXPORT_SYMBOL_GPL(symswap_group);
 
 /* ---- For the driver ----------------------------------------------------- */
 
+static int symswap_count_window(void)
+{
+	int ret = 0;
+
+	mutex_lock(&symswap_mutex);
+	if (symswap_hibernating)
+		ret = -EBUSY;
+	else
+		symswap_nr_windows++;
+	mutex_unlock(&symswap_mutex);
+	return ret;
+}
+
+static void symswap_uncount_window(void)
+{
+	mutex_lock(&symswap_mutex);
+	symswap_nr_windows--;
+	mutex_unlock(&symswap_mutex);
+}
+
 /**
  * symswap_window_create() - give the pages of a window struct pages
  * @nid: its node
@@ -1410,10 +1443,13 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 	if (!IS_ALIGNED(start, SUBSECTION_SIZE) || !IS_ALIGNED(size, SUBSECTION_SIZE))
 		return ERR_PTR(-EINVAL);
 
+	ret = symswap_count_window();
+	if (ret)
+		return ERR_PTR(ret);
+	ret = -ENOMEM;
 	win = kzalloc(sizeof(*win), GFP_KERNEL);
 	if (!win)
-		return ERR_PTR(-ENOMEM);
-	ret = -ENOMEM;
+		goto uncount;
 	win->stats = __alloc_percpu(SYMSWAP_NR_STATS * sizeof(*win->stats),
 				    sizeof(*win->stats));
 	if (!win->stats)
@@ -1453,6 +1489,8 @@ free:
 	kvfree(win->retry);
 	free_percpu(win->stats);
 	kfree(win);
+uncount:
+	symswap_uncount_window();
 	return ERR_PTR(ret);
 }
 EXPORT_SYMBOL_GPL(symswap_window_create);
@@ -1508,6 +1546,7 @@ void symswap_window_destroy(struct symswap_window *win)
 	flush_work(&win->free_work);
 	memunmap_pages(&win->pgmap);
 	kvfree(win->retry);
+	symswap_uncount_window();
 	free_percpu(win->stats);
 	kfree(win);
 }
@@ -1515,7 +1554,9 @@ EXPORT_SYMBOL_GPL(symswap_window_destroy);
 
 static int __init symswap_init(void)
 {
-	symswap_wq = alloc_workqueue("symswap", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI, 0);
+	/* Freezable: while the machine suspends, the window may be out of reach. */
+	symswap_wq = alloc_workqueue("symswap", WQ_MEM_RECLAIM | WQ_UNBOUND |
+				     WQ_HIGHPRI | WQ_FREEZABLE, 0);
 	if (!symswap_wq)
 		return -ENOMEM;
 	return register_pm_notifier(&symswap_pm_nb);

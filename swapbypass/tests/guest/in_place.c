@@ -126,6 +126,35 @@ static char *in_place(uint64_t id)
 	return p;
 }
 
+static char *device(void)
+{
+	static char dev[128];
+
+	if (!swap_device(dev, sizeof(dev)))
+		setup_error("no swap device");
+	return dev;
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* 0, or the error; EINTR if it does not end in @seconds. */
+static int swapoff_within(const char *dev, unsigned int seconds)
+{
+	struct sigaction sa = { .sa_handler = on_alarm }, old;
+	unsigned int rest;
+	int err;
+
+	sigaction(SIGALRM, &sa, &old);
+	rest = alarm(seconds);
+	err = swapoff(dev) ? errno : 0;
+	alarm(rest);
+	sigaction(SIGALRM, &old, NULL);
+	return err;
+}
+
 /* ---- A memory cgroup ------------------------------------------------------ */
 
 static long long group(const char *name)
@@ -1151,13 +1180,64 @@ static void t_full(void)
 			violated("page %zu is wrong after swapoff", i / PAGE);
 }
 
+/*
+ * Refused with pages in place, and before there are any: they could come at any
+ * time until the freezer has everybody. Should it be accepted, it ends there.
+ */
 static void t_hibernation(void)
 {
-	char *p = in_place(0x1100);
+	char *dev = device(), *p;
 
+	if (!write_file("/sys/power/pm_test", "freezer"))
+		setup_error("no /sys/power/pm_test");
+	if (window("in_place"))
+		setup_error("%lld pages are in place", window("in_place"));
+	if (write_file("/sys/power/state", "disk") || errno != EBUSY)
+		violated("hibernation with no page in place: %s", strerror(errno));
+	p = in_place(0x1100);
 	if (write_file("/sys/power/state", "disk") || errno != EBUSY)
 		violated("hibernation with pages in place: %s", strerror(errno));
 	verify("after hibernation was refused", p, 0x1100, 1);
+	/* The struct pages are in the window still. */
+	if (swapoff_within(dev, 60))
+		violated("swapoff: %s", strerror(errno));
+	if (write_file("/sys/power/state", "disk") || errno != EBUSY)
+		violated("hibernation after swapoff: %s", strerror(errno));
+	if (swapon(dev, 0))
+		setup_error("swapon: %s", strerror(errno));
+	write_file("/sys/power/pm_test", "none");
+}
+
+/* Twice: used, asleep, used. The host wakes us. */
+static void t_suspend(void)
+{
+	char *p = in_place(0x1140), *many = swapped_out(0x1180);
+	struct baton b;
+	pid_t pid;
+	int i;
+
+	baton_init(&b);
+	pid = must_fork();
+	if (!pid) {
+		baton_wait(&b, 0);
+		verify("child, after sleep", many, 0x1180, 1);
+		_exit(TEST_OK);
+	}
+	verify("shared", many, 0x1180, 1);
+	if (!write_file("/sys/power/mem_sleep", "deep"))
+		setup_error("no deep sleep");
+	for (i = 1; i < 3; i++) {
+		if (!write_file("/sys/power/state", "mem"))
+			violated("sleep: %s", strerror(errno));
+		verify("after sleep", p, 0x1140, i);
+		fill(p, 0x1140, i + 1);
+		must_page_out(p);
+		in_place(0x1140 + i);
+		verify("swapped out since", p, 0x1140, i + 1);
+	}
+	verify("shared, after sleep", many, 0x1180, 1);
+	baton_pass(&b, 0);
+	join_child(pid);
 }
 
 /* The device goes when nobody uses it any more, and comes back. */
@@ -1268,6 +1348,7 @@ static const struct {
 	{ "memcg_limit", "memory cgroup: at its limit", t_memcg_limit, false },
 	{ "full", "the window is full", t_full, false },
 	{ "hibernation", "hibernation", t_hibernation, false },
+	{ "suspend", "asleep, and woken by the host", t_suspend, true },
 	{ "remove", "the device goes and comes back", t_remove, false },
 	{ "add", "the device's disk cannot be added", t_add, false },
 	{ "host_grant", "the VMM's grant", t_host_grant, true },
