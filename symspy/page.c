@@ -9,7 +9,8 @@
 			 SYMSPY_EXT_OFFSET)
 #define GLOBAL_EXT_DMA	(__builtin_offsetof(struct symspy_global, swap) - \
 			 SYMSPY_EXT_OFFSET)
-#define GLOBAL_EXT_SWAP	(__builtin_offsetof(struct symspy_global, pad1) - \
+/* As of 1.2: what came later is asked for where it is used. */
+#define GLOBAL_EXT_SWAP	(__builtin_offsetof(struct symspy_global, swap.held) - \
 			 SYMSPY_EXT_OFFSET)
 #define LOCAL_EXT_MIN	(__builtin_offsetof(struct symspy_local, pad1) - \
 			 SYMSPY_EXT_OFFSET)

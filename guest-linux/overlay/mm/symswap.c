@@ -13,7 +13,7 @@
  * ================
  *
  * Invariant: while a window page has references, its slot is not free, so
- * nobody writes another page there. A page in use is in one of two states:
+ * nobody writes another page there. A page in use is in one of these states:
  *
  *  cached  The slot has users besides (page-table entries of a fork), so its
  *          count is above 0. The page is in the swap cache, where all of them
@@ -23,6 +23,11 @@
  *  kept    No swap entry names the slot any more: its count is 0, and the page
  *          is in no swap cache. SWAP_HAS_CACHE alone keeps the slot. The last
  *          reference to the page frees it: symswap_page_free().
+ *  held    There is no slot: a swapoff found the page kept, and somebody with a
+ *          reference that nobody can follow: a pipe, a socket, a device. It is
+ *          anonymous memory like any other, only elsewhere. The next swapon
+ *          leaves its slot out: symswap_next_held(). The disk takes no writes
+ *          to it, and the device does not go before it does.
  *
  * delete_from_swap_cache() is the way from cached to kept. It is called with
  * count 0 only, and symswap_keep_slot() stands in there for freeing the slot.
@@ -42,7 +47,8 @@
  *
  * Memory cgroups: a page in place stays charged as swap until its slot is
  * free. It is no memory of the guest's, and if it counted as such, a group at
- * its limit would hold pages that reclaim cannot take from it.
+ * its limit would hold pages that reclaim cannot take from it. A held page is
+ * charged to nobody until it moves to memory.
  */
 
 #define pr_fmt(fmt) "symswap: " fmt
@@ -55,6 +61,7 @@
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/mutex.h>
+#include <linux/oom.h>
 #include <linux/pagemap.h>
 #include <linux/percpu.h>
 #include <linux/rmap.h>
@@ -89,6 +96,7 @@ EXPORT_SYMBOL_GPL(symswap_key);
  */
 #define SYMSWAP_KEPT	((void *)1)
 #define SYMSWAP_CACHED	((void *)2)
+#define SYMSWAP_HELD	((void *)3)
 
 /* What is left of fault_around when half of the grant is used. */
 #define SYMSWAP_SHORT_SHARE	8
@@ -104,8 +112,32 @@ enum symswap_stat {
 	SYMSWAP_DECLINED_GRANT,	/* left to the copy: no grant */
 	SYMSWAP_MIGRATED,	/* moved to memory of the guest */
 	SYMSWAP_PUSHED,		/* unmapped again, left in the slot */
+	SYMSWAP_SEARCHES,	/* looks at all pages, to give some back */
 	SYMSWAP_NR_STATS
 };
+
+/* What others hold up is tried again after 0.1 s, then less and less often. */
+#define SYMSWAP_RETRY_FIRST	(HZ / 10)
+#define SYMSWAP_RETRY_LAST	(64 * HZ)
+
+struct symswap_backoff {
+	unsigned long next;	/* jiffies */
+	unsigned long pause;
+};
+
+static void symswap_backoff_reset(struct symswap_backoff *b)
+{
+	b->pause = 0;
+}
+
+/* Returns the pause. */
+static unsigned long symswap_backoff(struct symswap_backoff *b)
+{
+	b->pause = clamp(2 * b->pause, (unsigned long)SYMSWAP_RETRY_FIRST,
+			 (unsigned long)SYMSWAP_RETRY_LAST);
+	b->next = jiffies + b->pause;
+	return b->pause;
+}
 
 /**
  * struct symswap_window - a swap window with struct pages
@@ -119,7 +151,10 @@ enum symswap_stat {
  * @type: its swap type, while it has an entry in symswap_by_type
  * @active: new pages may be mapped
  * @vmm: the VMM's grant is for this one
- * @in_place: pages in use, at most @grant but for the moment of a change
+ * @in_place: pages in use, at most @grant but for the moment of a change, and
+ *	for what cannot be given back
+ * @held: pages of these without a slot
+ * @unused: woken when no page is in use
  * @grant: how many may be: the smaller of @limit and the VMM's grant
  * @limit: what the guest's administrator allows
  * @freed: pages whose slot is to be freed, linked by zone_device_data
@@ -129,6 +164,11 @@ enum symswap_stat {
  * @age_work: pushes cold pages out, or any above a lowered @grant
  * @hand: the slot where it goes on
  * @declined: faults that found no grant left, when it ran last
+ * @tried: the grant that it has tried to get below
+ * @stuck: it could not
+ * @age_backoff: when it tries again
+ * @held_work: moves held pages to memory when they can
+ * @held_backoff: when it tries again
  * @stats: counters
  * @list: in symswap_windows, under symswap_mutex
  */
@@ -144,6 +184,8 @@ struct symswap_window {
 	bool active;
 	bool vmm;
 	atomic_long_t in_place;
+	atomic_long_t held;
+	wait_queue_head_t *unused;
 	unsigned long grant;
 	unsigned long limit;
 	struct llist_head freed;
@@ -153,6 +195,11 @@ struct symswap_window {
 	struct delayed_work age_work;
 	unsigned long hand;
 	unsigned long declined;
+	unsigned long tried;
+	bool stuck;
+	struct symswap_backoff age_backoff;
+	struct delayed_work held_work;
+	struct symswap_backoff held_backoff;
 	unsigned long __percpu *stats;
 	struct list_head list;
 };
@@ -281,6 +328,17 @@ static struct page *symswap_page(const struct symswap_window *win,
 	return pfn_to_page(win->first_pfn + offset);
 }
 
+static struct symswap_window *symswap_window_on(const struct gendisk *disk)
+{
+	struct symswap_window *win;
+
+	lockdep_assert_held(&symswap_mutex);
+	list_for_each_entry(win, &symswap_windows, list)
+		if (win->disk == disk)
+			return win;
+	return NULL;
+}
+
 /*
  * The window of a swap device, also while it is swapped off, or NULL: it is
  * another device. The caller holds a reference to @si, or a slot of it.
@@ -359,7 +417,11 @@ static void symswap_page_free(struct page *page)
 	/* What another life of the page must not inherit; ZONE_DEVICE pages are reserved. */
 	page->flags &= ~(PAGE_FLAGS_CHECK_AT_PREP & ~BIT(PG_reserved));
 	page->private = 0;
-	atomic_long_dec(&win->in_place);
+	if (page->zone_device_data == SYMSWAP_HELD)
+		atomic_long_dec(&win->held);
+	/* The page's reference to the pgmap, put later, keeps the window. */
+	if (atomic_long_dec_and_test(&win->in_place))
+		wake_up_all(win->unused);
 
 	if (page->zone_device_data == SYMSWAP_KEPT) {
 		if (llist_add((struct llist_node *)&page->zone_device_data, &win->freed))
@@ -683,14 +745,106 @@ unreserve:
 	return NULL;
 }
 
+/* ---- The VMM's grant, and what it is told ------------------------------- */
+
+static unsigned long symswap_stat_sum(const struct symswap_window *win,
+				      enum symswap_stat stat)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += per_cpu_ptr(win->stats, cpu)[stat];
+	return sum;
+}
+
+static unsigned long symswap_over(const struct symswap_window *win,
+				  unsigned long want)
+{
+	unsigned long nr = atomic_long_read(&win->in_place);
+
+	return nr > want ? nr - want : 0;
+}
+
+/* What one look round has found. */
+struct symswap_round {
+	unsigned long used;
+	unsigned long hot;
+	unsigned long pushed;
+};
+
+/* The words of the global page that are for the swap window, or NULL. */
+static struct symspy_swap *symswap_spy(const struct symswap_window *win)
+{
+	struct symspy_global *global;
+
+	/* There is one grant: the first window's. */
+	if (!win->vmm || !symbiotic_has(SYMB_FEAT_SWAP_GRANT))
+		return NULL;
+	global = symspy_global_page();
+	return global ? &global->swap : NULL;
+}
+
+/* Pages that could not be given back when that was tried last. */
+static unsigned long symswap_unreturned(const struct symswap_window *win)
+{
+	unsigned long over = symswap_over(win, READ_ONCE(win->grant));
+	unsigned long held = atomic_long_read(&win->held);
+
+	return READ_ONCE(win->stuck) ? max(over, held) : held;
+}
+
+static void symswap_update_grant(struct symswap_window *win)
+{
+	const struct symspy_swap *spy = symswap_spy(win);
+	u64 grant = READ_ONCE(win->limit);
+
+	/* Whatever the VMM writes there is a number of pages. */
+	if (spy)
+		grant = min(grant, READ_ONCE(spy->grant));
+	WRITE_ONCE(win->grant, grant);
+}
+
+/* A VMM of version 1.2 may have no room for it. */
+static bool symswap_spy_has_held(const struct symspy_global *global)
+{
+	return READ_ONCE(global->ext.size) + SYMSPY_EXT_OFFSET >=
+	       offsetofend(struct symspy_global, swap.held);
+}
+
+static void symswap_report(struct symswap_window *win,
+			   const struct symswap_round *round)
+{
+	struct symspy_swap *spy = symswap_spy(win);
+	u64 in_place = atomic_long_read(&win->in_place);
+
+	if (!spy)
+		return;
+	WRITE_ONCE(spy->in_place, in_place);
+	WRITE_ONCE(spy->wanted, symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT));
+	if (symswap_spy_has_held(container_of(spy, struct symspy_global, swap)))
+		WRITE_ONCE(spy->held, symswap_unreturned(win));
+	if (round && round->used)
+		WRITE_ONCE(spy->hot, div64_u64(in_place * round->hot, round->used));
+	else if (!in_place)
+		WRITE_ONCE(spy->hot, 0);
+}
+
 /* ---- Leaving ------------------------------------------------------------ */
 
-/* A page in use, referenced, or NULL. */
-static struct folio *symswap_get(struct symswap_window *win, unsigned long offset)
+static bool symswap_is_held(const struct page *page)
+{
+	return READ_ONCE(page->zone_device_data) == SYMSWAP_HELD;
+}
+
+/* A page in use, held or with a slot, referenced, or NULL. */
+static struct folio *symswap_get(struct symswap_window *win,
+				 unsigned long offset, bool held)
 {
 	struct page *page = symswap_page(win, offset);
 
-	if (!READ_ONCE(page->zone_device_data) || !get_page_unless_zero(page))
+	if (!READ_ONCE(page->zone_device_data) || symswap_is_held(page) != held ||
+	    !get_page_unless_zero(page))
 		return NULL;
 	return page_folio(page);
 }
@@ -705,7 +859,7 @@ static void symswap_retry_work(struct work_struct *work)
 	for_each_set_bit(offset, win->retry, win->nr_pages) {
 		/* First, and ordered: whoever finds the lock taken now says so again. */
 		test_and_clear_bit(offset, win->retry);
-		folio = symswap_get(win, offset);
+		folio = symswap_get(win, offset, false);
 		if (!folio)
 			continue;
 		folio_lock(folio);
@@ -809,35 +963,265 @@ static bool symswap_let_go(struct symswap_window *win, struct folio *folio)
 	return false;
 }
 
-void __symswap_evict(struct swap_info_struct *si)
+static bool symswap_owner_one(struct folio *folio, struct vm_area_struct *vma,
+			      unsigned long addr, void *arg)
 {
-	struct symswap_window *win = symswap_of(si);
-	unsigned long offset;
-	struct folio *folio;
+	DEFINE_FOLIO_VMA_WALK(pvmw, folio, vma, addr, 0);
+	struct mem_cgroup **memcg = arg;
 
-	if (!win || symswap_skip(SYMSWAP_RULE_EVICT))
-		return;
-	/* munlock() lets go of pages in batches, per CPU. */
-	lru_add_drain_all();
-	for (offset = 1; offset < win->nr_pages; offset++) {
-		cond_resched();
-		folio = symswap_get(win, offset);
-		/* Takes our reference along. */
-		if (folio && !migrate_device_coherent_folio(folio))
-			symswap_count(win, SYMSWAP_MIGRATED, 1);
-	}
-	flush_work(&win->free_work);
+	if (!page_vma_mapped_walk(&pvmw))
+		return true;
+	page_vma_mapped_walk_done(&pvmw);
+	*memcg = get_mem_cgroup_from_mm(vma->vm_mm);
+	return false;
 }
 
-int __symswap_charge_copy(struct folio *dst, struct folio *src)
+/* The memory cgroup of a process that has mapped the page, referenced, or NULL. */
+static struct mem_cgroup *symswap_owner(struct folio *folio)
 {
-	struct symswap_window *win;
+	struct mem_cgroup *memcg = NULL;
+	struct rmap_walk_control rwc = {
+		.rmap_one = symswap_owner_one,
+		.arg = &memcg,
+		.anon_lock = folio_lock_anon_vma_read,
+	};
 
-	if (!__symswap_folio(src))
+	if (folio_mapped(folio))
+		rmap_walk(folio, &rwc);
+	return memcg;
+}
+
+/* Move a page to memory. Consumes the reference. 0, -EBUSY or -ENOMEM. */
+static int symswap_move_one(struct symswap_window *win, struct folio *folio)
+{
+	struct mem_cgroup *memcg = NULL, *old;
+	int ret;
+
+	/* With a slot it is the slot that knows; see symswap_alloc_copy(). */
+	if (symswap_is_held(&folio->page))
+		memcg = symswap_owner(folio);
+	old = set_active_memcg(memcg);
+	ret = migrate_device_coherent_folio(folio);
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
+	if (!ret)
+		symswap_count(win, SYMSWAP_MIGRATED, 1);
+	return ret;
+}
+
+/*
+ * Move up to @nr pages to memory, held ones or those with a slot. Returns how
+ * many somebody has a reference to, -ENOMEM or -EINTR.
+ */
+static long symswap_move(struct symswap_window *win, bool held, unsigned long nr)
+{
+	unsigned long offset;
+	struct folio *folio;
+	long left = 0;
+	int ret;
+
+	/* munlock() lets go of pages in batches, per CPU. */
+	lru_add_drain_all();
+	for (offset = 1; offset < win->nr_pages && nr; offset++) {
+		cond_resched();
+		if (signal_pending(current))
+			return -EINTR;
+		folio = symswap_get(win, offset, held);
+		if (!folio)
+			continue;
+		ret = symswap_move_one(win, folio);
+		if (ret == -ENOMEM)
+			return ret;
+		if (ret)
+			left++;
+		else
+			nr--;
+	}
+	return left;
+}
+
+/* A kept page goes on without its slot. */
+static bool symswap_hold(struct symswap_window *win, struct swap_info_struct *si,
+			 unsigned long offset)
+{
+	struct folio *folio = symswap_get(win, offset, false);
+	bool kept;
+
+	if (!folio)
+		return false;
+	folio_lock(folio);
+	kept = READ_ONCE(folio->page.zone_device_data) == SYMSWAP_KEPT;
+	if (kept) {
+		atomic_long_inc(&win->held);
+		WRITE_ONCE(folio->page.zone_device_data, SYMSWAP_HELD);
+		symswap_retire_slot(si, offset);
+	}
+	folio_unlock(folio);
+	folio_put(folio);
+	return kept;
+}
+
+/*
+ * Swapoff must end whoever has references to pages, as it does where pages are
+ * copied. What does not move by the second attempt stays, and gives up its slot.
+ */
+int __symswap_evict(struct swap_info_struct *si)
+{
+	struct symswap_window *win = symswap_of(si);
+	unsigned long offset, held = 0;
+	long left;
+
+	if (!win || symswap_skip(SYMSWAP_RULE_EVICT))
 		return 0;
-	win = symswap_window_of(src);
-	return mem_cgroup_swapin_charge_folio(dst, NULL, GFP_KERNEL,
-					      symswap_entry(win, src));
+	left = symswap_move(win, false, ULONG_MAX);
+	if (left > 0)
+		left = symswap_move(win, false, ULONG_MAX);
+	for (offset = 1; left > 0 && offset < win->nr_pages; offset++) {
+		cond_resched();
+		held += symswap_hold(win, si, offset);
+	}
+	if (held) {
+		pr_info("%s: %lu pages in pipes, sockets or I/O stay in use without a slot\n",
+			win->disk->disk_name, held);
+		symswap_backoff_reset(&win->held_backoff);
+		mod_delayed_work(symswap_wq, &win->held_work,
+				 symswap_backoff(&win->held_backoff));
+	}
+	flush_work(&win->free_work);
+	symswap_report(win, NULL);
+	return min(left, 0L);
+}
+
+/* Whoever held them may have let go: a pipe was read. */
+static void symswap_held_work(struct work_struct *work)
+{
+	struct symswap_window *win = container_of(to_delayed_work(work),
+						  struct symswap_window, held_work);
+
+	if (atomic_long_read(&win->held))
+		symswap_move(win, true, ULONG_MAX);
+	symswap_report(win, NULL);
+	if (atomic_long_read(&win->held))
+		queue_delayed_work(symswap_wq, &win->held_work,
+				   symswap_backoff(&win->held_backoff));
+}
+
+/**
+ * symswap_next_held() - a slot that swapon must leave out
+ * @si: the swap device, not in use yet
+ * @prev: the last slot that was returned, or 0
+ *
+ * Context: may sleep.
+ * Return: the next slot whose page is held, or 0.
+ */
+unsigned long symswap_next_held(struct swap_info_struct *si, unsigned long prev)
+{
+	struct symswap_window *win = NULL;
+	unsigned long offset, end, next = 0;
+
+	if (!static_branch_unlikely(&symswap_key) || !si->bdev)
+		return 0;
+
+	mutex_lock(&symswap_mutex);
+	/* Elsewhere than on the whole disk, the disk refuses the writes. */
+	if (symswap_whole_disk(si))
+		win = symswap_window_on(si->bdev->bd_disk);
+	if (win && atomic_long_read(&win->held)) {
+		end = min_t(unsigned long, win->nr_pages, si->max);
+		for (offset = prev + 1; offset < end && !next; offset++)
+			if (symswap_is_held(symswap_page(win, offset)))
+				next = offset;
+	}
+	mutex_unlock(&symswap_mutex);
+	return next;
+}
+
+/**
+ * symswap_window_in_use() - how many pages of a window are in use in place
+ * @win: the window, or NULL
+ *
+ * Context: any.
+ */
+unsigned long symswap_window_in_use(const struct symswap_window *win)
+{
+	return win ? atomic_long_read(&win->in_place) : 0;
+}
+EXPORT_SYMBOL_GPL(symswap_window_in_use);
+
+/**
+ * symswap_window_held() - are pages in use there that have no slot?
+ * @win: the window, or NULL
+ * @offset: page in it
+ * @nr: number of pages
+ *
+ * Context: any.
+ */
+bool symswap_window_held(const struct symswap_window *win, unsigned long offset,
+			 unsigned long nr)
+{
+	if (!win || !atomic_long_read(&win->held))
+		return false;
+	for (; nr; nr--, offset++)
+		if (symswap_is_held(symswap_page(win, offset)))
+			return true;
+	return false;
+}
+EXPORT_SYMBOL_GPL(symswap_window_held);
+
+/**
+ * symswap_alloc_copy() - a page that takes a window page's place
+ * @src: the page that is migrated away, locked, its mappings migration entries
+ *
+ * A page in place is charged as swap, not as memory. When it moves to memory it
+ * is charged as such, to the same memory cgroup.
+ *
+ * Context: may sleep.
+ * Return: the page, or NULL.
+ */
+struct folio *symswap_alloc_copy(struct folio *src)
+{
+	struct symswap_window *win = symswap_window_of(src);
+	gfp_t gfp = GFP_USER | __GFP_NOWARN;
+	struct folio *dst;
+	int ret;
+
+	/* Swapoff must have it; for others nobody is killed. */
+	if (!oom_task_origin(current))
+		gfp |= __GFP_NORETRY;
+	dst = folio_alloc(gfp, 0);
+	if (!dst)
+		return NULL;
+	if (symswap_is_held(&src->page))
+		/* To the active memory cgroup, or that of the process. */
+		ret = mem_cgroup_charge(dst, NULL, gfp);
+	else
+		ret = mem_cgroup_swapin_charge_folio(dst, NULL, gfp,
+						     symswap_entry(win, src));
+	if (ret) {
+		folio_put(dst);
+		return NULL;
+	}
+	return dst;
+}
+
+/**
+ * symswap_may_stay() - a long-term pin is about to move a page to memory
+ * @folio: the page
+ *
+ * A pin does not fail because a pipe has a reference too, or because a memory
+ * cgroup is at its limit: then it is had where the page is, at the next attempt.
+ * Swapoff and a lowered grant deal with that as with all references.
+ *
+ * Context: any. The caller has a reference.
+ * Return: true if moving it may fail.
+ */
+bool symswap_may_stay(struct folio *folio)
+{
+	if (!symswap_folio(folio))
+		return false;
+	/* For symswap_longterm_pinnable(). */
+	folio_set_active(folio);
+	return true;
 }
 
 /* ---- Aging -------------------------------------------------------------- */
@@ -856,32 +1240,6 @@ int __symswap_charge_copy(struct folio *dst, struct folio *src)
 #define SYMSWAP_AGE_SCAN	4096UL
 /* Slots to pass in it at the most, where few of them are in use. */
 #define SYMSWAP_AGE_SLOTS	16384UL
-
-static unsigned long symswap_stat_sum(const struct symswap_window *win,
-				      enum symswap_stat stat)
-{
-	unsigned long sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += per_cpu_ptr(win->stats, cpu)[stat];
-	return sum;
-}
-
-static unsigned long symswap_over(const struct symswap_window *win,
-				  unsigned long want)
-{
-	unsigned long nr = atomic_long_read(&win->in_place);
-
-	return nr > want ? nr - want : 0;
-}
-
-/* What one look round has found. */
-struct symswap_round {
-	unsigned long used;
-	unsigned long hot;
-	unsigned long pushed;
-};
 
 /* Pages that are unmapped, and wait for the flush. */
 struct symswap_batch {
@@ -960,7 +1318,7 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 		cond_resched();
 		if (++win->hand >= win->nr_pages)
 			win->hand = 1;
-		folio = symswap_get(win, win->hand);
+		folio = symswap_get(win, win->hand, false);
 		if (!folio)
 			continue;
 		/* Locked: who migrates it waits, and does not find one user too many. */
@@ -985,43 +1343,48 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 	return round;
 }
 
-/* The words of the global page that are for the swap window, or NULL. */
-static struct symspy_swap *symswap_spy(const struct symswap_window *win)
+/*
+ * More pages are in place than granted: cold pages go first, then any, and what
+ * is locked into memory goes to the guest's own. What somebody else has a
+ * reference to stays.
+ */
+static struct symswap_round symswap_give_back(struct symswap_window *win,
+					      unsigned long grant)
 {
-	struct symspy_global *global;
+	struct symswap_round round;
+	unsigned long over;
 
-	/* There is one grant: the first window's. */
-	if (!win->vmm || !symbiotic_has(SYMB_FEAT_SWAP_GRANT))
-		return NULL;
-	global = symspy_global_page();
-	return global ? &global->swap : NULL;
+	symswap_count(win, SYMSWAP_SEARCHES, 1);
+	over = symswap_over(win, grant);
+	round = symswap_age(win, win->nr_pages, ULONG_MAX, over, false);
+	over -= round.pushed;
+	if (over) {
+		lru_add_drain_all();
+		over -= symswap_age(win, win->nr_pages, ULONG_MAX, over, true).pushed;
+	}
+	if (over)
+		symswap_move(win, false, over);
+
+	win->tried = grant;
+	WRITE_ONCE(win->stuck, symswap_over(win, grant));
+	if (win->stuck)
+		symswap_backoff(&win->age_backoff);
+	else
+		symswap_backoff_reset(&win->age_backoff);
+	return round;
 }
 
-static void symswap_update_grant(struct symswap_window *win)
+/* A new grant, or time to try once more? */
+static bool symswap_must_give_back(struct symswap_window *win, unsigned long grant)
 {
-	const struct symspy_swap *spy = symswap_spy(win);
-	u64 grant = READ_ONCE(win->limit);
-
-	/* Whatever the VMM writes there is a number of pages. */
-	if (spy)
-		grant = min(grant, READ_ONCE(spy->grant));
-	WRITE_ONCE(win->grant, grant);
-}
-
-static void symswap_report(struct symswap_window *win,
-			   const struct symswap_round *round)
-{
-	struct symspy_swap *spy = symswap_spy(win);
-	u64 in_place = atomic_long_read(&win->in_place);
-
-	if (!spy)
-		return;
-	WRITE_ONCE(spy->in_place, in_place);
-	WRITE_ONCE(spy->wanted, symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT));
-	if (round->used)
-		WRITE_ONCE(spy->hot, div64_u64(in_place * round->hot, round->used));
-	else if (!in_place)
-		WRITE_ONCE(spy->hot, 0);
+	if (!symswap_over(win, grant)) {
+		WRITE_ONCE(win->stuck, false);
+		return false;
+	}
+	if (win->stuck && grant == win->tried)
+		return time_after_eq(jiffies, win->age_backoff.next);
+	symswap_backoff_reset(&win->age_backoff);
+	return true;
 }
 
 static void symswap_age_work(struct work_struct *work)
@@ -1030,20 +1393,13 @@ static void symswap_age_work(struct work_struct *work)
 						  struct symswap_window, age_work);
 	unsigned long declined = symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT);
 	unsigned long in_place = atomic_long_read(&win->in_place);
-	unsigned long grant, over, scan;
+	unsigned long grant, scan, over = 0;
 	struct symswap_round round;
 
 	symswap_update_grant(win);
 	grant = READ_ONCE(win->grant);
-	over = symswap_over(win, grant);
-	if (over) {
-		/* A lowered grant: cold pages first, then any. */
-		round = symswap_age(win, win->nr_pages, ULONG_MAX, over, false);
-		over -= round.pushed;
-		if (over) {
-			lru_add_drain_all();
-			symswap_age(win, win->nr_pages, ULONG_MAX, over, true);
-		}
+	if (symswap_must_give_back(win, grant)) {
+		round = symswap_give_back(win, grant);
 	} else {
 		/* Room is made while it is wanted; the VMM wants to know always. */
 		scan = SYMSWAP_AGE_SAMPLE;
@@ -1064,17 +1420,6 @@ static void symswap_age_work(struct work_struct *work)
 }
 
 /* ---- Modes -------------------------------------------------------------- */
-
-static struct symswap_window *symswap_window_on(const struct gendisk *disk)
-{
-	struct symswap_window *win;
-
-	lockdep_assert_held(&symswap_mutex);
-	list_for_each_entry(win, &symswap_windows, list)
-		if (win->disk == disk)
-			return win;
-	return NULL;
-}
 
 /* Make the mode what is done, as far as the VMM and the swap area allow. */
 static void symswap_apply(struct symswap_window *win)
@@ -1118,7 +1463,7 @@ void symswap_stay_in_ram(void)
 		symswap_apply(win);
 		cancel_delayed_work_sync(&win->age_work);
 		symswap_age(win, win->nr_pages, ULONG_MAX, ULONG_MAX, true);
-		__symswap_evict(win->si);
+		symswap_move(win, false, ULONG_MAX);
 	}
 	mutex_unlock(&symswap_mutex);
 }
@@ -1174,6 +1519,7 @@ void symswap_swapoff(struct swap_info_struct *si)
 		WRITE_ONCE(win->active, false);
 		win->si = NULL;
 		cancel_delayed_work_sync(&win->age_work);
+		symswap_report(win, NULL);
 	}
 	mutex_unlock(&symswap_mutex);
 }
@@ -1304,7 +1650,13 @@ static int limit_store(struct symswap_window *win, const char *buf)
 		return ret;
 	WRITE_ONCE(win->limit, min(limit, win->nr_pages));
 	symswap_update_grant(win);
+	if (atomic_long_read(&win->held)) {
+		symswap_backoff_reset(&win->held_backoff);
+		mod_delayed_work(symswap_wq, &win->held_work, 0);
+	}
 	if (win->si) {
+		/* Whoever asks again wants it tried again. */
+		WRITE_ONCE(win->stuck, false);
 		mod_delayed_work(symswap_wq, &win->age_work, 0);
 		/* When the write returns, what could be given back has been. */
 		flush_delayed_work(&win->age_work);
@@ -1317,17 +1669,24 @@ static ssize_t in_place_show(struct symswap_window *win, char *buf)
 	return sysfs_emit(buf, "%ld\n", atomic_long_read(&win->in_place));
 }
 
+static ssize_t held_show(struct symswap_window *win, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", symswap_unreturned(win));
+}
+
 SYMSWAP_ATTR(mode, 0644, .show = mode_show, .store = mode_store);
 SYMSWAP_ATTR(active, 0444, .show = active_show);
 SYMSWAP_ATTR(limit, 0644, .show = limit_show, .store = limit_store);
 SYMSWAP_ATTR(grant, 0444, .show = grant_show);
 SYMSWAP_ATTR(in_place, 0444, .show = in_place_show);
+SYMSWAP_ATTR(held, 0444, .show = held_show);
 SYMSWAP_ATTR(faults, 0444, .stat = SYMSWAP_FAULTS);
 SYMSWAP_ATTR(mapped_pages, 0444, .stat = SYMSWAP_PAGES);
 SYMSWAP_ATTR(shared_pages, 0444, .stat = SYMSWAP_SHARED);
 SYMSWAP_ATTR(declined_grant, 0444, .stat = SYMSWAP_DECLINED_GRANT);
 SYMSWAP_ATTR(migrated_pages, 0444, .stat = SYMSWAP_MIGRATED);
 SYMSWAP_ATTR(pushed_pages, 0444, .stat = SYMSWAP_PUSHED);
+SYMSWAP_ATTR(searches, 0444, .stat = SYMSWAP_SEARCHES);
 
 static ssize_t symswap_show(struct device *dev, struct device_attribute *attr,
 			    char *buf)
@@ -1366,12 +1725,14 @@ static struct attribute *symswap_attrs[] = {
 	&symswap_attr_limit.attr.attr,
 	&symswap_attr_grant.attr.attr,
 	&symswap_attr_in_place.attr.attr,
+	&symswap_attr_held.attr.attr,
 	&symswap_attr_faults.attr.attr,
 	&symswap_attr_mapped_pages.attr.attr,
 	&symswap_attr_shared_pages.attr.attr,
 	&symswap_attr_declined_grant.attr.attr,
 	&symswap_attr_migrated_pages.attr.attr,
 	&symswap_attr_pushed_pages.attr.attr,
+	&symswap_attr_searches.attr.attr,
 	NULL
 };
 
@@ -1482,6 +1843,7 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 	INIT_WORK(&win->free_work, symswap_free_work);
 	INIT_WORK(&win->retry_work, symswap_retry_work);
 	INIT_DELAYED_WORK(&win->age_work, symswap_age_work);
+	INIT_DELAYED_WORK(&win->held_work, symswap_held_work);
 	INIT_LIST_HEAD(&win->list);
 	return win;
 
@@ -1516,13 +1878,16 @@ EXPORT_SYMBOL_GPL(symswap_window_store);
  * symswap_window_add() - a window has its disk, and may be swapped on
  * @win: the window
  * @disk: the disk, not added yet
+ * @unused: to be woken when no page is in use any more
  *
  * Context: may sleep.
  */
-void symswap_window_add(struct symswap_window *win, struct gendisk *disk)
+void symswap_window_add(struct symswap_window *win, struct gendisk *disk,
+			wait_queue_head_t *unused)
 {
 	mutex_lock(&symswap_mutex);
 	win->disk = disk;
+	win->unused = unused;
 	win->vmm = list_empty(&symswap_windows);
 	list_add_tail(&win->list, &symswap_windows);
 	static_branch_enable(&symswap_key);
@@ -1542,6 +1907,7 @@ void symswap_window_destroy(struct symswap_window *win)
 	mutex_lock(&symswap_mutex);
 	list_del_init(&win->list);
 	mutex_unlock(&symswap_mutex);
+	cancel_delayed_work_sync(&win->held_work);
 	flush_work(&win->retry_work);
 	flush_work(&win->free_work);
 	memunmap_pages(&win->pgmap);

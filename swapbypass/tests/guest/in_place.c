@@ -4,6 +4,7 @@
  *
  *   in_place [-n pages] [-d disk] [-l] [name...]
  *   in_place -T
+ *   in_place -R
  *
  * Each case swaps pages out to the window, uses them in place, and does one
  * thing to them that the memory manager has to get right. Afterwards no page
@@ -13,6 +14,9 @@
  *
  * -T tests the tests: it leaves out one rule at a time (symswap.skip), and a case
  * must notice. Needs a kernel with CONFIG_SYMBIOTIC_TEST.
+ *
+ * -R leaves a process that has pages in a pipe, and another that removes the
+ * device and waits for the first. Then the machine is to go down at once.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -153,6 +157,37 @@ static int swapoff_within(const char *dev, unsigned int seconds)
 	alarm(rest);
 	sigaction(SIGALRM, &old, NULL);
 	return err;
+}
+
+/* ---- Pages that somebody has a reference to ------------------------------ */
+
+/* The pages are in a pipe, which needs no privilege. */
+static void into_pipe(int fd[2], char *p)
+{
+	struct iovec iov = { p, len() };
+
+	if (pipe(fd) || fcntl(fd[1], F_SETPIPE_SZ, len()) < 0)
+		setup_error("pipe: %s", strerror(errno));
+	if (vmsplice(fd[1], &iov, 1, 0) != (ssize_t)len())
+		setup_error("vmsplice: %s", strerror(errno));
+}
+
+/* Reads them back, which lets go of them. */
+static void out_of_pipe(int fd[2], uint64_t id, uint64_t seq)
+{
+	char *copy = anon_map(len());
+	size_t got;
+	ssize_t n;
+
+	for (got = 0; got < len(); got += n) {
+		n = read(fd[0], copy + got, len() - got);
+		if (n <= 0)
+			setup_error("read from the pipe: %s", strerror(errno));
+	}
+	verify("in the pipe", copy, id, seq);
+	munmap(copy, len());
+	close(fd[0]);
+	close(fd[1]);
 }
 
 /* ---- A memory cgroup ------------------------------------------------------ */
@@ -500,7 +535,8 @@ static void t_mlock(void)
 		setup_error("mlock: %s", strerror(errno));
 	before = window("in_place");
 	set_grant(0);
-	usleep(300000);
+	if (window("in_place") || window("held"))
+		violated("%lld locked pages are in place, none granted", window("in_place"));
 	set_grant(all_pages);
 	if (pages_swapped(p, len()))
 		violated("%zu locked pages were swapped out", pages_swapped(p, len()));
@@ -942,6 +978,30 @@ static void t_longterm_race(void)
 	close(fd);
 }
 
+/* ... or are pinned where they are, if somebody else has a reference. */
+static void t_longterm_pipe(void)
+{
+	struct io_uring_params params = { 0 };
+	char *p = in_place(0xc80);
+	struct iovec iov = { p, len() };
+	int fd = syscall(SYS_io_uring_setup, 4, &params), pipes[2];
+
+	if (fd < 0)
+		setup_error("io_uring_setup: %s", strerror(errno));
+	into_pipe(pipes, p);
+	if (syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &iov, 1))
+		violated("IORING_REGISTER_BUFFERS: %s", strerror(errno));
+	verify("pinned", p, 0xc80, 1);
+	out_of_pipe(pipes, 0xc80, 1);
+	set_grant(0);
+	if (window("held") < (long long)npages)
+		violated("%lld of %zu pinned pages are held", window("held"), npages);
+	set_grant(all_pages);
+	fill(p, 0xc80, 2);
+	close(fd);
+	verify("unpinned", p, 0xc80, 2);
+}
+
 /* ---- Giving back ---------------------------------------------------------- */
 
 /* Each fault that finds no grant is one that the VMM hears of. */
@@ -1099,6 +1159,69 @@ static void t_swapoff(void)
 	verify("swapped out to the new area", p, 0xe80, 2);
 }
 
+/* What an unprivileged process can hold for ever is in nobody's way. */
+static void t_held(void)
+{
+	char *p = in_place(0xf80), *q, *dev = device();
+	long long searches;
+	size_t i, refused = 0;
+	int fd[2], disk_fd, err;
+
+	into_pipe(fd, p);
+	set_grant(0);
+	if (window("held") != (long long)npages || window("in_place") != (long long)npages)
+		violated("%lld pages in place, %lld held, %zu in a pipe",
+			 window("in_place"), window("held"), npages);
+	searches = window("searches");
+	sleep(3);
+	searches = window("searches") - searches;
+	if (searches > 6)
+		violated("%lld searches in 3 s for what a pipe has", searches);
+	set_grant(all_pages);
+
+	err = swapoff_within(dev, 20);
+	if (err)
+		violated("swapoff: %s", strerror(err));
+	verify("after swapoff", p, 0xf80, 1);
+	if (window("held") != (long long)npages)
+		violated("%lld pages held after swapoff", window("held"));
+
+	/* The disk is free for anything, but for these pages. */
+	disk_fd = open(dev, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	q = anon_map(PAGE);
+	if (disk_fd < 0)
+		setup_error("%s: %s", dev, strerror(errno));
+	for (i = 1; i < (size_t)all_pages; i++)
+		refused += pwrite(disk_fd, q, PAGE, i * PAGE) != (ssize_t)PAGE;
+	close(disk_fd);
+	verify("after writes to the disk", p, 0xf80, 1);
+	if (refused != npages)
+		violated("%zu writes were refused for %zu pages held", refused, npages);
+
+	/* Another swap area leaves them out. */
+	if (swapon(dev, 0))
+		setup_error("swapon: %s", strerror(errno));
+	q = fill_window();
+	for (i = 0; i < all_pages * PAGE; i += PAGE)
+		if (page_check(q + i, 0x10000 + i, 1) >= 0)
+			violated("page %zu of the others is wrong", i / PAGE);
+	munmap(q, all_pages * PAGE);
+	verify("beside another swap area", p, 0xf80, 1);
+	out_of_pipe(fd, 0xf80, 1);
+
+	/* Now they can go: to memory, as there is no slot. */
+	set_grant(all_pages);
+	for (uint64_t end = now_ms() + WAIT_MS; window("held"); usleep(10000))
+		if (now_ms() > end)
+			violated("%lld pages still held", window("held"));
+	verify("in memory", p, 0xf80, 1);
+	fill(p, 0xf80, 2);
+	if (swapoff_within(dev, 20) || swapon(dev, 0))
+		violated("swapoff, swapon: %s", strerror(errno));
+	must_page_out(p);
+	verify("swapped out to the new area", p, 0xf80, 2);
+}
+
 /* ---- Memory cgroups -------------------------------------------------------- */
 
 /* Charged as swap while in place, as memory nowhere; nothing is left over. */
@@ -1138,6 +1261,43 @@ static void t_memcg(void)
 		/* What a copying fault has read ahead stays until it is reclaimed. */
 		write_file(GROUP "/memory.reclaim", "1M");
 	}
+}
+
+/* A group without room for what comes back ends swapoff as on any device. */
+static void t_memcg_swapoff(void)
+{
+	char *dev = device(), text[32];
+	struct baton b;
+	pid_t pid;
+	int err;
+
+	/* More than what is charged ahead. */
+	npages = 512;
+	make_group();
+	baton_init(&b);
+	pid = must_fork();
+	if (!pid) {
+		char *p;
+
+		set_group("cgroup.procs", "0");
+		/* The group's only process: nobody can be killed for room. */
+		if (!write_file("/proc/self/oom_score_adj", "-1000"))
+			setup_error("oom_score_adj");
+		p = in_place(0x1080);
+		baton_pass(&b, 1);
+		baton_wait(&b, 0);
+		verify("after swapoff", p, 0x1080, 1);
+		_exit(TEST_OK);
+	}
+	baton_wait(&b, 1);
+	snprintf(text, sizeof(text), "%lld", group("memory.current") + (long long)len() / 2);
+	set_group("memory.max", text);
+	err = swapoff_within(dev, 60);
+	set_group("memory.max", "max");
+	if (err != ENOMEM)
+		violated("swapoff of twice as much as there is room for: %s", strerror(err));
+	baton_pass(&b, 0);
+	join_child(pid);
 }
 
 /* At its limit, a group goes on with most of its pages in place. */
@@ -1240,22 +1400,27 @@ static void t_suspend(void)
 	join_child(pid);
 }
 
-/* The device goes when nobody uses it any more, and comes back. */
-static void t_remove(void)
+/* Starts to remove the device; it must not go. */
+static pid_t remove_device(void)
 {
-	char *p = in_place(0x1180), dev[128];
+	pid_t pid = must_fork();
 	int status;
-	pid_t pid;
 
-	if (!swap_device(dev, sizeof(dev)))
-		setup_error("no swap device");
-	pid = must_fork();
 	if (!pid)
 		_exit(write_file("/sys/block/symswap0/device/remove", "1") ?
 		      TEST_OK : TEST_SETUP);
-	usleep(500000);
+	sleep(1);
 	if (waitpid(pid, &status, WNOHANG))
 		violated("the device went while it was in use");
+	return pid;
+}
+
+/* The device goes when nobody uses it any more, and comes back. */
+static void t_remove(void)
+{
+	char *p = in_place(0x1180), *dev = device();
+	pid_t pid = remove_device();
+
 	verify("in place", p, 0x1180, 1);
 	must_page_out(p);
 	verify("swapped out again", p, 0x1180, 1);
@@ -1303,6 +1468,53 @@ static void t_add(void)
 	verify("with the device again", p, 0x1280, 1);
 }
 
+/* The device goes when a pipe lets go of its pages. */
+static void t_remove_pipe(void)
+{
+	char *p = in_place(0x1280), *dev = device();
+	int fd[2], err;
+	pid_t pid;
+
+	into_pipe(fd, p);
+	err = swapoff_within(dev, 20);
+	if (err)
+		violated("swapoff: %s", strerror(err));
+	pid = remove_device();
+	shell("dmesg | grep -q 'removal waits for processes'");
+	verify("in a pipe", p, 0x1280, 1);
+	munmap(p + len() / 2, len() / 2);
+	out_of_pipe(fd, 0x1280, 1);
+	/* The rest is mapped, and moves to memory. */
+	join_child(pid);
+	npages /= 2;
+	verify("without the device", p, 0x1280, 1);
+
+	shell("echo 1 >/sys/bus/pci/rescan");
+	if (swapon(dev, 0))
+		violated("swapon: %s", strerror(errno));
+	set_window("mode", "in-place");
+}
+
+static int leave_removal(void)
+{
+	char *dev, *p;
+	int fd[2];
+
+	dev = device();
+	set_window("mode", "in-place");
+	p = in_place(0x1300);
+	into_pipe(fd, p);
+	if (!must_fork())
+		for (;;)
+			pause();
+	if (swapoff_within(dev, 20))
+		violated("swapoff: %s", strerror(errno));
+	remove_device();
+	printf("a removal waits\n");
+	fflush(stdout);
+	return TEST_OK;
+}
+
 /* ---- Running ------------------------------------------------------------ */
 
 static const struct {
@@ -1337,6 +1549,7 @@ static const struct {
 	{ "ptrace", "process_vm_readv and writev", t_ptrace, false },
 	{ "aio", "direct asynchronous I/O, munmap during it", t_aio, false },
 	{ "longterm", "pinned for long: io_uring's buffers", t_longterm, false },
+	{ "longterm_pipe", "pinned for long, and in a pipe", t_longterm_pipe, false },
 	{ "longterm_race", "... and unmapped meanwhile", t_longterm_race, true },
 	{ "pipe", "a pipe holds them, the owner is gone", t_pipe, false },
 	{ "declined", "faults that find no grant", t_declined, false },
@@ -1344,13 +1557,16 @@ static const struct {
 	{ "hot", "what is used stays, with MGLRU and without", t_hot, false },
 	{ "aging", "cold pages make room", t_aging, false },
 	{ "swapoff", "swapoff and swapon", t_swapoff, false },
+	{ "held", "pages in a pipe: grant, swapoff, swapon", t_held, false },
 	{ "memcg", "memory cgroup: charges", t_memcg, false },
 	{ "memcg_limit", "memory cgroup: at its limit", t_memcg_limit, false },
+	{ "memcg_swapoff", "memory cgroup: swapoff at its limit", t_memcg_swapoff, false },
 	{ "full", "the window is full", t_full, false },
 	{ "hibernation", "hibernation", t_hibernation, false },
 	{ "suspend", "asleep, and woken by the host", t_suspend, true },
 	{ "remove", "the device goes and comes back", t_remove, false },
 	{ "add", "the device's disk cannot be added", t_add, false },
+	{ "remove_pipe", "the device goes when a pipe lets go", t_remove_pipe, false },
 	{ "host_grant", "the VMM's grant", t_host_grant, true },
 };
 
@@ -1470,7 +1686,7 @@ int main(int argc, char **argv)
 	int opt, i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((opt = getopt(argc, argv, "n:d:lT")) != -1) {
+	while ((opt = getopt(argc, argv, "n:d:lRT")) != -1) {
 		switch (opt) {
 		case 'n':
 			npages = strtoul(optarg, NULL, 0);
@@ -1478,6 +1694,9 @@ int main(int argc, char **argv)
 		case 'd':
 			disk = optarg;
 			break;
+		case 'R':
+			all_pages = window("limit");
+			return leave_removal();
 		case 'T':
 			all_pages = window("limit");
 			return test_tests();

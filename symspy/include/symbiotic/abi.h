@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 #define SYMB_ABI_MAJOR			1
-#define SYMB_ABI_MINOR			2
+#define SYMB_ABI_MINOR			3
 
 #define SYMB_PAGE_SIZE			4096
 
@@ -173,6 +173,8 @@ struct symspy_dma {
  * @in_place: how many it does, written by the guest
  * @hot: estimate of how many of these were used lately, written by the guest
  * @wanted: faults so far that found no grant left, written by the guest
+ * @held: since 1.3; pages in place that the guest could not give back when it
+ *	tried last, written by the guest
  *
  * Each field is read and written at once. The VMM takes what the guest writes
  * for a hint, and nothing else.
@@ -182,6 +184,7 @@ struct symspy_swap {
 	__u64 in_place;
 	__u64 hot;
 	__u64 wanted;
+	__u64 held;
 };
 
 /**
@@ -208,7 +211,7 @@ struct symspy_global {
 	__u64 host_word;
 	struct symspy_dma dma;
 	struct symspy_swap swap;
-	__u8 pad1[SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET - 40 - 656 - 32];
+	__u8 pad1[SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET - 40 - 656 - 40];
 } __attribute__((packed, aligned(8)));
 
 /* Pages that one query_vaddr() call can answer for. */

@@ -288,7 +288,8 @@ SPOIL(g_ext_magic, fake.global.ext.magic++)
 SPOIL(g_ext_major, fake.global.ext.major = 2)
 SPOIL(g_ext_minor, fake.global.ext.minor = 9; fake.global.ext.reserved = 1)
 SPOIL(g_ext_short, fake.global.ext.size = 39)
-SPOIL(g_ext_no_swap, fake.global.ext.size -= 1)
+SPOIL(g_ext_no_swap, fake.global.ext.size -= 1 + sizeof(fake.global.swap.held))
+SPOIL(g_ext_1_2, fake.global.ext.size -= sizeof(fake.global.swap.held))
 SPOIL(g_ext_no_dma, fake.global.ext.size -= 1 + sizeof(struct symspy_swap))
 SPOIL(g_ext_long, fake.global.ext.size = SYMB_PAGE_SIZE)
 SPOIL(g_ext_longer, fake.global.ext.size = SYMB_PAGE_SIZE - 256)
@@ -332,6 +333,7 @@ static const struct {
 	{ "global: extension too short", false, g_ext_short, 0 },
 	{ "global: no room for DMA ranges", false, g_ext_no_dma, 0 },
 	{ "global: no room for the swap grant", false, g_ext_no_swap, 0 },
+	{ "global: extension of version 1.2", false, g_ext_1_2, 0, true, true },
 	{ "global: extension beyond the page", false, g_ext_long, 0 },
 	{ "global: extension fills the page", false, g_ext_longer, 0, true, true },
 	{ "global: extension of 4 GiB", false, g_ext_huge, 0 },

@@ -16,6 +16,7 @@
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/reboot.h>
 #include <linux/symbiotic_bypass.h>
 #include <linux/symswap.h>
 
@@ -30,6 +31,13 @@ MODULE_PARM_DESC(any_ivshmem, "Also use shared-memory devices not meant for swap
 
 static DEFINE_IDA(symswap_ida);
 
+/*
+ * Who removes a device waits here. Woken when a disk is closed, when no page of a
+ * window is in use any more, and when the machine goes down.
+ */
+static DECLARE_WAIT_QUEUE_HEAD(symswap_unused);
+static bool symswap_going_down;
+
 /**
  * struct symswap - one device
  * @disk: its disk; holds the reference that keeps this structure
@@ -37,7 +45,6 @@ static DEFINE_IDA(symswap_ida);
  * @window: the store, mapped cached
  * @size: its size in bytes
  * @index: number in the disk's name
- * @closed: woken when somebody closes the disk
  */
 struct symswap {
 	struct gendisk *disk;
@@ -45,7 +52,6 @@ struct symswap {
 	void *window;
 	u64 size;
 	int index;
-	wait_queue_head_t closed;
 };
 
 static void symswap_copy(struct symswap *dev, struct bio_vec *bvec, u64 pos,
@@ -99,14 +105,20 @@ static void symswap_submit_bio(struct bio *bio)
 		return;
 	}
 
+	/* Pages that outlived their swap area. */
+	first = pos >> SYMSWAP_BLOCK_SHIFT;
+	end = DIV_ROUND_UP_ULL(pos + bio->bi_iter.bi_size,
+			       1 << SYMSWAP_BLOCK_SHIFT);
+	if (write && symswap_window_held(dev->pages, first, end - first)) {
+		bio_io_error(bio);
+		return;
+	}
+
 	/*
 	 * Rule "drop the mapping before the guest reads the slot back, and
 	 * before the slot is reused": the swap code has set SWAP_HAS_CACHE, so
 	 * no new mapping is made, and this is the last moment before the copy.
 	 */
-	first = pos >> SYMSWAP_BLOCK_SHIFT;
-	end = DIV_ROUND_UP_ULL(pos + bio->bi_iter.bi_size,
-			       1 << SYMSWAP_BLOCK_SHIFT);
 	symbiotic_bypass_drop_slots(bio->bi_bdev->bd_disk, first, end - first,
 				    hook);
 
@@ -148,9 +160,7 @@ static void symswap_unmap(struct symswap *dev)
 
 static void symswap_release(struct gendisk *disk)
 {
-	struct symswap *dev = disk->private_data;
-
-	wake_up_all(&dev->closed);
+	wake_up_all(&symswap_unused);
 }
 
 static void symswap_free_disk(struct gendisk *disk)
@@ -237,7 +247,6 @@ static int symswap_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto free;
 	}
 
-	init_waitqueue_head(&dev->closed);
 	dev->index = ida_alloc(&symswap_ida, GFP_KERNEL);
 	if (dev->index < 0) {
 		ret = dev->index;
@@ -262,7 +271,7 @@ static int symswap_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	set_capacity(disk, dev->size >> SECTOR_SHIFT);
 
 	if (dev->pages)
-		symswap_window_add(dev->pages, disk);
+		symswap_window_add(dev->pages, disk, &symswap_unused);
 	ret = symbiotic_bypass_register(disk, start, dev->size >> PAGE_SHIFT);
 	if (ret)
 		dev_info(&pdev->dev, "not bypassed, another window is\n");
@@ -292,20 +301,40 @@ disable:
 	return ret;
 }
 
+/* What must happen before the device may go, or NULL. */
+static const char *symswap_in_use(struct symswap *dev)
+{
+	if (disk_openers(dev->disk))
+		return "swapoff";
+	if (symswap_window_in_use(dev->pages))
+		return "processes that have its pages in pipes, sockets or I/O";
+	return NULL;
+}
+
 /*
  * Only when the PCI device itself goes away: unbinding is not offered, and the
  * VMM does not unplug it. Memory of processes is in the window, so this waits
- * until nobody uses it, as VFIO's drivers do. Who opens the disk from now on
- * gets I/O errors; the window stays mapped until the last one is gone.
+ * until nobody uses it, as VFIO's drivers do, and says what for. Who opens the
+ * disk from now on gets I/O errors; the window stays mapped until the last one is
+ * gone.
  */
 static void symswap_remove(struct pci_dev *pdev)
 {
 	struct symswap *dev = pci_get_drvdata(pdev);
 	struct gendisk *disk = dev->disk;
+	const char *why, *told = NULL;
 
-	while (!pci_dev_is_disconnected(pdev) &&
-	       !wait_event_timeout(dev->closed, !disk_openers(disk), 10 * HZ))
-		dev_info(&pdev->dev, "in use, removal waits for swapoff\n");
+	while ((why = symswap_in_use(dev)) && !pci_dev_is_disconnected(pdev)) {
+		/* device_shutdown() waits for us. All stays usable till the end. */
+		if (READ_ONCE(symswap_going_down))
+			return;
+		if (why != told)
+			dev_info(&pdev->dev, "in use, removal waits for %s\n", why);
+		told = why;
+		/* Nobody tells us that it is disconnected. */
+		wait_event_timeout(symswap_unused, symswap_in_use(dev) != why ||
+				   READ_ONCE(symswap_going_down), 10 * HZ);
+	}
 
 	symbiotic_bypass_unregister(disk);
 	blk_mark_disk_dead(disk);
@@ -338,7 +367,38 @@ static struct pci_driver symswap_driver = {
 		.suppress_bind_attrs = true,
 	},
 };
-module_pci_driver(symswap_driver);
+
+static int symswap_reboot(struct notifier_block *nb, unsigned long event,
+			  void *unused)
+{
+	WRITE_ONCE(symswap_going_down, true);
+	wake_up_all(&symswap_unused);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block symswap_reboot_nb = {
+	.notifier_call = symswap_reboot,
+};
+
+static int __init symswap_driver_init(void)
+{
+	int ret = register_reboot_notifier(&symswap_reboot_nb);
+
+	if (ret)
+		return ret;
+	ret = pci_register_driver(&symswap_driver);
+	if (ret)
+		unregister_reboot_notifier(&symswap_reboot_nb);
+	return ret;
+}
+module_init(symswap_driver_init);
+
+static void __exit symswap_driver_exit(void)
+{
+	pci_unregister_driver(&symswap_driver);
+	unregister_reboot_notifier(&symswap_reboot_nb);
+}
+module_exit(symswap_driver_exit);
 
 MODULE_DESCRIPTION("Swap on a window of host memory");
 MODULE_LICENSE("GPL");

@@ -12,6 +12,7 @@
 #include <linux/swap.h>
 #include <linux/symbiotic_bypass.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 struct folio;
 struct gendisk;
@@ -51,8 +52,11 @@ bool __symswap_slot_kept(const struct swap_info_struct *si,
 			 unsigned long offset);
 bool __symswap_swap_pte(pte_t pte);
 void __symswap_free_later(struct folio *folio);
-void __symswap_evict(struct swap_info_struct *si);
-int __symswap_charge_copy(struct folio *dst, struct folio *src);
+void symswap_retire_slot(struct swap_info_struct *si, unsigned long offset);
+int __symswap_evict(struct swap_info_struct *si);
+unsigned long symswap_next_held(struct swap_info_struct *si, unsigned long prev);
+struct folio *symswap_alloc_copy(struct folio *src);
+bool symswap_may_stay(struct folio *folio);
 void symswap_swapon(struct swap_info_struct *si);
 void symswap_swapoff(struct swap_info_struct *si);
 void symswap_swapoff_done(struct swap_info_struct *si);
@@ -67,6 +71,20 @@ void symswap_stay_in_ram(void);
 static inline bool symswap_folio(const struct folio *folio)
 {
 	return static_branch_unlikely(&symswap_key) && __symswap_folio(folio);
+}
+
+/**
+ * symswap_longterm_pinnable() - can a folio be pinned for long in the window?
+ * @folio: any folio, referenced
+ *
+ * PG_active says so: that a page is often used, as it does on LRU lists, is of
+ * no interest to the others. See symswap_may_stay().
+ *
+ * Context: any.
+ */
+static inline bool symswap_longterm_pinnable(const struct folio *folio)
+{
+	return symswap_folio(folio) && folio_test_active(folio);
 }
 
 /**
@@ -127,44 +145,37 @@ static inline void symswap_free_later(struct folio *folio)
  * symswap_evict() - swapoff: replace window pages in use by ordinary pages
  * @si: the swap device; nothing new is mapped in place
  *
- * What is pinned right now stays; the caller comes again.
+ * Those that somebody has a reference to stay in use, and no longer in its way.
  *
  * Context: may sleep.
+ * Return: 0, -ENOMEM, or -EINTR for a signal.
  */
-static inline void symswap_evict(struct swap_info_struct *si)
+static inline int symswap_evict(struct swap_info_struct *si)
 {
 	if (static_branch_unlikely(&symswap_key))
-		__symswap_evict(si);
-}
-
-/**
- * symswap_charge_copy() - charge the page that takes a window page's place
- * @dst: the new page
- * @src: the page that is migrated away
- *
- * A page in place is charged as swap, not as memory. When it moves to memory it
- * is charged as such, to the same memory cgroup.
- *
- * Context: may sleep.
- * Return: 0, or -ENOMEM over the limit.
- */
-static inline int symswap_charge_copy(struct folio *dst, struct folio *src)
-{
-	if (static_branch_unlikely(&symswap_key))
-		return __symswap_charge_copy(dst, src);
+		return __symswap_evict(si);
 	return 0;
 }
 
 struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 size);
 void *symswap_window_store(const struct symswap_window *win, phys_addr_t *start,
 			   u64 *size);
-void symswap_window_add(struct symswap_window *win, struct gendisk *disk);
+void symswap_window_add(struct symswap_window *win, struct gendisk *disk,
+			wait_queue_head_t *unused);
+unsigned long symswap_window_in_use(const struct symswap_window *win);
+bool symswap_window_held(const struct symswap_window *win, unsigned long offset,
+			 unsigned long nr);
 void symswap_window_destroy(struct symswap_window *win);
 extern const struct attribute_group symswap_group;
 
 #else
 
 static inline bool symswap_folio(const struct folio *folio)
+{
+	return false;
+}
+
+static inline bool symswap_longterm_pinnable(const struct folio *folio)
 {
 	return false;
 }
@@ -202,7 +213,16 @@ static inline bool symswap_swap_pte(pte_t pte)
 
 static inline void symswap_free_later(struct folio *folio) { }
 
-static inline void symswap_evict(struct swap_info_struct *si) { }
+static inline int symswap_evict(struct swap_info_struct *si)
+{
+	return 0;
+}
+
+static inline unsigned long symswap_next_held(struct swap_info_struct *si,
+					      unsigned long prev)
+{
+	return 0;
+}
 
 static inline void symswap_swapon(struct swap_info_struct *si)
 {
@@ -218,9 +238,14 @@ static inline void symswap_swapoff_done(struct swap_info_struct *si) { }
 
 static inline void symswap_stay_in_ram(void) { }
 
-static inline int symswap_charge_copy(struct folio *dst, struct folio *src)
+static inline struct folio *symswap_alloc_copy(struct folio *src)
 {
-	return 0;
+	return NULL;
+}
+
+static inline bool symswap_may_stay(struct folio *folio)
+{
+	return false;
 }
 
 static inline struct symswap_window *symswap_window_create(int nid,
@@ -237,7 +262,19 @@ static inline void *symswap_window_store(const struct symswap_window *win,
 }
 
 static inline void symswap_window_add(struct symswap_window *win,
-				      struct gendisk *disk) { }
+				      struct gendisk *disk,
+				      wait_queue_head_t *unused) { }
+
+static inline unsigned long symswap_window_in_use(const struct symswap_window *win)
+{
+	return 0;
+}
+
+static inline bool symswap_window_held(const struct symswap_window *win,
+				       unsigned long offset, unsigned long nr)
+{
+	return false;
+}
 
 static inline void symswap_window_destroy(struct symswap_window *win) { }
 

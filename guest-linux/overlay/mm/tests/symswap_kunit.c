@@ -75,8 +75,7 @@ static void symswap_test_ordinary_page(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	KUNIT_EXPECT_FALSE(test, symswap_folio(page_folio(page)));
-	KUNIT_EXPECT_EQ(test, symswap_charge_copy(page_folio(page),
-						  page_folio(page)), 0);
+	KUNIT_EXPECT_FALSE(test, symswap_may_stay(page_folio(page)));
 	__free_page(page);
 }
 
@@ -88,6 +87,7 @@ static void symswap_test_other_device(struct kunit *test)
 	area->si.type = MAX_SWAPFILES - 1;
 	KUNIT_EXPECT_FALSE(test, symswap_in_place(&area->si));
 	KUNIT_EXPECT_FALSE(test, symswap_slot_kept(&area->si, 1));
+	KUNIT_EXPECT_EQ(test, symswap_next_held(&area->si, 0), 0);
 }
 
 /*
