@@ -802,6 +802,8 @@ static void symswap_update_grant(struct symswap_window *win)
 	/* Whatever the VMM writes there is a number of pages. */
 	if (spy)
 		grant = min(grant, READ_ONCE(spy->grant));
+	if (symswap_only_ram)
+		grant = 0;
 	WRITE_ONCE(win->grant, grant);
 }
 
@@ -1414,9 +1416,17 @@ static void symswap_age_work(struct work_struct *work)
 	win->declined = declined;
 	symswap_report(win, &round);
 
-	if (READ_ONCE(win->active) && (symswap_spy(win) || grant < win->nr_pages))
+	if (symswap_only_ram) {
+		/* A fault counts its pages, then looks at the grant. */
+		smp_mb();
+		if (atomic_long_read(&win->in_place))
+			queue_delayed_work(symswap_wq, &win->age_work,
+					   win->age_backoff.pause);
+	} else if (READ_ONCE(win->active) &&
+		   (symswap_spy(win) || grant < win->nr_pages)) {
 		queue_delayed_work(symswap_wq, &win->age_work,
 				   SYMSWAP_AGE_INTERVAL);
+	}
 }
 
 /* ---- Modes -------------------------------------------------------------- */
@@ -1443,7 +1453,8 @@ static void symswap_apply(struct symswap_window *win)
  *
  * A passthrough device without an IOMMU reaches what the VMM has pinned for it,
  * which is RAM, and where the kernel has no bounce buffers, nothing else. From
- * now on no page is in place; those that are leave.
+ * now on no page comes in place. Those that are leave, before this returns or, if
+ * somebody holds them, as soon as they can.
  *
  * Context: may sleep.
  */
@@ -1461,12 +1472,30 @@ void symswap_stay_in_ram(void)
 		if (!win->si)
 			continue;
 		symswap_apply(win);
-		cancel_delayed_work_sync(&win->age_work);
-		symswap_age(win, win->nr_pages, ULONG_MAX, ULONG_MAX, true);
-		symswap_move(win, false, ULONG_MAX);
+		mod_delayed_work(symswap_wq, &win->age_work, 0);
+		flush_delayed_work(&win->age_work);
+		if (atomic_long_read(&win->in_place))
+			pr_info("%s: %ld pages are held in place\n", win->disk->disk_name,
+				atomic_long_read(&win->in_place));
 	}
 	mutex_unlock(&symswap_mutex);
 }
+
+#ifdef CONFIG_SYMBIOTIC_TEST
+static int only_ram_set(const char *val, const struct kernel_param *kp)
+{
+	symswap_stay_in_ram();
+	return 0;
+}
+
+static const struct kernel_param_ops only_ram_ops = {
+	.set = only_ram_set,
+	.get = param_get_bool,
+};
+
+module_param_cb(only_ram, &only_ram_ops, &symswap_only_ram, 0600);
+MODULE_PARM_DESC(only_ram, "Test only: as if a device were here that reaches RAM alone");
+#endif
 
 /**
  * symswap_swapon() - a swap device is in use (again)

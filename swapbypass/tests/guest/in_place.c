@@ -1004,6 +1004,33 @@ static void t_longterm_pipe(void)
 
 /* ---- Giving back ---------------------------------------------------------- */
 
+/* A device that reaches only RAM: what is held goes when it is let go. */
+static void t_only_ram(void)
+{
+	const size_t held = npages / 4;
+	char *p = in_place(0xc80);
+	struct iovec iov = { p, held * PAGE };
+	int fds[2];
+
+	if (pipe(fds) || fcntl(fds[1], F_SETPIPE_SZ, held * PAGE) < 0 ||
+	    vmsplice(fds[1], &iov, 1, SPLICE_F_NONBLOCK) != (ssize_t)iov.iov_len)
+		setup_error("vmsplice: %s", strerror(errno));
+	if (!write_file("/sys/module/symswap/parameters/only_ram", "1"))
+		setup_error("no parameter only_ram");
+	if (window("in_place") > (long long)held)
+		violated("%lld pages in place, %zu are held", window("in_place"), held);
+	verify("not in place", p, 0xc80, 1);
+	close(fds[0]);
+	close(fds[1]);
+	if (!wait_in_place(0))
+		violated("%lld pages in place that nobody holds", window("in_place"));
+	fill(p, 0xc80, 2);
+	must_page_out(p);
+	verify("copied", p, 0xc80, 2);
+	if (window("in_place"))
+		violated("%lld pages came in place", window("in_place"));
+}
+
 /* Each fault that finds no grant is one that the VMM hears of. */
 static void t_declined(void)
 {
@@ -1567,6 +1594,7 @@ static const struct {
 	{ "remove", "the device goes and comes back", t_remove, false },
 	{ "add", "the device's disk cannot be added", t_add, false },
 	{ "remove_pipe", "the device goes when a pipe lets go", t_remove_pipe, false },
+	{ "only_ram", "a device that reaches only RAM, for good", t_only_ram, true },
 	{ "host_grant", "the VMM's grant", t_host_grant, true },
 };
 
