@@ -76,9 +76,6 @@ static void prepare(struct device *dev, const char *mode)
 		if (!write_file(path, mode))
 			setup_error("cannot write %s to %s", mode, path);
 	}
-	dev->data = anon_map(len());
-	dev->seq = 1;
-	fill(dev->data, (dev - devices) << 16, dev->seq);
 }
 
 /* What went out comes back, from wherever it is now. */
@@ -176,6 +173,11 @@ int main(int argc, char **argv)
 	pid = must_fork();
 	if (!pid)
 		load(stop);
+	/* Not before: what two processes share is not swapped out on demand. */
+	for (i = 0; i < nr_devices; i++) {
+		devices[i].data = anon_map(len());
+		fill(devices[i].data, i << 16, ++devices[i].seq);
+	}
 
 	for (n = 0; n < all; n++) {
 		permutation(n, first);
