@@ -19,6 +19,7 @@ for the bench only ever adds exits and instructions.
 """
 
 import argparse
+import os
 import pathlib
 import re
 import subprocess

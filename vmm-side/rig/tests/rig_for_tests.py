@@ -8,7 +8,6 @@ as the first argument, the runner of the end-to-end cases.
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile

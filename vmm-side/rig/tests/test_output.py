@@ -2,7 +2,6 @@
 """Tests of what goes in and comes out: bytes, statuses, and images by their contents."""
 
 import os
-import pathlib
 import subprocess
 import sys
 import unittest
