@@ -199,21 +199,22 @@ test-files: all			## programs for the guest of the tests (build/tests/files)
 		cmp -s $(B)/guest/arch/x86/boot/bzImage $(FILES_DIR)/bzImage || \
 			cp $(B)/guest/arch/x86/boot/bzImage $(FILES_DIR)'
 
+# suites.py also ends all of a suite when it is interrupted.
 unit:				## host unit tests with sanitizers
-	@vmm-side/e2e/unit.sh $(B)
+	@vmm-side/e2e/suites.py unit='vmm-side/e2e/unit.sh $(B)'
 
 kunit: all			## KUnit suites in the guest: symbiotic, plain KVM, bare metal
 	@vmm-side/e2e/kunit.py $(KUNIT_ARGS)
 
 kunit-py: all			## KUnit by the kernel's own kunit.py, under our VMM
-	@vmm-side/e2e/kunit-py.sh $(B)
+	@vmm-side/e2e/suites.py kunit.py='vmm-side/e2e/kunit-py.sh $(B)'
 
 HOST_KERNEL	?= host
 e2e: test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=regex, HOST_KERNEL=debug
 	@vmm-side/e2e/run.py --only '$(ONLY)' --host-kernel $(HOST_KERNEL)
 
 style: guest host		## checkpatch --strict, sparse, shellcheck
-	@vmm-side/e2e/style.sh $(B)
+	@vmm-side/e2e/suites.py style='vmm-side/e2e/style.sh $(B)'
 
 # KVM's interface also under a kernel that checks memory and locking: what a
 # hostile guest does to its host shows there first.
