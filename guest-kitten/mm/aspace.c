@@ -4,6 +4,10 @@
  * bound to the whole of it at once, and the page tables stay as they are until
  * the address space goes: brk() and mmap() hand out parts of the heap region
  * that have been mapped all the time.
+ *
+ * C libraries also want addresses without memory, for later. These come from a
+ * region that has none; what becomes memory there is lent by the heap, which
+ * shows it as before but hands it out no more.
  */
 #include <kitten/lib.h>
 #include <kitten/mm.h>
@@ -15,6 +19,16 @@
 #define HEAP_FREE	1
 #define HEAP_BRK	2
 #define HEAP_MMAP	3
+#define HEAP_LENT	4
+
+/* Types in the set of addresses without memory. */
+#define RESERVE_FREE	1
+#define RESERVE_TAKEN	2
+#define RESERVE_MEMORY	3
+
+/* Parts of work: memory to clear, and pages to unmap. */
+#define COMMIT_STEP	(256ULL << 10)
+#define DECOMMIT_STEP	(4ULL << 20)
 
 static struct aspace aspaces[MAX_ASPACES];
 
@@ -101,7 +115,10 @@ int aspace_add_region(struct aspace *as, u64 start, u64 size, u32 flags,
 	/* Memory that can be written and executed is nobody's wish here. */
 	if (flags & ASPACE_WRITE && flags & ASPACE_EXEC)
 		return -EINVAL;
-	if (flags & ASPACE_HEAP && as->heap_end)
+	if (flags & ASPACE_HEAP && flags & ASPACE_RESERVE)
+		return -EINVAL;
+	if ((flags & ASPACE_HEAP && as->heap_end) ||
+	    (flags & ASPACE_RESERVE && as->reserve_end))
 		return -EEXIST;
 	for (u32 i = 0; i < as->nr_regions; i++) {
 		if (start < as->region[i].end && as->region[i].start < end)
@@ -116,6 +133,12 @@ int aspace_add_region(struct aspace *as, u64 start, u64 size, u32 flags,
 		as->brk_start = start;
 		as->brk = start;
 		as->heap_end = end;
+	}
+	if (flags & ASPACE_RESERVE) {
+		if (rangeset_set(&as->reserve, start, end, RESERVE_FREE))
+			return -ENOSPC;
+		as->reserve_start = start;
+		as->reserve_end = end;
 	}
 	r = &as->region[as->nr_regions++];
 	memset(r, 0, sizeof(*r));
@@ -141,7 +164,7 @@ int aspace_map_pmem(struct aspace *as, u64 pa, u64 start, u64 size)
 	u64 flags = PT_USER;
 	int ret;
 
-	if (!r || !IS_ALIGNED(pa, PAGE_SIZE))
+	if (!r || r->flags & ASPACE_RESERVE || !IS_ALIGNED(pa, PAGE_SIZE))
 		return -EINVAL;
 	if (r->mapped)
 		return -EBUSY;
@@ -158,6 +181,8 @@ int aspace_map_pmem(struct aspace *as, u64 pa, u64 start, u64 size)
 		return ret;
 	r->pa = pa;
 	r->mapped = true;
+	if (r->flags & ASPACE_HEAP)
+		as->heap_pa = pa;
 	return 0;
 }
 
@@ -232,6 +257,186 @@ int aspace_munmap(struct aspace *as, u64 start, u64 size)
 		return -EINVAL;
 	return rangeset_set(&as->heap, start, start + rounded, HEAP_FREE) ?
 	       -ENOMEM : 0;
+}
+
+bool aspace_in_heap(const struct aspace *as, u64 start, u64 end)
+{
+	return rangeset_all(&as->heap, start, end, HEAP_MMAP) ||
+	       rangeset_all(&as->heap, start, end, HEAP_BRK);
+}
+
+u64 aspace_free(const struct aspace *as)
+{
+	u64 sum = 0, at = as->brk_start, start, end;
+
+	for (; rangeset_next(&as->heap, at, as->heap_end, HEAP_FREE, &start,
+			     &end); at = end)
+		sum += end - start;
+	return sum;
+}
+
+u64 aspace_used(const struct aspace *as)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < as->nr_regions; i++) {
+		if (as->region[i].mapped)
+			sum += as->region[i].end - as->region[i].start;
+	}
+	return sum - aspace_free(as);
+}
+
+/* ---- addresses without memory ---- */
+
+s64 aspace_reserve(struct aspace *as, u64 size)
+{
+	u64 rounded = ALIGN_UP(size, PAGE_SIZE), start;
+
+	if (!size || rounded < size)
+		return -EINVAL;
+	if (rangeset_find(&as->reserve, rounded, PAGE_SIZE, RESERVE_FREE,
+			  false, &start) ||
+	    rangeset_set(&as->reserve, start, start + rounded, RESERVE_TAKEN))
+		return -ENOMEM;
+	return start;
+}
+
+bool aspace_in_reserve(const struct aspace *as, u64 start, u64 end)
+{
+	return start < end && start >= as->reserve_start &&
+	       end <= as->reserve_end;
+}
+
+bool aspace_reserved(const struct aspace *as, u64 start, u64 end)
+{
+	u64 a, b;
+
+	return aspace_in_reserve(as, start, end) &&
+	       !rangeset_next(&as->reserve, start, end, RESERVE_FREE, &a, &b);
+}
+
+bool aspace_committed(const struct aspace *as, u64 at, u64 limit, u64 *start,
+		      u64 *end)
+{
+	return rangeset_next(&as->reserve, at, limit, RESERVE_MEMORY, start,
+			     end);
+}
+
+/* The heap's memory need not be in one piece: less than @size will do. */
+static u64 borrow(struct aspace *as, u64 size, u64 *pa)
+{
+	u64 start;
+
+	while (rangeset_find(&as->heap, size, PAGE_SIZE, HEAP_FREE, true,
+			     &start)) {
+		if (size == PAGE_SIZE)
+			return 0;
+		size = ALIGN_UP(size / 2, PAGE_SIZE);
+	}
+	if (rangeset_set(&as->heap, start, start + size, HEAP_LENT))
+		return 0;
+	*pa = as->heap_pa + (start - as->brk_start);
+	return size;
+}
+
+static void give_back(struct aspace *as, u64 pa, u64 size)
+{
+	u64 start = as->brk_start + (pa - as->heap_pa);
+
+	BUG_ON(!rangeset_all(&as->heap, start, start + size, HEAP_LENT) ||
+	       rangeset_set(&as->heap, start, start + size, HEAP_FREE));
+}
+
+/*
+ * Unmaps and gives back what is one piece in the heap. Others may still see it
+ * until they have flushed, but nobody gets it before the lock is free.
+ */
+static u64 unmap_piece(struct aspace *as, u64 start, u64 end)
+{
+	u64 pa = aspace_translate(as, start), at = start;
+
+	while (at < end && aspace_translate(as, at) == pa + (at - start)) {
+		pt_unmap_page(as->root, at);
+		at += PAGE_SIZE;
+	}
+	give_back(as, pa, at - start);
+	return at;
+}
+
+int aspace_commit(struct aspace *as, u64 start, u64 end)
+{
+	u64 size, pa, at;
+	int ret;
+
+	if (!rangeset_next(&as->reserve, start, end, RESERVE_TAKEN, &start,
+			   &end))
+		return 0;
+	/* So that nothing below fails half way, or cannot be undone. */
+	if (!rangeset_room(&as->heap, 2) || !rangeset_room(&as->reserve, 1))
+		return -ENOMEM;
+	size = borrow(as, min_u64(end - start, COMMIT_STEP), &pa);
+	if (!size)
+		return -ENOMEM;
+	memset(phys_to_virt(pa), 0, size);
+	ret = pt_map(as->root, start, pa, size, PT_USER | PT_WRITE | PT_NX,
+		     PAGE_SIZE);
+	if (ret) {
+		for (at = start; at < start + size; at += PAGE_SIZE)
+			pt_unmap_page(as->root, at);
+		give_back(as, pa, size);
+		return ret;
+	}
+	rangeset_set(&as->reserve, start, start + size, RESERVE_MEMORY);
+	return 1;
+}
+
+s64 aspace_decommit(struct aspace *as, u64 start, u64 end, bool release)
+{
+	u64 at = start, left = DECOMMIT_STEP, from, to, stop = end;
+	bool shown = false;
+
+	if (!rangeset_room(&as->reserve, 1))
+		return -ENOMEM;
+	while (aspace_committed(as, at, end, &from, &to)) {
+		/* A page may be a piece of its own in the heap. */
+		if (!left || !rangeset_room(&as->heap, 1)) {
+			stop = from;
+			break;
+		}
+		at = unmap_piece(as, from, min_u64(to, from + left));
+		left -= at - from;
+		shown = true;
+	}
+	if (stop == start)
+		return -ENOMEM;
+	rangeset_set(&as->reserve, start, stop,
+		     release ? RESERVE_FREE : RESERVE_TAKEN);
+	if (shown)
+		flush_all_cpus();
+	return stop - start;
+}
+
+bool aspace_has_none(const struct aspace *as, u64 va)
+{
+	return rangeset_get(&as->reserve, va) == RESERVE_TAKEN;
+}
+
+int aspace_rights(const struct aspace *as, u64 start, u64 end, u32 flags)
+{
+	while (start < end) {
+		const struct aspace_region *r = as->region;
+		u32 i = 0;
+
+		while (i < as->nr_regions &&
+		       (start < r[i].start || start >= r[i].end))
+			i++;
+		if (i == as->nr_regions || !r[i].mapped)
+			return -ENOMEM;
+		if (flags & ~r[i].flags)
+			return -EACCES;
+		start = r[i].end;
+	}
+	return 0;
 }
 
 u64 aspace_translate(struct aspace *as, u64 va)

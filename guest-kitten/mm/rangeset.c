@@ -29,6 +29,11 @@ static u32 first_behind(const struct rangeset *rs, u64 at)
 	return i;
 }
 
+bool rangeset_room(const struct rangeset *rs, u32 changes)
+{
+	return rs->nr + 2 * changes <= RANGESET_MAX;
+}
+
 int rangeset_set(struct rangeset *rs, u64 start, u64 end, u32 type)
 {
 	struct range *r;
@@ -37,7 +42,7 @@ int rangeset_set(struct rangeset *rs, u64 start, u64 end, u32 type)
 	if (start >= end)
 		return -EINVAL;
 	/* At worst one range is split in two and one comes between. */
-	if (rs->nr + 2 > RANGESET_MAX)
+	if (!rangeset_room(rs, 1))
 		return -ENOSPC;
 
 	i = first_behind(rs, start);
@@ -84,6 +89,25 @@ bool rangeset_all(const struct rangeset *rs, u64 start, u64 end, u32 type)
 	/* Neighbours of one type are merged, so one range has it all. */
 	return start < end && i < rs->nr && rs->r[i].type == type &&
 	       rs->r[i].start <= start && rs->r[i].end >= end;
+}
+
+bool rangeset_next(const struct rangeset *rs, u64 at, u64 limit, u32 type,
+		   u64 *start, u64 *end)
+{
+	if (at >= limit)
+		return false;
+	for (u32 i = first_behind(rs, at); i < rs->nr; i++) {
+		const struct range *r = &rs->r[i];
+
+		if (r->start >= limit)
+			break;
+		if (r->type != type)
+			continue;
+		*start = max_u64(r->start, at);
+		*end = min_u64(r->end, limit);
+		return true;
+	}
+	return false;
 }
 
 int rangeset_find(const struct rangeset *rs, u64 size, u64 align, u32 type,

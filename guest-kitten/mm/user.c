@@ -78,6 +78,23 @@ int clear_user(u64 dst, u64 n)
 	return left ? -EFAULT : 0;
 }
 
+int cmpxchg_user(u64 va, u32 *old, u32 new)
+{
+	u32 ok = 0;
+
+	if (!range_ok(va, sizeof(new)))
+		return -EFAULT;
+	open_user();
+	asm volatile("1:\tlock cmpxchgl %3, (%2)\n\t"
+		     "movl $1, %1\n"
+		     "2:\n"
+		     EXTABLE("1b", "2b")
+		     : "+a" (*old), "+r" (ok)
+		     : "r" (va), "r" (new) : "memory", "cc");
+	close_user();
+	return ok ? 0 : -EFAULT;
+}
+
 s64 copy_string_from_user(char *dst, u64 src, u64 size)
 {
 	for (u64 n = 0; n < size; n++) {

@@ -4,7 +4,8 @@
  *
  * Everything is decided before a task runs: physical memory is bound to its
  * address space in large pages, and there is no page fault that anybody would
- * repair. Unless a comment says otherwise the kernel lock is held.
+ * repair. Only what a task asks for without any rights gets its memory later,
+ * when it asks for rights. Unless a comment says otherwise the kernel lock is held.
  */
 #ifndef KITTEN_MM_H
 #define KITTEN_MM_H
@@ -14,7 +15,7 @@
 
 /* ---- rangeset.c: typed ranges of numbers, sorted and merged ---- */
 
-#define RANGESET_MAX	256
+#define RANGESET_MAX	512
 
 struct range {
 	u64 start;
@@ -38,11 +39,28 @@ struct rangeset {
  */
 int rangeset_set(struct rangeset *rs, u64 start, u64 end, u32 type);
 
+/* Have that many calls of rangeset_set() room for sure? */
+bool rangeset_room(const struct rangeset *rs, u32 changes);
+
 /* The type of a number. */
 u32 rangeset_get(const struct rangeset *rs, u64 at);
 
 /* Do all numbers of [start, end) have this type? */
 bool rangeset_all(const struct rangeset *rs, u64 start, u64 end, u32 type);
+
+/**
+ * rangeset_next() - the first part of a range that has a type
+ * @rs: the set
+ * @at: first number
+ * @limit: first number behind
+ * @type: the type
+ * @start: set to where that part starts
+ * @end: set to where it ends, at most @limit
+ *
+ * Return: false if there is none.
+ */
+bool rangeset_next(const struct rangeset *rs, u64 at, u64 limit, u32 type,
+		   u64 *start, u64 *end);
 
 /**
  * rangeset_find() - a place inside ranges of one type
@@ -186,13 +204,15 @@ void pt_unmap_page(u64 *root, u64 va);
 /* A task's own memory lies in the first slot of the top page table. */
 #define USER_SLOT_SIZE	(1ULL << 39)
 #define USER_MIN	0x10000ULL
+#define PIE_BASE	(1ULL << 30)
 
 /* Flags of regions; also for system calls. */
 #define ASPACE_READ	(1U << 0)
 #define ASPACE_WRITE	(1U << 1)
 #define ASPACE_EXEC	(1U << 2)
 #define ASPACE_HEAP	(1U << 3)	/* brk and mmap take from it */
-#define ASPACE_FLAGS	0xf
+#define ASPACE_RESERVE	(1U << 4)	/* mmap without rights takes from it */
+#define ASPACE_FLAGS	0x1f
 #define ASPACE_OWNED	(1U << 8)	/* the kernel's: memory goes with it */
 
 struct aspace_region {
@@ -215,7 +235,11 @@ struct aspace_region {
  * @brk_start: start of the heap
  * @brk: end of what brk() has given out
  * @heap_end: end of the heap
+ * @heap_pa: its memory, once it is bound
  * @heap: what mmap() has given out
+ * @reserve_start: start of the addresses that mmap() gives without memory
+ * @reserve_end: end of them
+ * @reserve: which of them are given out, and which have memory
  */
 struct aspace {
 	u32 id;
@@ -227,7 +251,11 @@ struct aspace {
 	u64 brk_start;
 	u64 brk;
 	u64 heap_end;
+	u64 heap_pa;
 	struct rangeset heap;
+	u64 reserve_start;
+	u64 reserve_end;
+	struct rangeset reserve;
 };
 
 struct aspace *aspace_find(u32 id);
@@ -279,6 +307,74 @@ u64 aspace_brk(struct aspace *as, u64 brk);
 s64 aspace_mmap(struct aspace *as, u64 size);
 int aspace_munmap(struct aspace *as, u64 start, u64 size);
 
+/* Is all of it given out by aspace_brk() or aspace_mmap()? */
+bool aspace_in_heap(const struct aspace *as, u64 start, u64 end);
+
+/* Bytes of the heap that are free, and of all other memory. */
+u64 aspace_free(const struct aspace *as);
+u64 aspace_used(const struct aspace *as);
+
+/*
+ * Addresses without memory. What takes long is done a part at a time, so that
+ * the caller can give the kernel lock back in between.
+ */
+
+/**
+ * aspace_reserve() - take addresses
+ * @as: the address space
+ * @size: bytes, rounded up to pages
+ *
+ * Return: the first address, -EINVAL or -ENOMEM.
+ */
+s64 aspace_reserve(struct aspace *as, u64 size);
+
+/* Does the range lie among these addresses? */
+bool aspace_in_reserve(const struct aspace *as, u64 start, u64 end);
+
+/* ... and is all of it taken? */
+bool aspace_reserved(const struct aspace *as, u64 start, u64 end);
+
+/**
+ * aspace_commit() - give memory to the first addresses that have none
+ * @as: the address space
+ * @start: page aligned
+ * @end: page aligned; aspace_reserved()
+ *
+ * The memory comes from the heap, and is clear before anybody sees it.
+ *
+ * Return: 1 if there may be more to do, 0 if all have memory, or -ENOMEM.
+ */
+int aspace_commit(struct aspace *as, u64 start, u64 end);
+
+/**
+ * aspace_decommit() - take memory back
+ * @as: the address space
+ * @start: page aligned
+ * @end: page aligned; aspace_in_reserve()
+ * @release: give the addresses back, too
+ *
+ * Return: how many bytes from @start on are done, or -ENOMEM.
+ */
+s64 aspace_decommit(struct aspace *as, u64 start, u64 end, bool release);
+
+/* The first part with memory, as rangeset_next() tells it. */
+bool aspace_committed(const struct aspace *as, u64 at, u64 limit, u64 *start,
+		      u64 *end);
+
+/**
+ * aspace_rights() - may all of a range be used in a way?
+ * @as: the address space
+ * @start: of the range
+ * @end: of the range
+ * @flags: ASPACE_WRITE, ASPACE_EXEC
+ *
+ * Return: 0, -EACCES, or -ENOMEM if there is something in it that is nothing.
+ */
+int aspace_rights(const struct aspace *as, u64 start, u64 end, u32 flags);
+
+/* Is this an address that has been given out without memory? */
+bool aspace_has_none(const struct aspace *as, u64 va);
+
 /* Physical address behind an address of the task; 0 if there is none. */
 u64 aspace_translate(struct aspace *as, u64 va);
 
@@ -291,6 +387,17 @@ void flush_all_cpus(void);
 int copy_from_user(void *dst, u64 src, u64 n);
 int copy_to_user(u64 dst, const void *src, u64 n);
 int clear_user(u64 dst, u64 n);
+
+/**
+ * cmpxchg_user() - give a word a new value if it has the old one
+ * @va: its address
+ * @old: the value expected; set to the one found
+ * @new: the value to give
+ *
+ * Context: atomic, also against user mode on other CPUs.
+ * Return: 0 or -EFAULT.
+ */
+int cmpxchg_user(u64 va, u32 *old, u32 new);
 
 /* Length without the NUL, or -EFAULT, or -ENAMETOOLONG. */
 s64 copy_string_from_user(char *dst, u64 src, u64 size);

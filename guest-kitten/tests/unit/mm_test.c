@@ -156,7 +156,7 @@ static void regions(void)
 	EXPECT(aspace_add_region(as, SZ_1G + 1, PAGE_SIZE, RW, "") == -EINVAL);
 	EXPECT(aspace_add_region(as, SZ_1G, -SZ_1G, RW, "") == -EINVAL);
 	EXPECT(aspace_add_region(as, SZ_1G, USER_SLOT_SIZE, RW, "") == -EINVAL);
-	EXPECT(aspace_add_region(as, SZ_1G, PAGE_SIZE, 0x10, "") == -EINVAL);
+	EXPECT(aspace_add_region(as, SZ_1G, PAGE_SIZE, 0x20, "") == -EINVAL);
 	EXPECT(aspace_add_region(as, SZ_1G, PAGE_SIZE,
 				 RW | ASPACE_EXEC, "") == -EINVAL);
 	EXPECT(!aspace_add_region(as, SZ_1G, 2 * PAGE_SIZE, RW, "one"));
@@ -269,6 +269,196 @@ static void heap(void)
 	EXPECT(aspace_brk(as, start + size) == start + size);
 }
 
+#define RESERVE		(16 * SZ_1G)
+#define RESERVE_SIZE	(4 * SZ_1G)
+#define HEAP		(4 * SZ_1G)
+#define HEAP_PAGES	2048
+
+static struct aspace *with_reserve(void)
+{
+	u64 size = HEAP_PAGES * PAGE_SIZE, pa;
+	struct aspace *as;
+
+	fake_reset();
+	fake_flushes = 0;
+	EXPECT(!aspace_create("a", &as));
+	EXPECT(!pmem_alloc(size, SZ_2M, PMEM_USER, &pa));
+	EXPECT(!aspace_add_region(as, HEAP, size, RW | ASPACE_HEAP, "heap"));
+	EXPECT(!aspace_map_pmem(as, pa, HEAP, size));
+	EXPECT(!aspace_add_region(as, RESERVE, RESERVE_SIZE,
+				  RW | ASPACE_RESERVE, "reserve"));
+	return as;
+}
+
+static int commit_all(struct aspace *as, u64 start, u64 end)
+{
+	int ret;
+
+	while ((ret = aspace_commit(as, start, end)) > 0)
+		;
+	return ret;
+}
+
+static void decommit_all(struct aspace *as, u64 start, u64 end, bool release)
+{
+	while (start < end) {
+		s64 n = aspace_decommit(as, start, end, release);
+
+		EXPECT(n > 0);
+		if (n <= 0)
+			break;
+		start += n;
+	}
+}
+
+static void reserve(void)
+{
+	struct aspace *as = with_reserve();
+	u64 free = aspace_free(as), used = aspace_used(as), a, b;
+
+	EXPECT(free == HEAP_PAGES * PAGE_SIZE && !used);
+	EXPECT(aspace_add_region(as, 100 * SZ_1G, SZ_1G, RW | ASPACE_RESERVE,
+				 "") == -EEXIST);
+	EXPECT(aspace_add_region(as, 100 * SZ_1G, SZ_1G, RW | ASPACE_RESERVE |
+				 ASPACE_HEAP, "") == -EINVAL);
+	EXPECT(aspace_map_pmem(as, FAKE_START, RESERVE, RESERVE_SIZE) ==
+	       -EINVAL);
+	a = aspace_reserve(as, SZ_1G);
+	EXPECT(a == RESERVE && aspace_free(as) == free);
+	EXPECT(aspace_reserve(as, 0) == -EINVAL);
+	EXPECT(aspace_reserve(as, ~0ULL) == -EINVAL);
+	EXPECT(aspace_reserve(as, RESERVE_SIZE) == -ENOMEM);
+	EXPECT(aspace_reserved(as, a, a + SZ_1G));
+	EXPECT(!aspace_reserved(as, a, a + SZ_1G + PAGE_SIZE));
+	EXPECT(aspace_in_reserve(as, a + SZ_1G, a + 2 * SZ_1G));
+	EXPECT(!aspace_in_reserve(as, a, a));
+	EXPECT(!aspace_in_reserve(as, a + SZ_1G, a));
+	EXPECT(!aspace_in_reserve(as, a - PAGE_SIZE, a + PAGE_SIZE));
+	EXPECT(aspace_has_none(as, a + 5) && !aspace_translate(as, a));
+
+	/* A part gets memory, clear, small pages, once. */
+	memset(phys_to_virt(aspace_translate(as, HEAP)), 0xff,
+	       HEAP_PAGES * PAGE_SIZE);
+	EXPECT(!commit_all(as, a + SZ_2M, a + 2 * SZ_2M));
+	EXPECT(aspace_free(as) == free - SZ_2M && aspace_used(as) == SZ_2M);
+	for (b = a + SZ_2M; b < a + 2 * SZ_2M; b += PAGE_SIZE) {
+		u64 page, entry = pt_walk(as->root, b, &page);
+		u8 *p = phys_to_virt(entry & PT_ADDR);
+
+		EXPECT(page == PAGE_SIZE && entry & PT_WRITE &&
+		       entry & PT_USER && entry & PT_NX);
+		EXPECT(!p[0] && !memcmp(p, p + 1, PAGE_SIZE - 1));
+	}
+	EXPECT(!aspace_translate(as, a + SZ_2M - 1));
+	EXPECT(!aspace_translate(as, a + 2 * SZ_2M));
+	EXPECT(!aspace_commit(as, a + SZ_2M, a + 2 * SZ_2M));
+	EXPECT(!aspace_has_none(as, a + SZ_2M) && !fake_flushes);
+	/* The heap does not hand it out a second time. */
+	EXPECT(aspace_mmap(as, free - SZ_2M + PAGE_SIZE) == -ENOMEM);
+
+	decommit_all(as, a, a + SZ_1G / 2, false);
+	EXPECT(aspace_free(as) == free && fake_flushes == 1);
+	EXPECT(aspace_has_none(as, a + SZ_2M));
+	EXPECT(!aspace_translate(as, a + SZ_2M));
+	decommit_all(as, a, a + SZ_1G, true);
+	EXPECT(fake_flushes == 1 && !aspace_reserved(as, a, a + PAGE_SIZE));
+	EXPECT((u64)aspace_reserve(as, PAGE_SIZE) == a);
+}
+
+/* What is not there is said, and nothing is lost. */
+static void reserve_too_much(void)
+{
+	struct aspace *as = with_reserve();
+	u64 free = aspace_free(as), a = aspace_reserve(as, SZ_1G);
+
+	EXPECT(commit_all(as, a, a + free + PAGE_SIZE) == -ENOMEM);
+	EXPECT(!aspace_free(as));
+	decommit_all(as, a, a + SZ_1G, false);
+	EXPECT(aspace_free(as) == free);
+	/* No room for page tables. */
+	while (kpage_alloc())
+		;
+	a += SZ_1G / 2;
+	EXPECT(commit_all(as, a, a + PAGE_SIZE) == -ENOMEM);
+	EXPECT(aspace_free(as) == free && aspace_has_none(as, a));
+}
+
+/* Against a model: page by page, who has memory, and all of it is different. */
+static void reserve_random(void)
+{
+	enum { PAGES = 600 };
+	struct aspace *as = with_reserve();
+	u64 free = aspace_free(as), a = aspace_reserve(as, PAGES * PAGE_SIZE);
+	u64 held[8] = { 0 };
+	u8 has[PAGES] = { 0 };
+	u64 pages = 0, in_heap = 0;
+
+	for (u32 step = 0; step < 2000; step++) {
+		u64 from = fake_random() % PAGES;
+		u64 to = from + 1 + fake_random() % (PAGES - from);
+		bool more = fake_random() & 1;
+		u64 *h = &held[fake_random() % 8];
+
+		if (more)
+			EXPECT(!commit_all(as, a + from * PAGE_SIZE,
+					   a + to * PAGE_SIZE));
+		else
+			decommit_all(as, a + from * PAGE_SIZE,
+				     a + to * PAGE_SIZE, false);
+		for (u64 i = from; i < to; i++) {
+			u32 *p;
+
+			pages += more - has[i];
+			has[i] = more;
+			EXPECT(!aspace_translate(as, a + i * PAGE_SIZE) == !more);
+			if (!more)
+				continue;
+			p = phys_to_virt(aspace_translate(as, a + i * PAGE_SIZE));
+			EXPECT(!*p || *p == i + 1);
+			*p = i + 1;
+		}
+		/* The heap has users of its own. */
+		if (*h) {
+			EXPECT(!aspace_munmap(as, *h, 3 * PAGE_SIZE));
+			*h = 0;
+			in_heap -= 3;
+		} else {
+			*h = aspace_mmap(as, 3 * PAGE_SIZE);
+			in_heap += 3;
+			*(u32 *)phys_to_virt(aspace_translate(as, *h)) = 9999;
+		}
+		EXPECT(aspace_free(as) == free - (pages + in_heap) * PAGE_SIZE);
+	}
+	for (u64 i = 0; i < PAGES; i++) {
+		if (has[i])
+			EXPECT(*(u32 *)phys_to_virt(aspace_translate(as,
+				a + i * PAGE_SIZE)) == i + 1);
+	}
+}
+
+static void rights(void)
+{
+	struct aspace *as = with_reserve();
+	u64 pa;
+
+	EXPECT(!pmem_alloc(2 * SZ_2M, SZ_2M, PMEM_USER, &pa));
+	EXPECT(!aspace_add_region(as, SZ_1G, SZ_2M, ASPACE_READ | ASPACE_EXEC,
+				  "text"));
+	EXPECT(!aspace_map_pmem(as, pa, SZ_1G, SZ_2M));
+	EXPECT(!aspace_add_region(as, SZ_1G + SZ_2M, SZ_2M, RW, "data"));
+	EXPECT(aspace_rights(as, SZ_1G, SZ_1G + 2 * SZ_2M, 0) == -ENOMEM);
+	EXPECT(!aspace_map_pmem(as, pa + SZ_2M, SZ_1G + SZ_2M, SZ_2M));
+	EXPECT(!aspace_rights(as, SZ_1G, SZ_1G + 2 * SZ_2M, 0));
+	EXPECT(!aspace_rights(as, SZ_1G + SZ_2M, SZ_1G + 2 * SZ_2M,
+			      ASPACE_WRITE));
+	EXPECT(aspace_rights(as, SZ_1G, SZ_1G + 2 * SZ_2M, ASPACE_WRITE) ==
+	       -EACCES);
+	EXPECT(aspace_rights(as, SZ_1G + SZ_2M, SZ_1G + 2 * SZ_2M,
+			     ASPACE_EXEC) == -EACCES);
+	EXPECT(aspace_rights(as, SZ_1G, SZ_1G + 3 * SZ_2M, 0) == -ENOMEM);
+	EXPECT(aspace_rights(as, 0, PAGE_SIZE, 0) == -ENOMEM);
+}
+
 int main(void)
 {
 	RUN(pmem_bad_arguments);
@@ -279,6 +469,10 @@ int main(void)
 	RUN(binding);
 	RUN(smartmap);
 	RUN(heap);
+	RUN(reserve);
+	RUN(reserve_too_much);
+	RUN(reserve_random);
+	RUN(rights);
 	RUN(out_of_memory);
 	return fake_end();
 }

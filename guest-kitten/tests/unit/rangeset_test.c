@@ -93,6 +93,26 @@ static void find_against_model(void)
 	}
 }
 
+/* The first run of a type in a part, wherever that part starts and ends. */
+static void next_against_model(void)
+{
+	for (u32 step = 0; step < 5000; step++) {
+		u64 at = fake_random() % N, limit = fake_random() % (N + 1);
+		u64 start = 0, end = 0, want = at, stop;
+		u32 type = fake_random() % 4;
+		bool found;
+
+		while (want < limit && model[want] != type)
+			want++;
+		for (stop = want; stop < limit && model[stop] == type; )
+			stop++;
+		found = rangeset_next(&rs, at, limit, type, &start, &end);
+		EXPECT(found == (type && want < limit));
+		EXPECT(!found || (start == want && end == stop));
+	}
+	EXPECT(rangeset_room(&rs, 1) && !rangeset_room(&rs, RANGESET_MAX));
+}
+
 static void full(void)
 {
 	u32 i;
@@ -127,6 +147,7 @@ int main(void)
 	RUN(small_steps);
 	RUN(against_model);
 	RUN(find_against_model);
+	RUN(next_against_model);
 	RUN(full);
 	RUN(edges);
 	return fake_end();
