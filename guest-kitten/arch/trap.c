@@ -19,6 +19,10 @@
 #define GATE_USER	0x6000
 #define RFLAGS_TF	0x100
 
+/* How far from the stack pointer an access to the stack may be. */
+#define STACK_NEAR	65536
+#define STACK_FRAME	SZ_1G
+
 struct extable_entry {
 	u64 insn;
 	u64 fixup;
@@ -137,13 +141,31 @@ static void kernel_trap(struct regs *r)
 	panic("%s", name(r->vector));
 }
 
+/*
+ * Below the first thread's stack nothing is; below those of others a C library
+ * puts addresses without rights. The stack pointer is there too, or will be: a
+ * call writes below it, and a function may have a large frame.
+ */
+static bool stack_overflow(const struct task *task, const struct regs *r,
+			   u64 address)
+{
+	if (r->vector != VEC_PF || address + STACK_NEAR < r->rsp)
+		return false;
+	if (aspace_has_none(task->aspace, address))
+		return address < r->rsp + STACK_NEAR;
+	return address < task->stack && r->rsp < task->stack + STACK_NEAR &&
+	       r->rsp + STACK_FRAME > task->stack;
+}
+
 static void user_trap(struct regs *r)
 {
 	struct task *task = this_cpu()->current->task;
+	u64 address = r->vector == VEC_PF ? read_cr2() : 0;
 
-	kprintf("task %u (%s): %s at %#llx, address %#llx, error %#llx\n",
-		task->id, task->name, name(r->vector), r->rip,
-		r->vector == VEC_PF ? read_cr2() : 0, r->error);
+	kprintf("task %u (%s): %s at %#llx, address %#llx, error %#llx%s\n",
+		task->id, task->name, name(r->vector), r->rip, address,
+		r->error, stack_overflow(task, r, address) ?
+		": stack overflow, see `ulimit -s`" : "");
 	task_exit(task, 128 + (r->vector == VEC_PF ? 11 : 4));
 }
 

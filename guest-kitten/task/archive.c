@@ -35,9 +35,10 @@ static bool field(const u8 *header, unsigned int nr, u64 *v)
 
 static bool parse(const u8 *h, u64 left, u64 *size, struct archive_file *file)
 {
-	u64 name_size, file_size, data;
+	u64 name_size, file_size, mode, data;
 
 	if (left < HEADER_SIZE || memcmp(h, "070701", 6) ||
+	    !field(h, FIELD_MODE, &mode) ||
 	    !field(h, FIELD_FILESIZE, &file_size) ||
 	    !field(h, FIELD_NAMESIZE, &name_size))
 		return false;
@@ -50,6 +51,7 @@ static bool parse(const u8 *h, u64 left, u64 *size, struct archive_file *file)
 	file->name_len = name_size - 1;
 	file->data = h + data;
 	file->size = file_size;
+	file->mode = mode;
 	*size = ALIGN_UP(data + file_size, 4);
 	return true;
 }
@@ -75,13 +77,17 @@ bool archive_find(const char *name, struct archive_file *file)
 {
 	const u8 *data = phys_to_virt(boot_info.archive);
 	u64 at = 0, n = strlen(name);
+	struct archive_file f;
+	bool found = false;
 
 	if (!boot_info.archive_size ||
 	    !linear_covers(boot_info.archive, boot_info.archive_size))
 		return false;
-	while (archive_next(data, boot_info.archive_size, &at, file)) {
-		if (file->name_len == n && !memcmp(file->name, name, n))
-			return true;
+	while (archive_next(data, boot_info.archive_size, &at, &f)) {
+		if (f.name_len != n || memcmp(f.name, name, n))
+			continue;
+		*file = f;
+		found = true;
 	}
-	return false;
+	return found;
 }

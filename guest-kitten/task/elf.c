@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Loading a program: 64-bit ELF, statically linked, at the addresses that it
- * was linked for.
+ * was linked for; or one that relocates itself (static-pie), at PIE_BASE.
  *
  * The headers are copied once and then checked, so that nobody changes them
  * in between.
@@ -37,7 +37,7 @@ static int read_headers(const struct elf_source *src, struct image *im)
 	if (memcmp(h->e_ident, ELFMAG, SELFMAG) ||
 	    h->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    h->e_ident[EI_DATA] != ELFDATA2LSB ||
-	    h->e_type != ET_EXEC || h->e_machine != EM_X86_64 ||
+	    (h->e_type != ET_EXEC && h->e_type != ET_DYN) || h->e_machine != EM_X86_64 ||
 	    h->e_phentsize != sizeof(Elf64_Phdr) || !h->e_phnum ||
 	    h->e_phnum > MAX_PHDRS)
 		return -ENOEXEC;
@@ -45,13 +45,19 @@ static int read_headers(const struct elf_source *src, struct image *im)
 		       h->e_phnum * sizeof(im->phdr[0]));
 }
 
-static bool segment_ok(const Elf64_Phdr *p, u64 file_size)
+/* Where a program is that does not mind. Its own addresses start at 0. */
+static u64 base_of(const struct image *im)
+{
+	return im->head.e_type == ET_DYN ? PIE_BASE : 0;
+}
+
+static bool segment_ok(const Elf64_Phdr *p, u64 base, u64 file_size)
 {
 	return p->p_filesz <= p->p_memsz && p->p_memsz &&
 	       p->p_offset <= file_size &&
 	       p->p_filesz <= file_size - p->p_offset &&
-	       p->p_vaddr >= USER_MIN && p->p_vaddr < USER_SLOT_SIZE &&
-	       p->p_memsz <= USER_SLOT_SIZE - p->p_vaddr &&
+	       base + p->p_vaddr >= USER_MIN && p->p_vaddr < USER_SLOT_SIZE &&
+	       p->p_memsz <= USER_SLOT_SIZE - p->p_vaddr - base &&
 	       p->p_vaddr % PAGE_SIZE == p->p_offset % PAGE_SIZE;
 }
 
@@ -81,11 +87,11 @@ static int fill(const struct elf_source *src, const Elf64_Phdr *p, u8 *dst,
 }
 
 static int load_segment(struct aspace *as, const struct elf_source *src,
-			const Elf64_Phdr *p)
+			const Elf64_Phdr *p, u64 base)
 {
-	u64 start = ALIGN_DOWN(p->p_vaddr, PAGE_SIZE);
-	u64 size = ALIGN_UP(p->p_vaddr + p->p_memsz, PAGE_SIZE) - start;
-	u64 pa;
+	u64 start = base + ALIGN_DOWN(p->p_vaddr, PAGE_SIZE);
+	u64 end = ALIGN_UP(base + p->p_vaddr + p->p_memsz, PAGE_SIZE);
+	u64 size = end - start, pa;
 	int ret;
 
 	ret = aspace_add_region(as, start, size, region_flags(p), "image");
@@ -107,10 +113,42 @@ static bool inside(const Elf64_Phdr *p, u64 va)
 	return va >= p->p_vaddr && va - p->p_vaddr < p->p_memsz;
 }
 
+static int load_all(struct aspace *as, const struct elf_source *src,
+		    const struct image *im, struct elf_info *info)
+{
+	u64 base = base_of(im);
+	bool entry_ok = false;
+	int ret;
+
+	for (u32 i = 0; i < im->head.e_phnum; i++) {
+		const Elf64_Phdr *p = &im->phdr[i];
+
+		if (p->p_type != PT_LOAD)
+			continue;
+		if (!segment_ok(p, base, src->size))
+			return -ENOEXEC;
+		ret = load_segment(as, src, p, base);
+		if (ret)
+			return ret;
+		info->end = max_u64(info->end,
+				    base + p->p_vaddr + p->p_memsz);
+		if (p->p_flags & PF_X && inside(p, im->head.e_entry))
+			entry_ok = true;
+		if (im->head.e_phoff >= p->p_offset &&
+		    im->head.e_phoff - p->p_offset < p->p_filesz)
+			info->phdr = base + p->p_vaddr +
+				     (im->head.e_phoff - p->p_offset);
+	}
+	if (!entry_ok)
+		return -ENOEXEC;
+	info->entry = base + im->head.e_entry;
+	info->phnum = im->head.e_phnum;
+	return 0;
+}
+
 int elf_load(struct aspace *as, const struct elf_source *src,
 	     struct elf_info *info)
 {
-	bool entry_ok = false;
 	struct image im;
 	int ret;
 
@@ -118,31 +156,10 @@ int elf_load(struct aspace *as, const struct elf_source *src,
 	ret = read_headers(src, &im);
 	if (ret)
 		return ret;
-
+	/* Nobody is here who would link it. */
 	for (u32 i = 0; i < im.head.e_phnum; i++) {
-		const Elf64_Phdr *p = &im.phdr[i];
-
-		/* Nobody is here who would link it. */
-		if (p->p_type == PT_INTERP || p->p_type == PT_DYNAMIC)
-			return -ENOEXEC;
-		if (p->p_type != PT_LOAD)
-			continue;
-		if (!segment_ok(p, src->size))
-			return -ENOEXEC;
-		ret = load_segment(as, src, p);
-		if (ret)
-			return ret;
-		info->end = max_u64(info->end, p->p_vaddr + p->p_memsz);
-		if (p->p_flags & PF_X && inside(p, im.head.e_entry))
-			entry_ok = true;
-		if (im.head.e_phoff >= p->p_offset &&
-		    im.head.e_phoff - p->p_offset < p->p_filesz)
-			info->phdr = p->p_vaddr +
-				     (im.head.e_phoff - p->p_offset);
+		if (im.phdr[i].p_type == PT_INTERP)
+			return -ELIBACC;
 	}
-	if (!entry_ok)
-		return -ENOEXEC;
-	info->entry = im.head.e_entry;
-	info->phnum = im.head.e_phnum;
-	return 0;
+	return load_all(as, src, &im, info);
 }

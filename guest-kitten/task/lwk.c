@@ -15,6 +15,7 @@ _Static_assert(LWK_PMEM_FREE_TYPE == PMEM_FREE, "lwk.h");
 _Static_assert(LWK_PMEM_USER_TYPE == PMEM_USER, "lwk.h");
 _Static_assert(LWK_READ == ASPACE_READ && LWK_WRITE == ASPACE_WRITE, "lwk.h");
 _Static_assert(LWK_EXEC == ASPACE_EXEC && LWK_HEAP == ASPACE_HEAP, "lwk.h");
+_Static_assert(LWK_RESERVE == ASPACE_RESERVE, "lwk.h");
 _Static_assert(sizeof(struct lwk_pmem) == sizeof(struct pmem_region), "lwk.h");
 _Static_assert(sizeof(struct lwk_image) == sizeof(struct elf_info), "lwk.h");
 
@@ -281,6 +282,8 @@ static s64 call_task_create(struct regs *r)
 	ret = task_alloc(spec.name, as, &task);
 	if (ret)
 		return ret;
+	task->stack = spec.stack;
+	task->stack_size = spec.stack_size;
 	ret = task_start(task, spec.cpu, spec.image.entry, sp);
 	if (ret) {
 		task_release(task);

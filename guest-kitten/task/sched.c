@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The scheduler: a queue for each CPU, served in turn; a thread stays on its
- * CPU for ever.
+ * The scheduler: a queue for each CPU, served in turn. A thread stays on its CPU
+ * until its mask excludes that.
+ *
+ * A thread is in one place at a time: it runs, it waits on the queue of its CPU
+ * (@queued), or it is in no list at all: asleep, not started, or dead. It goes
+ * to another CPU only on its way into a queue, when none knows it.
  *
  * There is no tick. The timer is set only while more than one thread wants the
  * CPU, or one sleeps with a limit: a task that is alone on its CPU is never
@@ -20,7 +24,6 @@
 
 static struct thread threads[MAX_THREADS];
 static struct thread idle_threads[MAX_CPUS];
-static u32 next_tid = 1;
 static u32 kernel_lock;
 
 void cpu_flush_if_asked(struct cpu *cpu)
@@ -70,12 +73,26 @@ struct thread *thread_at(u32 i)
 	return i < MAX_THREADS ? &threads[i] : NULL;
 }
 
+struct thread *thread_find(u32 tid)
+{
+	for (u32 i = 0; i < MAX_THREADS; i++) {
+		struct thread *t = &threads[i];
+
+		if (t->tid == tid && t->state != THREAD_NONE &&
+		    t->state != THREAD_DEAD)
+			return t;
+	}
+	return NULL;
+}
+
 /* ---- the queues ---- */
 
 static void enqueue(struct thread *t)
 {
 	struct cpu *cpu = t->cpu;
 
+	BUG_ON(t->queued || t->state != THREAD_READY);
+	t->queued = true;
 	t->next = NULL;
 	if (cpu->queue)
 		cpu->queue_end->next = t;
@@ -88,24 +105,80 @@ static struct thread *dequeue(struct cpu *cpu)
 {
 	struct thread *t = cpu->queue;
 
-	if (t)
+	if (t) {
 		cpu->queue = t->next;
+		t->queued = false;
+	}
 	return t;
+}
+
+u64 all_cpus(void)
+{
+	return (1ULL << nr_cpus) - 1;
+}
+
+static bool allowed(const struct thread *t, const struct cpu *cpu)
+{
+	return t->cpus >> cpu->id & 1;
+}
+
+static struct cpu *least_busy(u64 mask)
+{
+	struct cpu *best = NULL;
+
+	for (u32 i = 0; i < nr_cpus; i++) {
+		if (mask >> i & 1 &&
+		    (!best || cpus[i].nr_threads < best->nr_threads))
+			best = &cpus[i];
+	}
+	BUG_ON(!best);
+	return best;
+}
+
+/* Makes a CPU look at its queue. It may sleep, or run without a time limit. */
+static void kick(struct cpu *cpu)
+{
+	cpu->need_resched = true;
+	if (cpu != this_cpu())
+		apic_send_ipi(cpu->apic_id, VEC_IPI);
+}
+
+/* Into the queue of a CPU that it may run on. */
+static void make_ready(struct thread *t)
+{
+	if (!allowed(t, t->cpu)) {
+		t->cpu->nr_threads--;
+		t->cpu = least_busy(t->cpus);
+		t->cpu->nr_threads++;
+	}
+	enqueue(t);
+	kick(t->cpu);
 }
 
 void thread_wake(struct thread *t)
 {
-	struct cpu *cpu = t->cpu;
-
 	if (t->state != THREAD_BLOCKED)
 		return;
 	t->state = THREAD_READY;
 	t->wake_at = 0;
-	enqueue(t);
-	cpu->need_resched = true;
-	/* It may sleep, or run a thread without a time limit. */
-	if (cpu != this_cpu())
-		apic_send_ipi(cpu->apic_id, VEC_IPI);
+	make_ready(t);
+}
+
+void thread_set_cpus(struct thread *t, u64 mask)
+{
+	t->cpus = mask;
+	/* Asleep it stays where its timer is, and moves when it wakes up. */
+	if (t->state == THREAD_READY && !allowed(t, t->cpu))
+		kick(t->cpu);
+}
+
+u64 thread_cpu_ns(const struct thread *t)
+{
+	u64 ns = t->cpu_ns;
+
+	if (t->cpu->current == t)
+		ns += clock_ns() - t->cpu->since;
+	return ns;
 }
 
 /* Wakes who is due; returns when the next one is, or 0. */
@@ -157,14 +230,22 @@ void sched(void)
 	struct cpu *cpu = this_cpu();
 	struct thread *prev = cpu->current, *next;
 	u64 now = clock_ns(), wake;
+	/* Asked first: a sleep that is over already makes it ready, and queued. */
+	bool goes_on = prev->state == THREAD_READY && prev != cpu->idle;
 
-	cpu->need_resched = false;
+	prev->cpu_ns += now - cpu->since;
+	cpu->since = now;
 	wake = wake_sleepers(cpu, now);
-	if (prev->state == THREAD_READY && prev != cpu->idle)
+	if (goes_on && allowed(prev, cpu))
 		enqueue(prev);
-	next = dequeue(cpu);
+	else if (goes_on)
+		make_ready(prev);
+	while ((next = dequeue(cpu)) && !allowed(next, cpu))
+		make_ready(next);
 	if (!next)
 		next = cpu->idle;
+	/* All that wanted it has been looked at. */
+	cpu->need_resched = false;
 
 	if (cpu->queue && (!wake || now + SLICE_NS < wake))
 		wake = now + SLICE_NS;
@@ -179,6 +260,9 @@ bool sched_block(u64 wake_at)
 	struct thread *t = current_thread();
 
 	t->timed_out = false;
+	/* The end of the task wakes only those that sleep by then. */
+	if (t->task->exiting)
+		return true;
 	t->wake_at = wake_at;
 	t->state = THREAD_BLOCKED;
 	sched();
@@ -200,23 +284,12 @@ static int stack_alloc(struct thread *t)
 	return 0;
 }
 
-static struct cpu *least_busy(void)
-{
-	struct cpu *best = &cpus[0];
-
-	for (u32 i = 1; i < nr_cpus; i++) {
-		if (cpus[i].nr_threads < best->nr_threads)
-			best = &cpus[i];
-	}
-	return best;
-}
-
 struct regs *thread_regs(struct thread *t)
 {
 	return (struct regs *)(t->stack + KSTACK_SIZE) - 1;
 }
 
-struct thread *thread_create(struct task *task, int cpu)
+struct thread *thread_create(struct task *task, u64 mask, int cpu)
 {
 	/* What switch_stack() pops: six registers, then where to go. */
 	struct frame {
@@ -224,6 +297,7 @@ struct thread *thread_create(struct task *task, int cpu)
 		u64 rip;
 	} *frame;
 	struct thread *t;
+	u8 *stack;
 	u32 i = 0;
 
 	/* A dead thread has left its stack: it died with the lock held. */
@@ -234,16 +308,15 @@ struct thread *thread_create(struct task *task, int cpu)
 	if (!t || stack_alloc(t))
 		return NULL;
 
-	t->tid = next_tid++;
+	stack = t->stack;
+	memset(t, 0, sizeof(*t));
+	t->stack = stack;
+	/* As in Linux, the first one has the number of the task. */
+	t->tid = task->nr_threads ? new_id() : task->id;
 	t->task = task;
-	t->cpu = cpu < 0 ? least_busy() : &cpus[cpu];
-	t->fs_base = 0;
-	t->wake_at = 0;
-	t->futex = 0;
-	t->wait_task = 0;
-	t->clear_tid = 0;
+	t->cpus = mask;
+	t->cpu = cpu < 0 ? least_busy(mask) : &cpus[cpu];
 	/* As after reset: all floating-point exceptions masked. */
-	memset(t->fpu, 0, sizeof(t->fpu));
 	*(u16 *)&t->fpu[0] = 0x37f;
 	*(u32 *)&t->fpu[24] = 0x1f80;
 

@@ -11,7 +11,21 @@
 /* Programs try these and live well without them: no line in the log. */
 static bool quiet(u64 nr)
 {
-	return nr == __NR_rseq || nr == __NR_clone3;
+	return nr == __NR_rseq || nr == __NR_clone3 || nr == __NR_mremap ||
+	       nr == __NR_membarrier;
+}
+
+/* One line for each, not for each time; numbers that are none share one. */
+static void missing(struct task *task, u64 nr)
+{
+	u64 slot = min_u64(nr, MAX_LINUX_CALL - 1);
+	u64 *word = &task->said[slot / 64], bit = 1ULL << slot % 64;
+
+	if (quiet(nr) || *word & bit)
+		return;
+	*word |= bit;
+	kprintf("task %u (%s): no system call %llu\n", task->id, task->name,
+		nr);
 }
 
 static syscall_fn find(u64 nr)
@@ -27,7 +41,7 @@ static syscall_fn find(u64 nr)
 
 void syscall(struct regs *regs)
 {
-	const struct task *task = current_task();
+	struct task *task = current_task();
 	u64 nr = regs->rax;
 	syscall_fn fn = find(nr);
 
@@ -36,9 +50,7 @@ void syscall(struct regs *regs)
 	} else if (fn) {
 		regs->rax = fn(regs);
 	} else {
-		if (!quiet(nr))
-			kprintf("task %u (%s): no system call %llu\n",
-				task->id, task->name, nr);
+		missing(task, nr);
 		regs->rax = -ENOSYS;
 	}
 }

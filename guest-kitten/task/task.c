@@ -9,6 +9,9 @@
 
 #define RFLAGS_IF	0x202
 
+/* Numbers end where Linux's do; a robust mutex keeps one in 30 bits. */
+#define MAX_ID		(1U << 22)
+
 static struct task tasks[MAX_TASKS];
 static u32 last_slot;
 
@@ -21,9 +24,18 @@ struct task *task_find(u32 id)
 	return NULL;
 }
 
+u32 new_id(void)
+{
+	static u32 last;
+
+	do {
+		last = last < MAX_ID ? last + 1 : INIT_TASK + 1;
+	} while (task_find(last) || thread_find(last));
+	return last;
+}
+
 int task_alloc(const char *name, struct aspace *as, struct task **result)
 {
-	static u32 last_id;
 	struct task *t;
 	u32 i;
 
@@ -37,7 +49,8 @@ int task_alloc(const char *name, struct aspace *as, struct task **result)
 
 	last_slot = t - tasks;
 	memset(t, 0, sizeof(*t));
-	t->id = ++last_id;
+	files_init(t);
+	t->id = new_id();
 	t->aspace = as;
 	t->status = TASK_ALIVE;
 	copy_name(t->name, name, sizeof(t->name));
@@ -56,7 +69,7 @@ void task_release(struct task *task)
 
 int task_start(struct task *task, int cpu, u64 entry, u64 stack)
 {
-	struct thread *t = thread_create(task, cpu);
+	struct thread *t = thread_create(task, all_cpus(), cpu);
 	struct regs *regs;
 
 	if (!t)
@@ -110,9 +123,11 @@ void thread_exit(void)
 	struct task *task = t->task;
 	u32 zero = 0;
 
+	robust_exit(t);
 	if (t->clear_tid && !task->exiting &&
 	    !copy_to_user(t->clear_tid, &zero, sizeof(zero)))
-		futex_wake(t->clear_tid, 1);
+		futex_wake(t->clear_tid, 1, FUTEX_ANY);
+	task->cpu_ns += thread_cpu_ns(t);
 	t->cpu->nr_threads--;
 	if (!--task->nr_threads) {
 		if (!task->exiting)
@@ -126,11 +141,12 @@ void thread_exit(void)
 
 void return_to_user(void)
 {
-	struct thread *t = current_thread();
+	const struct task *task = current_task();
 
-	while (!t->task->exiting && t->cpu->need_resched)
+	/* It may come back on another CPU each time. */
+	while (!task->exiting && this_cpu()->need_resched)
 		sched();
-	if (t->task->exiting)
+	if (task->exiting)
 		thread_exit();
 	kunlock();
 }

@@ -44,6 +44,7 @@ struct tss {
  * @queue: first of the threads that wait for this CPU
  * @queue_end: last of them
  * @nr_threads: live threads that belong to this CPU
+ * @since: when it switched to @current
  * @need_resched: another thread may be due
  * @flush: another CPU wants our TLB flushed, and waits for it
  * @timer_set: the timer may still fire
@@ -64,6 +65,7 @@ struct cpu {
 	struct thread *queue;
 	struct thread *queue_end;
 	u32 nr_threads;
+	u64 since;
 	bool need_resched;
 	bool flush;
 	bool timer_set;

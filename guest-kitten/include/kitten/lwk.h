@@ -53,6 +53,7 @@ struct lwk_pmem {
 #define LWK_WRITE		(1U << 1)
 #define LWK_EXEC		(1U << 2)
 #define LWK_HEAP		(1U << 3)
+#define LWK_RESERVE		(1U << 4)	/* addresses that stay without memory */
 
 struct lwk_image {
 	__u64 entry;

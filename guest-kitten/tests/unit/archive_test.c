@@ -61,6 +61,7 @@ static void good(void)
 	make();
 	EXPECT(archive_next(archive, size, &at, &f));
 	EXPECT(f.size == 5 && !memcmp(f.data, "first", 5));
+	EXPECT(f.mode == 0100644);
 	EXPECT(archive_next(archive, size, &at, &f));
 	EXPECT(!strcmp(f.name, "dir/b") && !f.size);
 	EXPECT(archive_next(archive, size, &at, &f) && f.size == 10);

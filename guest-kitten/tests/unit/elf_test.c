@@ -103,6 +103,60 @@ static void good(void)
 	EXPECT(!aspace_translate(as, DATA + 0x6000));
 }
 
+/* One that relocates itself: linked for address 0, and loaded elsewhere. */
+static void make_pie(void)
+{
+	make_good();
+	elf->head.e_type = ET_DYN;
+	elf->head.e_entry -= TEXT;
+	elf->phdr[0].p_vaddr -= TEXT;
+	elf->phdr[1].p_vaddr -= TEXT;
+	elf->phdr[2].p_type = PT_DYNAMIC;
+}
+
+static void pie(void)
+{
+	struct elf_info info;
+	struct aspace *as;
+	u8 *p;
+
+	fake_reset();
+	make_pie();
+	EXPECT(!load(FILE_SIZE, &info, &as));
+	EXPECT(info.entry == PIE_BASE + 0x500 && info.phnum == 3);
+	EXPECT(info.phdr == PIE_BASE + sizeof(elf->head));
+	EXPECT(info.end == PIE_BASE + DATA - TEXT + 0x5200);
+	EXPECT(!memcmp(phys_to_virt(aspace_translate(as, PIE_BASE)), file,
+		       0x1000));
+	p = phys_to_virt(aspace_translate(as, PIE_BASE + DATA - TEXT));
+	EXPECT(!p[0x1ff] && p[0x200] == 0xab && !p[0xb00]);
+	EXPECT(!aspace_translate(as, TEXT));
+}
+
+static void bad_pie(void)
+{
+	fake_reset();
+	make_pie();
+	elf->phdr[2].p_type = PT_INTERP;
+	EXPECT(try(FILE_SIZE) == -ELIBACC);
+	make_pie();
+	elf->head.e_entry = PIE_BASE + 0x500;
+	EXPECT(try(FILE_SIZE) == -ENOEXEC);
+	make_pie();
+	elf->phdr[1].p_vaddr = -PIE_BASE + TEXT;
+	EXPECT(try(FILE_SIZE) == -ENOEXEC);
+	make_pie();
+	elf->phdr[1].p_memsz = USER_SLOT_SIZE - PIE_BASE;
+	EXPECT(try(FILE_SIZE) == -ENOEXEC);
+	make_pie();
+	elf->phdr[1].p_vaddr = USER_SLOT_SIZE - PIE_BASE + 0x200;
+	EXPECT(try(FILE_SIZE) == -ENOEXEC);
+	/* One for a fixed address may have that, too: nobody needs it. */
+	make_good();
+	elf->phdr[2].p_type = PT_DYNAMIC;
+	EXPECT(!try(FILE_SIZE));
+}
+
 #define BAD(change)							\
 	do {								\
 		make_good();						\
@@ -116,7 +170,7 @@ static void bad_headers(void)
 	BAD(elf->head.e_ident[0] = 0);
 	BAD(elf->head.e_ident[EI_CLASS] = ELFCLASS32);
 	BAD(elf->head.e_ident[EI_DATA] = ELFDATA2MSB);
-	BAD(elf->head.e_type = ET_DYN);
+	BAD(elf->head.e_type = ET_CORE);
 	BAD(elf->head.e_type = ET_REL);
 	BAD(elf->head.e_machine = EM_386);
 	BAD(elf->head.e_phentsize = 0);
@@ -154,7 +208,6 @@ static void bad_segments(void)
 	BAD(elf->phdr[1].p_flags |= PF_X);		/* to write and execute */
 	BAD(elf->phdr[0].p_flags = PF_R);		/* entry not executable */
 	BAD(elf->phdr[2].p_type = PT_INTERP);
-	BAD(elf->phdr[2].p_type = PT_DYNAMIC);
 	BAD(elf->phdr[0].p_type = PT_NULL);
 	BAD(elf->phdr[1].p_memsz = 1ULL << 38);		/* more than there is */
 }
@@ -213,6 +266,8 @@ int main(void)
 		return 1;
 	elf = (void *)file;
 	RUN(good);
+	RUN(pie);
+	RUN(bad_pie);
 	RUN(bad_headers);
 	RUN(bad_segments);
 	RUN(truncated);

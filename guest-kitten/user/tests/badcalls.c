@@ -105,7 +105,7 @@ static void memory(void)
 	ktap(fails(syscall(SYS_munmap, 4096, ~0UL), EINVAL), "munmap, overflow");
 	ktap(fails(syscall(SYS_mprotect, KERNEL_LINEAR, 4096, PROT_WRITE),
 		   ENOMEM), "mprotect of the kernel");
-	ktap(fails(syscall(SYS_mprotect, 4096, ~0UL, PROT_WRITE), EINVAL),
+	ktap(fails(syscall(SYS_mprotect, 4096, ~0UL, PROT_WRITE), ENOMEM),
 	     "mprotect, overflow");
 	ktap(fails(syscall(SYS_madvise, KERNEL_LINEAR, 4096, MADV_DONTNEED),
 		   ENOMEM), "madvise of the kernel");
