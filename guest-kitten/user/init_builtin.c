@@ -4,6 +4,10 @@
  */
 #include "init_task.h"
 
+/* What the kernel takes, and up to the end of the task's addresses. */
+#define STACK_MIN_KIB	64
+#define STACK_MAX_KIB	(32 << 20)
+
 static struct lwk_machine m;
 
 static const char *argument(const char *strings, u32 argc)
@@ -18,6 +22,12 @@ static int do_echo(const char *strings, u32 argc)
 		print(1, i + 1 < argc ? "%s " : "%s\n", strings);
 	}
 	return 0;
+}
+
+u32 nr_cpus(void)
+{
+	machine_info(&m);
+	return m.nr_cpus;
 }
 
 static int do_selftest(const char *strings, u32 argc)
@@ -67,17 +77,39 @@ static int do_symbiotic(const char *strings, u32 argc)
 /* Sleeps between looks: other tasks do not exist, but the host has work. */
 static int do_wait_host(const char *strings, u32 argc)
 {
-	u64 pause[2] = { 0, 100000000 }, want = 0;
-	const char *s;
+	u64 pause[2] = { 0, 100000000 }, want;
 
-	for (s = argument(strings, argc); *s >= '0' && *s <= '9'; s++)
-		want = want * 10 + (*s - '0');
+	if (!number(argument(strings, argc), &want)) {
+		print(2, "init_task: usage: wait_host NUMBER\n");
+		return 2;
+	}
 	for (;;) {
 		machine_info(&m);
 		if (m.host_word == want)
 			return 0;
 		call(__NR_nanosleep, (u64)pause, 0, 0, 0, 0);
 	}
+}
+
+/* As the shell's, for the programs that follow: their stacks are bound. */
+static int do_ulimit(const char *strings, u32 argc)
+{
+	const char *option = argument(strings, argc), *size;
+	u64 kib;
+
+	if (argc == 2 && same(option, "-s")) {
+		print(1, "%u\n", stack_size >> 10);
+		return 0;
+	}
+	size = option + length(option) + 1;
+	if (argc != 3 || !same(option, "-s") || !number(size, &kib) ||
+	    kib < STACK_MIN_KIB || kib > STACK_MAX_KIB) {
+		print(2, "init_task: usage: ulimit -s [KIB], %u to %u\n",
+		      (u64)STACK_MIN_KIB, (u64)STACK_MAX_KIB);
+		return 2;
+	}
+	stack_size = ((kib << 10) + 4095) & ~4095ULL;
+	return 0;
 }
 
 static int do_init_test(const char *strings, u32 argc)
@@ -107,6 +139,7 @@ bool builtin(const char *name, const char *strings, u32 argc, int *status)
 		{ "symbiotic", do_symbiotic },
 		{ "wait_host", do_wait_host },
 		{ "true", do_true },
+		{ "ulimit", do_ulimit },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

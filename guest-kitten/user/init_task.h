@@ -8,6 +8,14 @@
 #include <stdbool.h>
 #include "liblwk.h"
 
+/* ---- init_task.c ---- */
+
+/* Of the tasks to come. */
+extern u64 stack_size;
+
+/* A decimal number and nothing else; false if it is not one. */
+bool number(const char *text, u64 *v);
+
 /* ---- init_lib.c ---- */
 
 struct archive_entry {
@@ -25,6 +33,8 @@ bool same(const char *a, const char *b);
 void print(int fd, const char *fmt, ...);
 
 /* ---- init_builtin.c ---- */
+
+u32 nr_cpus(void);
 
 /* Runs a command that is no program; false if there is none of that name. */
 bool builtin(const char *name, const char *strings, u32 argc, int *status);

@@ -212,16 +212,23 @@ def guest_initramfs():
     return a.bytes()
 
 
+def kitten_file(archive, name, path):
+    """A program without its symbols, or any other file as it is."""
+    mode = 0o755 if os.access(path, os.X_OK) else 0o644
+    with open(path, "rb") as f:
+        elf = f.read(4) == b"\x7fELF"
+    archive.file(name, stripped(path) if elf and mode == 0o755 else path, mode)
+
+
 def kitten_initramfs(files=None):
-    """The lightweight kernel's archive: its first task and the programs; and
-    those of a directory, which must be static."""
+    """The lightweight kernel's archive: its first task, and in files/ its
+    programs and what is in a directory. Programs must be static."""
     a = Cpio()
     with built("kitten"):
         a.file("init_task", need(BUILD / "kitten" / "init_task", "kitten"))
-        programs = sorted((BUILD / "kitten" / "programs").iterdir())
-        for program in programs + (sorted(pathlib.Path(files).iterdir()) if files else []):
-            if program.is_file() and os.access(program, os.X_OK):
-                a.file(program.name, stripped(program))
+        for top in [BUILD / "kitten" / "programs"] + ([pathlib.Path(files)] if files else []):
+            for path in sorted(p for p in top.rglob("*") if p.is_file()):
+                kitten_file(a, f"files/{path.relative_to(top)}", path)
     # What benchmarks read before and after. This kernel has no such events.
     a.data("proc/vmstat", b"nr_free_pages 0\npswpin 0\npswpout 0\npgmajfault 0\n")
     return a.bytes()
