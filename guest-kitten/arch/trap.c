@@ -19,8 +19,10 @@
 #define GATE_USER	0x6000
 #define RFLAGS_TF	0x100
 
+#define PF_PRESENT	1
+
 /* How far from the stack pointer an access to the stack may be. */
-#define STACK_NEAR	65536
+#define STACK_NEAR	65536ULL
 #define STACK_FRAME	SZ_1G
 
 struct extable_entry {
@@ -142,19 +144,18 @@ static void kernel_trap(struct regs *r)
 }
 
 /*
- * Below the first thread's stack nothing is; below those of others a C library
- * puts addresses without rights. The stack pointer is there too, or will be: a
- * call writes below it, and a function may have a large frame.
+ * Nothing is there, and the stack pointer is near. Or it is below the first
+ * thread's stack already: a function may have a large frame, and may begin at
+ * its other end.
  */
 static bool stack_overflow(const struct task *task, const struct regs *r,
 			   u64 address)
 {
-	if (r->vector != VEC_PF || address + STACK_NEAR < r->rsp)
+	if (r->vector != VEC_PF || r->error & PF_PRESENT ||
+	    address + STACK_NEAR < r->rsp)
 		return false;
-	if (aspace_has_none(task->aspace, address))
-		return address < r->rsp + STACK_NEAR;
-	return address < task->stack && r->rsp < task->stack + STACK_NEAR &&
-	       r->rsp + STACK_FRAME > task->stack;
+	return address < r->rsp + STACK_NEAR ||
+	       (address < task->stack && r->rsp + STACK_FRAME > task->stack);
 }
 
 static void user_trap(struct regs *r)

@@ -416,11 +416,6 @@ s64 aspace_decommit(struct aspace *as, u64 start, u64 end, bool release)
 	return stop - start;
 }
 
-bool aspace_has_none(const struct aspace *as, u64 va)
-{
-	return rangeset_get(&as->reserve, va) == RESERVE_TAKEN;
-}
-
 int aspace_rights(const struct aspace *as, u64 start, u64 end, u32 flags)
 {
 	while (start < end) {

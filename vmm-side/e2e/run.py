@@ -33,7 +33,8 @@ Each case is a section; its keys:
              A line "disk OFFSET SIZE SHA256" (MiB) of stdout is compared with
              what L0 sees on the disk of the NVMe.
   group      what to choose by; also the first part of the name
-  needs      "emulated": only where L0 emulates the machine
+  needs      "emulated": only where L0 emulates the machine; else a file in
+             build/ that may not have been made
   parallel   yes: vCPUs run at the same time. Otherwise an emulated host has one
              CPU, which two workers can do side by side, and which the faults of
              the emulator do not concern (docs/design.md)
@@ -231,6 +232,8 @@ def skip_reason(case, host_kernel):
         return "only on an emulated machine"
     if hardware.kind() == "local" and case.get("host") == "plain-kvm":
         return "this host's KVM is the extended one"
+    if case.get("needs", "emulated") != "emulated" and not (FILES.parents[1] / case.get("needs")).exists():
+        return f"{case.get('needs')} is not built"
     if "passthrough" in case.row and hardware.kind() == "local":
         return "passthrough is tested with emulated devices"
     if case.get("kernel") == "debug" and not (FILES.parents[1] / "debug" / "vmlinux").exists():

@@ -372,9 +372,6 @@ bool aspace_committed(const struct aspace *as, u64 at, u64 limit, u64 *start,
  */
 int aspace_rights(const struct aspace *as, u64 start, u64 end, u32 flags);
 
-/* Is this an address that has been given out without memory? */
-bool aspace_has_none(const struct aspace *as, u64 va);
-
 /* Physical address behind an address of the task; 0 if there is none. */
 u64 aspace_translate(struct aspace *as, u64 va);
 
