@@ -54,6 +54,7 @@ u32 selftest_run(void)
 {
 	static const struct test_suite * const suites[] = {
 		&test_mm, &test_machine, &test_symbiotic, &test_dma,
+		&test_task,
 	};
 	u32 bad = 0;
 

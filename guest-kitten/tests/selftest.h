@@ -21,6 +21,7 @@ struct test_suite {
 };
 
 extern const struct test_suite test_mm, test_machine, test_symbiotic, test_dma;
+extern const struct test_suite test_task;
 
 void test_fail(const char *file, int line, const char *what);
 

@@ -121,6 +121,13 @@ extern char cpu_sleep_hlt[], cpu_sleep_end[];
 void smp_init(void);
 extern u64 ap_boot_stack;
 
+#ifdef KITTEN_HOST_TEST
+/* What a program cannot do is the test's. */
+struct cpu *this_cpu(void);
+void wrmsr(u32 msr, u64 v);
+u64 read_cr3(void);
+void write_cr3(u64 v);
+#else
 static inline struct cpu *this_cpu(void)
 {
 	struct cpu *cpu;
@@ -128,6 +135,26 @@ static inline struct cpu *this_cpu(void)
 	asm volatile("movq %%gs:0, %0" : "=r" (cpu));
 	return cpu;
 }
+
+static inline void wrmsr(u32 msr, u64 v)
+{
+	asm volatile("wrmsr" :: "c" (msr), "a" (v & 0xffffffff), "d" (v >> 32)
+		     : "memory");
+}
+
+static inline u64 read_cr3(void)
+{
+	u64 v;
+
+	asm volatile("movq %%cr3, %0" : "=r" (v));
+	return v;
+}
+
+static inline void write_cr3(u64 v)
+{
+	asm volatile("movq %0, %%cr3" :: "r" (v) : "memory");
+}
+#endif
 
 static inline void cpuid(u32 leaf, u32 *a, u32 *b, u32 *c, u32 *d)
 {
@@ -141,12 +168,6 @@ static inline u64 rdmsr(u32 msr)
 
 	asm volatile("rdmsr" : "=a" (lo), "=d" (hi) : "c" (msr));
 	return lo | (u64)hi << 32;
-}
-
-static inline void wrmsr(u32 msr, u64 v)
-{
-	asm volatile("wrmsr" :: "c" (msr), "a" (v & 0xffffffff), "d" (v >> 32)
-		     : "memory");
 }
 
 /* Go on at @fixup when the instruction at @insn raises an exception. */
@@ -199,19 +220,6 @@ static inline u64 read_cr2(void)
 
 	asm volatile("movq %%cr2, %0" : "=r" (v));
 	return v;
-}
-
-static inline u64 read_cr3(void)
-{
-	u64 v;
-
-	asm volatile("movq %%cr3, %0" : "=r" (v));
-	return v;
-}
-
-static inline void write_cr3(u64 v)
-{
-	asm volatile("movq %0, %%cr3" :: "r" (v) : "memory");
 }
 
 /* i if it is below n, else 0; by arithmetic that no speculation gets past. */
