@@ -233,7 +233,7 @@ class Bench:
             args = ["-object", f"memory-backend-file,id=ram,share=on,mem-path=@WORK@/ram,size={size}M"]
         for name in devices:
             # The ROM is for a firmware that would drive the device.
-            args += ["-device", f"vfio-pci,host={PASSTHROUGH[name]},rombar=0,id={name}"]
+            args += ["-device", f"vfio-pci,host={PASSTHROUGH[name]},x-no-iommu=on,rombar=0,id={name}"]
         return args
 
     # ---- running ---------------------------------------------------------
