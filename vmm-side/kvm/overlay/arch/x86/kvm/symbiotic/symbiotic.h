@@ -225,11 +225,28 @@ void kvm_symb_unpin_all(struct kvm *kvm);
 /**
  * kvm_symcall_active - whether a symcall runs on a vCPU
  * @vcpu: the vCPU
+ *
+ * Asked before Xen's and Hyper-V's are looked at. Xen's numbers are smaller. A
+ * guest of Hyper-V's may have anything in RAX, so only those of guests that have
+ * accepted a feature are ours, and their hypercall page makes RAX differ
+ * (kvm_symbiotic_mark_hv()).
  */
 static inline bool kvm_symcall_active(const struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.symbiotic &&
 	       (vcpu->arch.symbiotic->work & KVM_SYMB_WORK_CALL);
+}
+
+/**
+ * kvm_symbiotic_mark_hv - whether Hyper-V's hypercalls must be told from ours
+ * @vcpu: the vCPU, which has Hyper-V's hypercall page written
+ *
+ * In long mode that is done by a bit of EAX. Elsewhere EAX has their number, so
+ * that is not possible, and there are no hypercalls of ours.
+ */
+static inline bool kvm_symbiotic_mark_hv(const struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.symbiotic && (vcpu->arch.efer & EFER_LMA);
 }
 
 /**
@@ -242,6 +259,9 @@ static inline bool kvm_symcall_active(const struct kvm_vcpu *vcpu)
 static inline bool kvm_symcall_hold_events(struct kvm_vcpu *vcpu)
 {
 	if (likely(!kvm_symcall_active(vcpu)))
+		return false;
+	if (!kvm_symb_accepted(vcpu->kvm, SYMB_FEAT_ALL) &&
+	    !(vcpu->arch.symbiotic->work & KVM_SYMB_WORK_CALL))
 		return false;
 
 	vcpu->arch.symbiotic->events_held = true;
@@ -312,6 +332,11 @@ static inline bool kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
 static inline int __kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
 {
 	return 1;
+}
+
+static inline bool kvm_symbiotic_mark_hv(const struct kvm_vcpu *vcpu)
+{
+	return false;
 }
 
 static inline int kvm_symbiotic_work(struct kvm_vcpu *vcpu)
