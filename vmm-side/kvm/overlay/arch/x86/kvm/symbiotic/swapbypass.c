@@ -449,6 +449,15 @@ static int kvm_bypass_answered(struct kvm_vcpu *vcpu, int status,
 	}
 
 	/*
+	 * What user space has queued meanwhile comes before the instruction; a
+	 * page fault would take its place. The access will fault again.
+	 */
+	if (kvm_is_exception_pending(vcpu) || kvm_event_needs_reinjection(vcpu)) {
+		bypass->state = KVM_BYPASS_IDLE;
+		return 1;
+	}
+
+	/*
 	 * Restoring the context may have loaded CR3 again, and so have changed
 	 * the MMU's root.
 	 */

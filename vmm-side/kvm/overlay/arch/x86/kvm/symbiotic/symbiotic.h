@@ -40,6 +40,9 @@ typedef int (*kvm_symcall_done_fn)(struct kvm_vcpu *vcpu, int status,
  * @accepted: SYMB_FEAT_* that the guest has accepted (SYMB_MSR_FEATURES)
  * @global_gpa: the global page's address in the guest; 0 = unmapped
  * @dma_ack: generation of DMA ranges that the guest uses; 0 = none
+ * @dma_epoch: withdrawals of such so far: an answer to a question from before
+ *	the last one is void
+ * @dma_told: of these, up to which user space knows, having reset the VM
  * @pinned: memory that passthrough devices may reach, see pin.c
  * @swap: owned by swapbypass.c
  */
@@ -49,6 +52,8 @@ struct kvm_symbiotic {
 	u32 accepted;
 	gpa_t global_gpa;
 	u32 dma_ack;
+	u64 dma_epoch;
+	u64 dma_told;
 	struct list_head pinned;
 	struct kvm_swapbypass *swap;
 };
@@ -60,7 +65,6 @@ struct kvm_symbiotic {
  * @cr2: CR2
  * @cr3: CR3, as the guest sees it
  * @dr7: DR7
- * @int_shadow: KVM_X86_SHADOW_INT_*
  * @cs: code segment
  * @ss: stack segment; its DPL is the CPL
  * @fs: FS with its base
@@ -68,6 +72,7 @@ struct kvm_symbiotic {
  * @flat: CS and SS were the symcall's own already
  * @nmi_masked: NMIs were blocked
  * @halted: the vCPU was halted and will be again
+ * @hlt_in_guest: it was, in hardware (HLT does not exit)
  */
 struct kvm_symcall_context {
 	unsigned long regs[NR_VCPU_REGS];
@@ -75,7 +80,6 @@ struct kvm_symcall_context {
 	unsigned long cr2;
 	unsigned long cr3;
 	unsigned long dr7;
-	u32 int_shadow;
 	struct kvm_segment cs;
 	struct kvm_segment ss;
 	struct kvm_segment fs;
@@ -83,6 +87,25 @@ struct kvm_symcall_context {
 	bool flat;
 	bool nmi_masked;
 	bool halted;
+	bool hlt_in_guest;
+};
+
+/**
+ * struct kvm_symcall_events - what KVM would deliver next to the guest
+ * @exception: pending or injected
+ * @interrupt: injected
+ * @nmi_injected: an NMI is
+ * @triple_fault: requested
+ *
+ * User space can queue all of them (KVM_SET_VCPU_EVENTS, KVM_X86_SET_MCE,
+ * KVM_SET_GUEST_DEBUG, KVM_INTERRUPT). If it does so during a symcall, they are
+ * for what the call has interrupted, and are kept here while the call runs.
+ */
+struct kvm_symcall_events {
+	struct kvm_queued_exception exception;
+	struct kvm_queued_interrupt interrupt;
+	bool nmi_injected;
+	bool triple_fault;
 };
 
 /* Why the run loop has to look at a vCPU: bits of kvm_vcpu_symbiotic.work. */
@@ -91,6 +114,11 @@ struct kvm_symcall_context {
 #define KVM_SYMB_WORK_UNMAP_LOCAL	BIT(2)	/* tell user space after INIT */
 #define KVM_SYMB_WORK_UNMAP_GLOBAL	BIT(3)
 #define KVM_SYMB_WORK_DMA_OFF		BIT(4)	/* tell it after withdrawal */
+
+/* What user space has to hear before the guest's next instruction. */
+#define KVM_SYMB_WORK_TELL	(KVM_SYMB_WORK_UNMAP_LOCAL |	\
+				 KVM_SYMB_WORK_UNMAP_GLOBAL |	\
+				 KVM_SYMB_WORK_DMA_OFF)
 
 enum kvm_symcall_user_state {
 	KVM_SYMCALL_USER_IDLE,
@@ -113,11 +141,18 @@ enum kvm_symcall_user_state {
  * @events_held: events were held back during the call
  * @nr: number of the running call
  * @done: its completion
- * @runner: thread that @runtime is of
- * @runtime: its CPU time when the call started, in ns
+ * @in_run: inside of KVM_RUN or KVM_SYMCALL, where @events are the call's
+ * @since: the thread's CPU time at the last entry to KVM_RUN, or when the call
+ *	started, in ns
+ * @used: CPU time that the call has used before @since, in ns
+ * @failed: why the call must be aborted, noticed on the way to user space
  * @ctx: what the call has interrupted
- * @msr: page MSR that user space is asked about
+ * @events: what user space has queued for it meanwhile
+ * @asking: the vCPU waits at a WRMSR for user space's answer
+ * @msr: the MSR
  * @msr_data: the value to be written to it
+ * @dma_epoch: kvm_symbiotic.dma_epoch when it asked about an acknowledgment, or
+ *	withdrew one
  * @loop: SYMB_HC_SYMCALL_LOOP under way
  * @user: KVM_SYMCALL under way
  * @swap: owned by swapbypass.c
@@ -138,11 +173,16 @@ struct kvm_vcpu_symbiotic {
 	bool events_held;
 	u64 nr;
 	kvm_symcall_done_fn done;
-	struct task_struct *runner;
-	u64 runtime;
+	bool in_run;
+	u64 since;
+	u64 used;
+	const char *failed;
 	struct kvm_symcall_context ctx;
+	struct kvm_symcall_events events;
+	bool asking;
 	u32 msr;
 	u64 msr_data;
+	u64 dma_epoch;
 	struct {
 		unsigned long rip;
 		u64 nr;
@@ -151,7 +191,9 @@ struct kvm_vcpu_symbiotic {
 	} loop;
 	struct {
 		enum kvm_symcall_user_state state;
+		bool reported;		/* this entry ends with the call */
 		unsigned int tries;
+		u32 last_id;
 		struct kvm_symcall call;
 	} user;
 	struct kvm_vcpu_swapbypass *swap;
@@ -188,6 +230,11 @@ static inline void kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu,
 /**
  * kvm_symbiotic_hypercall - whether a hypercall is one of ours
  * @vcpu: the vCPU
+ *
+ * Asked before Xen's and Hyper-V's are looked at. Xen's numbers are smaller. A
+ * guest of Hyper-V's may have anything in RAX, so only those of guests that have
+ * accepted a feature are ours, and their hypercall page makes RAX differ
+ * (kvm_symbiotic_mark_hv()).
  */
 static inline bool kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
 {
@@ -195,46 +242,14 @@ static inline bool kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
 
 	if (likely(!vcpu->arch.symbiotic))
 		return false;
+	if (!kvm_symb_accepted(vcpu->kvm, SYMB_FEAT_ALL) &&
+	    !(vcpu->arch.symbiotic->work & KVM_SYMB_WORK_CALL))
+		return false;
 
 	/* The upper half of RAX belongs to SYMB_HC_SYMCALL_LOOP. */
 	nr = vcpu->arch.regs[VCPU_REGS_RAX];
 	return nr == SYMB_HC_SYMCALL_RET || nr == SYMB_HC_SYMCALL_ERR ||
 	       (nr >= SYMB_HC_NULL && nr <= SYMB_HC_DROP_RANGE);
-}
-
-/**
- * kvm_symbiotic_work - called each time round the vCPU's run loop
- * @vcpu: the vCPU
- *
- * Return: like an exit handler: 1 to go on, 0 to go to user space, or -errno.
- */
-static inline int kvm_symbiotic_work(struct kvm_vcpu *vcpu)
-{
-	if (likely(!vcpu->arch.symbiotic || !vcpu->arch.symbiotic->work))
-		return 1;
-	return __kvm_symbiotic_work(vcpu);
-}
-
-/* pin.c */
-
-long kvm_symb_pin(struct kvm *kvm, struct kvm_symb_pin __user *arg);
-void kvm_symb_unpin_all(struct kvm *kvm);
-
-/* symcall.c */
-
-/**
- * kvm_symcall_active - whether a symcall runs on a vCPU
- * @vcpu: the vCPU
- *
- * Asked before Xen's and Hyper-V's are looked at. Xen's numbers are smaller. A
- * guest of Hyper-V's may have anything in RAX, so only those of guests that have
- * accepted a feature are ours, and their hypercall page makes RAX differ
- * (kvm_symbiotic_mark_hv()).
- */
-static inline bool kvm_symcall_active(const struct kvm_vcpu *vcpu)
-{
-	return vcpu->arch.symbiotic &&
-	       (vcpu->arch.symbiotic->work & KVM_SYMB_WORK_CALL);
 }
 
 /**
@@ -250,6 +265,46 @@ static inline bool kvm_symbiotic_mark_hv(const struct kvm_vcpu *vcpu)
 }
 
 /**
+ * kvm_symbiotic_work - called each time round the vCPU's run loop
+ * @vcpu: the vCPU
+ *
+ * Return: like an exit handler: 1 to go on, 0 to go to user space, or -errno.
+ */
+static inline int kvm_symbiotic_work(struct kvm_vcpu *vcpu)
+{
+	if (likely(!vcpu->arch.symbiotic || !vcpu->arch.symbiotic->work))
+		return 1;
+	return __kvm_symbiotic_work(vcpu);
+}
+
+/**
+ * kvm_symbiotic_must_tell - whether user space has to hear of something first
+ * @vcpu: the vCPU, about to enter the guest, possibly just reset by an INIT
+ */
+static inline bool kvm_symbiotic_must_tell(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.symbiotic &&
+	       unlikely(vcpu->arch.symbiotic->work & KVM_SYMB_WORK_TELL);
+}
+
+/* pin.c */
+
+long kvm_symb_pin(struct kvm *kvm, struct kvm_symb_pin __user *arg);
+void kvm_symb_unpin_all(struct kvm *kvm);
+
+/* symcall.c */
+
+/**
+ * kvm_symcall_active - whether a symcall runs on a vCPU
+ * @vcpu: the vCPU
+ */
+static inline bool kvm_symcall_active(const struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.symbiotic &&
+	       (vcpu->arch.symbiotic->work & KVM_SYMB_WORK_CALL);
+}
+
+/**
  * kvm_symcall_hold_events - whether event injection has to wait
  * @vcpu: the vCPU, about to enter the guest
  *
@@ -260,12 +315,32 @@ static inline bool kvm_symcall_hold_events(struct kvm_vcpu *vcpu)
 {
 	if (likely(!kvm_symcall_active(vcpu)))
 		return false;
-	if (!kvm_symb_accepted(vcpu->kvm, SYMB_FEAT_ALL) &&
-	    !(vcpu->arch.symbiotic->work & KVM_SYMB_WORK_CALL))
-		return false;
 
 	vcpu->arch.symbiotic->events_held = true;
 	return true;
+}
+
+void __kvm_symcall_enter_run(struct kvm_vcpu *vcpu);
+void __kvm_symcall_leave_run(struct kvm_vcpu *vcpu);
+
+/**
+ * kvm_symcall_enter_run - user space has come in to run the vCPU
+ * @vcpu: the vCPU, all that user space has set in place
+ */
+static inline void kvm_symcall_enter_run(struct kvm_vcpu *vcpu)
+{
+	if (unlikely(vcpu->arch.symbiotic))
+		__kvm_symcall_enter_run(vcpu);
+}
+
+/**
+ * kvm_symcall_leave_run - the vCPU goes back to user space
+ * @vcpu: the vCPU
+ */
+static inline void kvm_symcall_leave_run(struct kvm_vcpu *vcpu)
+{
+	if (unlikely(vcpu->arch.symbiotic))
+		__kvm_symcall_leave_run(vcpu);
 }
 
 int kvm_symcall_start(struct kvm_vcpu *vcpu, u64 nr,
@@ -343,6 +418,14 @@ static inline int kvm_symbiotic_work(struct kvm_vcpu *vcpu)
 {
 	return 1;
 }
+
+static inline bool kvm_symbiotic_must_tell(struct kvm_vcpu *vcpu)
+{
+	return false;
+}
+
+static inline void kvm_symcall_enter_run(struct kvm_vcpu *vcpu) { }
+static inline void kvm_symcall_leave_run(struct kvm_vcpu *vcpu) { }
 
 static inline bool kvm_symcall_active(const struct kvm_vcpu *vcpu)
 {

@@ -12,6 +12,10 @@
  * While a call is active, nothing is injected into the guest, and a call that
  * cannot come to a good end is aborted: when it raises an exception that KVM
  * has to deliver, halts, shuts down, or has used up its budget of CPU time.
+ *
+ * What user space queues meanwhile is not the call's: between two entries to
+ * KVM_RUN, vcpu->arch has the events of what the call has interrupted, and
+ * within KVM_RUN those that the call's own code has raised.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -29,8 +33,9 @@
 #include "symbiotic_trace.h"
 
 /*
- * Budget of one call in CPU time of the vCPU's thread. The time is read where
- * the run loop comes round, that is, at least at each tick of the host.
+ * Budget of one call in CPU time that the vCPU's thread has spent in KVM_RUN,
+ * whichever thread that was. The time is read where the run loop comes round,
+ * that is, at least at each tick of the host.
  */
 static unsigned int symcall_budget_ms = 1000;
 module_param(symcall_budget_ms, uint, 0644);
@@ -60,11 +65,22 @@ static int symcall_may_start(struct kvm_vcpu *vcpu)
 
 	/*
 	 * An event half delivered would be delivered inside the call, or lost.
-	 * A virtual NMI that hardware holds would be delivered inside it.
+	 * An NMI or #DB that hardware holds would be delivered inside it.
 	 */
 	if (kvm_event_needs_reinjection(vcpu) ||
 	    kvm_is_exception_pending(vcpu) ||
-	    kvm_x86_call(is_vnmi_pending)(vcpu))
+	    kvm_test_request(KVM_REQ_TRIPLE_FAULT, vcpu) ||
+	    kvm_x86_call(is_vnmi_pending)(vcpu) ||
+	    kvm_x86_call(symcall_busy)(vcpu))
+		return -EBUSY;
+
+	/*
+	 * The instruction after MOV SS or STI belongs to the one before. A
+	 * single-step or a breakpoint may be due after both, and hardware
+	 * refuses to enter the guest if shadow, RFLAGS.TF and that do not
+	 * match any more.
+	 */
+	if (kvm_x86_call(get_interrupt_shadow)(vcpu))
 		return -EBUSY;
 
 	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE &&
@@ -129,11 +145,10 @@ static void symcall_save(struct kvm_vcpu *vcpu, struct kvm_symcall_context *ctx,
 	kvm_rsp_read(vcpu);
 	memcpy(ctx->regs, vcpu->arch.regs, sizeof(ctx->regs));
 
-	ctx->rflags = kvm_x86_call(get_rflags)(vcpu);
+	ctx->rflags = kvm_get_rflags(vcpu);
 	ctx->cr2 = vcpu->arch.cr2;
 	ctx->cr3 = kvm_read_cr3(vcpu);
 	ctx->dr7 = vcpu->arch.dr7;
-	ctx->int_shadow = kvm_x86_call(get_interrupt_shadow)(vcpu);
 	ctx->nmi_masked = kvm_x86_call(get_nmi_mask)(vcpu);
 	kvm_get_segment(vcpu, &ctx->cs, VCPU_SREG_CS);
 	kvm_get_segment(vcpu, &ctx->ss, VCPU_SREG_SS);
@@ -149,6 +164,7 @@ static void symcall_restore(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 	struct kvm_symcall_context *ctx = &symb->ctx;
+	bool step = vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP;
 
 	memcpy(vcpu->arch.regs, ctx->regs, sizeof(ctx->regs));
 	kvm_register_mark_dirty(vcpu, VCPU_REGS_RIP);
@@ -176,18 +192,115 @@ static void symcall_restore(struct kvm_vcpu *vcpu)
 	if (ctx->dr7 != vcpu->arch.dr7)
 		kvm_set_dr(vcpu, 7, ctx->dr7);
 
-	kvm_x86_call(set_rflags)(vcpu, ctx->rflags);
+	/* Steps that a debugger has asked for meanwhile go on from here. */
+	if (step)
+		vcpu->arch.singlestep_rip = kvm_get_linear_rip(vcpu);
+	__kvm_set_rflags(vcpu, ctx->rflags);
 
-	if (ctx->int_shadow != kvm_x86_call(get_interrupt_shadow)(vcpu))
-		kvm_x86_call(set_interrupt_shadow)(vcpu, ctx->int_shadow);
+	/* The call began without, see symcall_may_start(). */
+	if (kvm_x86_call(get_interrupt_shadow)(vcpu))
+		kvm_x86_call(set_interrupt_shadow)(vcpu, 0);
 
 	/* An IRET inside the call unmasks NMIs. */
 	if (ctx->nmi_masked != kvm_x86_call(get_nmi_mask)(vcpu))
 		kvm_x86_call(set_nmi_mask)(vcpu, ctx->nmi_masked);
 
-	if (ctx->halted)
+	/* VT-x enters no halted guest with TF set. To wake it does no harm. */
+	kvm_x86_call(symcall_set_hlt)(vcpu, ctx->hlt_in_guest && !step);
+	if (ctx->halted && vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE)
 		vcpu->arch.mp_state = KVM_MP_STATE_HALTED;
 }
+
+/* ---- Events: the call's, and those of what it has interrupted ------------ */
+
+/* The latter out of the way. */
+static void symcall_take_events(struct kvm_vcpu *vcpu)
+{
+	struct kvm_symcall_events *events = &vcpu->arch.symbiotic->events;
+
+	events->exception = vcpu->arch.exception;
+	kvm_clear_exception_queue(vcpu);
+	events->interrupt = vcpu->arch.interrupt;
+	kvm_clear_interrupt_queue(vcpu);
+	events->nmi_injected = vcpu->arch.nmi_injected;
+	vcpu->arch.nmi_injected = false;
+	events->triple_fault = kvm_check_request(KVM_REQ_TRIPLE_FAULT, vcpu);
+}
+
+/* And back, in place of the call's. */
+static void symcall_put_events(struct kvm_vcpu *vcpu)
+{
+	struct kvm_symcall_events *events = &vcpu->arch.symbiotic->events;
+
+	vcpu->arch.exception = events->exception;
+	vcpu->arch.interrupt = events->interrupt;
+	vcpu->arch.nmi_injected = events->nmi_injected;
+	if (kvm_test_request(KVM_REQ_TRIPLE_FAULT, vcpu))
+		kvm_clear_request(KVM_REQ_TRIPLE_FAULT, vcpu);
+	if (events->triple_fault)
+		kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
+	if (events->exception.pending || events->exception.injected ||
+	    events->interrupt.injected || events->nmi_injected)
+		kvm_make_request(KVM_REQ_EVENT, vcpu);
+	memset(events, 0, sizeof(*events));
+}
+
+/* What the call itself has raised, if anything; NULL if it can go on. */
+static const char *symcall_failure(struct kvm_vcpu *vcpu)
+{
+	if (kvm_test_request(KVM_REQ_TRIPLE_FAULT, vcpu))
+		return "triple fault";
+	if (kvm_is_exception_pending(vcpu) || vcpu->arch.exception.injected)
+		return "exception";
+	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED)
+		return "halted";
+	return NULL;
+}
+
+/**
+ * __kvm_symcall_enter_run - user space has come in to run the vCPU
+ * @vcpu: the vCPU of a symbiotic VM
+ */
+void __kvm_symcall_enter_run(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+
+	symb->in_run = true;
+	if (!kvm_symcall_active(vcpu))
+		return;
+
+	symcall_take_events(vcpu);
+	symb->ctx.halted = vcpu->arch.mp_state == KVM_MP_STATE_HALTED;
+	if (symb->ctx.halted)
+		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
+	symb->since = current->se.sum_exec_runtime;
+}
+
+/**
+ * __kvm_symcall_leave_run - the vCPU goes back to user space
+ * @vcpu: the vCPU of a symbiotic VM
+ */
+void __kvm_symcall_leave_run(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+
+	if (!symb->in_run)
+		return;
+	symb->in_run = false;
+	if (!kvm_symcall_active(vcpu))
+		return;
+
+	symb->used += current->se.sum_exec_runtime - symb->since;
+	if (!symb->failed)
+		symb->failed = symcall_failure(vcpu);
+	symcall_put_events(vcpu);
+	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED)
+		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
+	if (symb->ctx.halted && vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE)
+		vcpu->arch.mp_state = KVM_MP_STATE_HALTED;
+}
+
+/* ---- A call --------------------------------------------------------------- */
 
 /**
  * kvm_symcall_start - make a symcall on a vCPU
@@ -231,10 +344,9 @@ int kvm_symcall_start(struct kvm_vcpu *vcpu, u64 nr,
 	/* The guest's own breakpoints must not fire inside the call. */
 	if (ctx->dr7 != DR7_FIXED_1)
 		kvm_set_dr(vcpu, 7, DR7_FIXED_1);
-	if (ctx->int_shadow)
-		kvm_x86_call(set_interrupt_shadow)(vcpu, 0);
+	ctx->hlt_in_guest = kvm_x86_call(symcall_set_hlt)(vcpu, false);
 	/* Not kvm_set_rflags(), which looks for events to inject. */
-	kvm_x86_call(set_rflags)(vcpu, X86_EFLAGS_FIXED);
+	__kvm_set_rflags(vcpu, X86_EFLAGS_FIXED);
 
 	kvm_rax_write(vcpu, nr);
 	kvm_rbx_write(vcpu, args[0]);
@@ -248,8 +360,9 @@ int kvm_symcall_start(struct kvm_vcpu *vcpu, u64 nr,
 
 	symb->nr = nr;
 	symb->done = done;
-	symb->runner = current;
-	symb->runtime = current->se.sum_exec_runtime;
+	symb->since = current->se.sum_exec_runtime;
+	symb->used = 0;
+	symb->failed = NULL;
 	symb->events_held = false;
 	symb->work |= KVM_SYMB_WORK_CALL;
 	kvm_symbiotic_write_flags(vcpu);
@@ -262,12 +375,13 @@ static void symcall_end(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 
+	symcall_put_events(vcpu);
 	symcall_restore(vcpu);
 	symb->work &= ~KVM_SYMB_WORK_CALL;
 	kvm_symbiotic_write_flags(vcpu);
 
 	/* What was held back, and what could not be seen while IF was 0. */
-	if (symb->events_held || symb->ctx.halted)
+	if (symb->events_held || symb->ctx.halted || symb->ctx.hlt_in_guest)
 		kvm_make_request(KVM_REQ_EVENT, vcpu);
 }
 
@@ -309,10 +423,9 @@ static int symcall_abort(struct kvm_vcpu *vcpu, int status, const char *why)
 				    vcpu->vcpu_id, symb->nr, rip, why);
 	}
 
-	/* They belong to the call, not to what it has interrupted. */
-	kvm_clear_exception_queue(vcpu);
-	kvm_clear_request(KVM_REQ_TRIPLE_FAULT, vcpu);
-	vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
+	/* The call's own HLT, not what user space has put the vCPU in. */
+	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED)
+		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
 	symb->dead = true;
 	++vcpu->stat.symcall_aborts;
 
@@ -336,21 +449,17 @@ static int symcall_abort(struct kvm_vcpu *vcpu, int status, const char *why)
 int kvm_symcall_check(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
-	u64 runtime = current->se.sum_exec_runtime;
+	const char *why = symb->failed ?: symcall_failure(vcpu);
+	u64 used;
 
-	if (kvm_test_request(KVM_REQ_TRIPLE_FAULT, vcpu))
-		return symcall_abort(vcpu, -EIO, "triple fault");
-	if (kvm_is_exception_pending(vcpu) || vcpu->arch.exception.injected)
-		return symcall_abort(vcpu, -EIO, "exception");
+	if (why)
+		return symcall_abort(vcpu, -EIO, why);
+	/* User space wants it to wait for an INIT or SIPI. */
 	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE)
-		return symcall_abort(vcpu, -EIO, "halted");
+		return symcall_abort(vcpu, -EIO, "stopped");
 
-	/* User space may have moved the vCPU to another thread. */
-	if (symb->runner != current) {
-		symb->runner = current;
-		symb->runtime = runtime;
-	}
-	if (runtime - symb->runtime > (u64)symcall_budget_ms * NSEC_PER_MSEC)
+	used = symb->used + current->se.sum_exec_runtime - symb->since;
+	if (used > (u64)symcall_budget_ms * NSEC_PER_MSEC)
 		return symcall_abort(vcpu, -ETIMEDOUT, "out of time");
 
 	return 1;
@@ -365,6 +474,7 @@ void kvm_symcall_forget(struct kvm_vcpu *vcpu)
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 
 	symb->work &= ~(KVM_SYMB_WORK_CALL | KVM_SYMB_WORK_START);
+	memset(&symb->events, 0, sizeof(symb->events));
 	symb->loop.left = 0;
 	if (symb->user.state == KVM_SYMCALL_USER_BUSY) {
 		symb->user.call.status = -EIO;
