@@ -14,7 +14,7 @@ guest_start:
 
 /* One instruction each, then the end of the test step. */
 	.globl	g_wrmsr, g_rdmsr, g_hypercall, g_spin, g_hlt, g_sti_spin
-	.globl	g_load, g_invlpg_load, g_store
+	.globl	g_load, g_invlpg_load, g_ss_load, g_store, g_hv_call
 g_wrmsr:
 	wrmsr
 	outb	%al, $PORT_DONE
@@ -29,8 +29,17 @@ g_invlpg_load:
 g_load:
 	mov	(%rax), %rbx
 	outb	%al, $PORT_DONE
+g_ss_load:
+	mov	%ss, %ecx
+	mov	%ecx, %ss
+	mov	(%rax), %rbx
+	outb	%al, $PORT_DONE
 g_store:
 	mov	%rbx, (%rax)
+	outb	%al, $PORT_DONE
+g_hv_call:
+	mov	$GUEST_HV_PAGE, %edi
+	call	*%rdi
 	outb	%al, $PORT_DONE
 g_spin:
 	pause
@@ -44,10 +53,12 @@ g_hlt:
 	outb	%al, $PORT_DONE
 
 /* What ends by an exception. */
-	.globl	g_gp, g_ud, g_pf
+	.globl	g_gp, g_ud, g_pf, g_db, g_mc
 g_gp:	outb	%al, $PORT_GP
 g_ud:	outb	%al, $PORT_UD
 g_pf:	outb	%al, $PORT_PF
+g_db:	outb	%al, $PORT_DB
+g_mc:	outb	%al, $PORT_MC
 
 /* NMI and interrupt: count, and note whether a symcall was active. */
 	.globl	g_nmi, g_irq
@@ -115,6 +126,10 @@ g_symcall:
 	je	c_shutdown
 	cmp	$CALL_VMRUN, %r8d
 	je	c_vmrun
+	cmp	$CALL_EXIT_UD, %r8d
+	je	c_exit_ud
+	cmp	$CALL_PAGE, %r8d
+	je	c_page
 	cmp	$SYMCALL_QUERY_BATCH, %r8d
 	je	c_query
 	ud2
@@ -134,8 +149,17 @@ c_error:
 c_hlt:
 	hlt
 	jmp	c_return
+c_exit_ud:
+	mov	$0x5a, %al
+	outb	%al, $PORT_CALL
 c_ud:
 	ud2
+c_page:
+	mov	$SYMB_MSR_LOCAL_PAGE, %ecx
+	mov	%ebx, %eax
+	xor	%edx, %edx
+	wrmsr
+	jmp	c_return
 c_pf:
 	mov	$GUEST_UNMAPPED, %rax
 	mov	(%rax), %rax
@@ -149,6 +173,11 @@ c_shutdown:
 	int3
 /* Answers as the test wants. */
 c_query:
+	cmpl	$0, GUEST_DATA + DATA_EXIT
+	je	9f
+	mov	$0x5a, %al
+	outb	%al, $PORT_CALL
+9:
 	mov	GUEST_DATA + DATA_STORE_AT, %edi
 	test	%edi, %edi
 	jz	1f

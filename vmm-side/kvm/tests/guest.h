@@ -7,6 +7,7 @@
 
 #ifdef __ASSEMBLER__
 /* From symbiotic/abi.h, which is C. */
+#define SYMB_MSR_LOCAL_PAGE	0x535
 #define SYMB_MSR_SYMCALL_RIP	0x536
 #define SYMB_HC_SYMCALL_RET	0x535
 #define SYMB_HC_SYMCALL_ERR	0x536
@@ -18,7 +19,8 @@
 extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 	g_hypercall[], g_spin[], g_sti_spin[], g_hlt[], g_gp[], g_ud[], g_pf[],
 	g_nmi[], g_irq[], g_symcall[], g_symcall_fast[], g_hypercall_loop[],
-	g_load[], g_invlpg_load[], g_store[], g_nested[];
+	g_load[], g_invlpg_load[], g_ss_load[], g_store[], g_nested[],
+	g_hv_call[], g_db[], g_mc[];
 #endif
 
 #define MSR_EFER		0xc0000080
@@ -44,6 +46,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define GUEST_DESC		0xc000
 #define GUEST_VMCB		0xd000
 #define GUEST_HSAVE		0xe000
+#define GUEST_HV_PAGE		0xf000
 #define GUEST_CODE		0x10000
 #define GUEST_STACK		0x20000
 #define GUEST_CALL_STACK	0x30000
@@ -66,6 +69,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define DATA_REASON		0x44
 #define DATA_STORE_AT		0x48	/* what to change before it returns */
 #define DATA_STORE		0x4c
+#define DATA_EXIT		0x54	/* SYMCALL_QUERY_BATCH makes an exit */
 #define DATA_ZERO		0x80
 
 #define SEL_CODE		0x08
@@ -81,6 +85,8 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define PORT_GP			0x11
 #define PORT_UD			0x12
 #define PORT_PF			0x13
+#define PORT_DB			0x14
+#define PORT_MC			0x15
 #define PORT_CALL		0x90
 
 #define CALL_NULL		0x100
@@ -97,5 +103,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define CALL_BAD_MSR		11
 #define CALL_SHUTDOWN		12
 #define CALL_VMRUN		13
+#define CALL_EXIT_UD		14
+#define CALL_PAGE		15
 
 #endif /* GUEST_H */

@@ -135,6 +135,12 @@ static __u64 load(unsigned int n)
 	return access_page(g_load, ADDR(n), 0);
 }
 
+/* A load in the shadow of a MOV SS. */
+static __u64 load_in_shadow(unsigned int n)
+{
+	return access_page(g_ss_load, ADDR(n), 0);
+}
+
 static __u64 store(unsigned int n, __u64 val)
 {
 	return access_page(g_store, ADDR(n), val);
@@ -220,6 +226,13 @@ static void test_map(void)
 	expect(store(3, 77), 77);
 	expect(*(__u64 *)(window + slot_of(3) * 4096), 77);
 	expect(vcpu_stat("bypass_faults"), 1);
+
+	/* No call begins between two instructions that belong together. */
+	answer(16, 1);
+	expect(load_in_shadow(16), FAULT);
+	expect(vcpu_stat("bypass_refused"), 1);
+	expect(load(16), CONTENT(slot_of(16)));
+	expect(load_in_shadow(16), CONTENT(slot_of(16)));
 
 	/* Read-only for the asking; then the guest's own fault on a write. */
 	answer(8, 1);
@@ -444,6 +457,33 @@ static void test_random(void)
 	expect(mapped > 100 && mapped < 3900, true);
 }
 
+/* What user space injects during a question is delivered, whatever the answer. */
+static void test_events(void)
+{
+	struct kvm_regs regs;
+	unsigned int i;
+
+	make_bypass_vm();
+	expect(attach(&good_desc), 0);
+	answer(0, 1);
+	for (i = 0; i < 2; i++) {
+		*data32(DATA_EXIT) = 1;
+		*data32(DATA_ANSWERS) = i;
+		memset(&regs, 0, sizeof(regs));
+		regs.rax = ADDR(0);
+		begin_step(g_load, 0, &regs);
+		IOCTL(vcpu, KVM_RUN, 0);
+		expect(run->exit_reason, KVM_EXIT_IO);
+		expect(service_exit(), true);
+		inject_exception(6);
+		expect(run_vcpu_within(5), PORT_UD);
+		settle();
+		*data32(DATA_EXIT) = 0;
+		expect(load(0), i ? CONTENT(slot_of(0)) : FAULT);
+	}
+	expect(vcpu_stat("symcall_aborts"), 0);
+}
+
 const struct test swapbypass_tests[] = {
 	{ "swap-desc", test_desc, SYMB_FEAT_ALL },
 	{ "swap-map", test_map, SYMB_FEAT_ALL },
@@ -451,5 +491,6 @@ const struct test swapbypass_tests[] = {
 	{ "swap-neighbours", test_neighbours, SYMB_FEAT_ALL },
 	{ "swap-page-tables", test_page_tables, SYMB_FEAT_ALL },
 	{ "swap-random", test_random, SYMB_FEAT_ALL },
+	{ "swap-events", test_events, SYMB_FEAT_ALL },
 	{ }
 };

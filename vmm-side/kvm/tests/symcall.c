@@ -3,9 +3,12 @@
  * Every rule of SymCall, with guests that lie and misbehave.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 
 #include "vm.h"
 
@@ -99,7 +102,7 @@ static void check_context(const struct context *was)
 	expect(is.sregs.cr2, was->sregs.cr2);
 	if (memcmp(&is.dr, &was->dr, sizeof(is.dr)))
 		fail("debug registers differ");
-	expect(is.events.interrupt.shadow, was->events.interrupt.shadow);
+	expect(is.events.interrupt.shadow, 0);
 	expect(is.events.nmi.masked, was->events.nmi.masked);
 	expect(is.mp.mp_state, was->mp.mp_state);
 }
@@ -123,7 +126,9 @@ static void strange_context(int cpl)
 
 	IOCTL(vcpu, KVM_GET_SREGS, &sregs);
 	sregs.cr2 = 0x123456;
+	/* VT-x may want DPL and RPL to go together. */
 	sregs.fs.selector = SEL_USER_DATA | 3;
+	sregs.fs.dpl = 3;
 	IOCTL(vcpu, KVM_SET_SREGS, &sregs);
 
 	IOCTL(vcpu, KVM_GET_DEBUGREGS, &dr);
@@ -132,9 +137,8 @@ static void strange_context(int cpl)
 	IOCTL(vcpu, KVM_SET_DEBUGREGS, &dr);
 
 	IOCTL(vcpu, KVM_GET_VCPU_EVENTS, &events);
-	events.flags = KVM_VCPUEVENT_VALID_SHADOW;
+	events.flags = 0;
 	events.nmi.masked = 1;
-	events.interrupt.shadow = cpl ? 0 : KVM_X86_SHADOW_INT_MOV_SS;
 	IOCTL(vcpu, KVM_SET_VCPU_EVENTS, &events);
 }
 
@@ -525,7 +529,7 @@ static void test_loop_interrupted(void)
 static void test_flags(void)
 {
 	struct symspy_local *local = local_page();
-	struct kvm_symcall call = { .nr = CALL_EXITS };
+	struct kvm_symcall call = { .nr = CALL_EXITS }, second = call;
 
 	must_wrmsr(SYMB_MSR_LOCAL_PAGE, LOCAL_GPA);
 	expect(local->flags, 0);
@@ -537,10 +541,9 @@ static void test_flags(void)
 	expect(local->flags,
 	       SYMSPY_LOCAL_SYMCALL_ENABLED | SYMSPY_LOCAL_SYMCALL_ACTIVE);
 	/* A second request while the first runs. */
-	call.args[0] = 99;
-	expect(ioctl(vcpu, KVM_SYMCALL, &call), -1);
+	second.args[0] = 99;
+	expect(ioctl(vcpu, KVM_SYMCALL, &second), -1);
 	expect(errno, EBUSY);
-	call.args[0] = 0;
 	do {
 		expect(service_exit(), true);
 		expect(ioctl(vcpu, KVM_SYMCALL, &call), 0);
@@ -570,6 +573,483 @@ static void test_finish_in_run(void)
 	run_for(20);
 }
 
+/* Of two equal requests, each gets a call, and a result, of its own. */
+static void test_result_owner(void)
+{
+	struct kvm_symcall first = { .nr = CALL_EXITS, .args = { 7 } };
+	struct kvm_symcall second = first, stranger = { .nr = CALL_EXITS };
+
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	expect(ioctl(vcpu, KVM_SYMCALL, &first), 0);
+	expect(run->exit_reason, KVM_EXIT_IO);
+	while (service_exit())
+		expect(ioctl(vcpu, KVM_RUN, 0), 0);
+	expect(run->exit_reason, KVM_EXIT_SYMCALL);
+	expect(*data32(DATA_CALLS), 1);
+
+	/* Who asked has gone. */
+	expect(ioctl(vcpu, KVM_SYMCALL, &second), 0);
+	expect(run->exit_reason, KVM_EXIT_IO);
+	expect(*data32(DATA_CALLS), 2);
+	stranger.id = first.id;
+	expect(ioctl(vcpu, KVM_SYMCALL, &stranger), -1);
+	expect(errno, ENOENT);
+	while (service_exit())
+		expect(ioctl(vcpu, KVM_SYMCALL, &second), 0);
+	expect(run->exit_reason, KVM_EXIT_SYMCALL);
+	expect(second.ret[4], 0xa5);
+	expect(second.id, 0);
+	expect(*data32(DATA_CALLS), 2);
+}
+
+static volatile bool hammer;
+
+static void *write_exit_reason(void *page)
+{
+	volatile __u32 *reason = &((struct kvm_run *)page)->exit_reason;
+
+	while (hammer)
+		*reason = KVM_EXIT_SYMCALL;
+	return NULL;
+}
+
+/* Whether the call is over is not for the shared page to say. */
+static void test_exit_reason(void)
+{
+	struct kvm_symcall call;
+	pthread_t thread;
+	unsigned int i;
+
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	hammer = true;
+	expect(pthread_create(&thread, NULL, write_exit_reason, run), 0);
+	for (i = 0; i < 500; i++) {
+		memset(&call, 0, sizeof(call));
+		call.nr = CALL_EXITS;
+		call.args[0] = i;
+		/* Without a look at the exit: two ports, then the end. */
+		if (ioctl(vcpu, KVM_SYMCALL, &call) || call.status ||
+		    !call.id || ioctl(vcpu, KVM_SYMCALL, &call) || !call.id ||
+		    ioctl(vcpu, KVM_SYMCALL, &call) || call.id)
+			break;
+	}
+	hammer = false;
+	pthread_join(thread, NULL);
+	expect(i, 500);
+	expect(vcpu_stat("symcalls"), 500);
+}
+
+/* ---- What user space queues during a call is not the call's -------------- */
+
+/* A call to its first exit. */
+static void begin_call(struct kvm_symcall *call, __u64 nr)
+{
+	memset(call, 0, sizeof(*call));
+	call->nr = nr;
+	expect(ioctl(vcpu, KVM_SYMCALL, call), 0);
+	expect(run->exit_reason, KVM_EXIT_IO);
+	expect(service_exit(), true);
+}
+
+/* And to its end. */
+static void finish_call(struct kvm_symcall *call)
+{
+	for (;;) {
+		expect(ioctl(vcpu, KVM_SYMCALL, call), 0);
+		if (run->exit_reason == KVM_EXIT_SYMCALL)
+			return;
+		if (!service_exit())
+			fail("exit reason %u in a symcall", run->exit_reason);
+	}
+}
+
+static void enable_mce(void)
+{
+	__u64 cap = 1 | 1 << 8;		/* a bank, and MCG_CTL */
+	struct kvm_sregs sregs;
+
+	IOCTL(vcpu, KVM_X86_SETUP_MCE, &cap);
+	IOCTL(vcpu, KVM_GET_SREGS, &sregs);
+	sregs.cr4 |= 1 << 6;
+	IOCTL(vcpu, KVM_SET_SREGS, &sregs);
+}
+
+static void inject_mce(void)
+{
+	struct kvm_x86_mce mce = {
+		.status = 1ULL << 63 | 1ULL << 61 | 1ULL << 60,	/* uncorrected */
+		.mcg_status = 1 << 2,
+	};
+
+	IOCTL(vcpu, KVM_X86_SET_MCE, &mce);
+}
+
+static void check_events_after(__u64 nr, int status)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = { 1 },
+	};
+	struct kvm_vcpu_events events;
+	struct kvm_symcall call;
+	struct kvm_mp_state mp;
+
+	/* A machine check. */
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	enable_mce();
+	begin_call(&call, nr);
+	inject_mce();
+	finish_call(&call);
+	expect(call.status, status);
+	expect(run_vcpu_within(5), PORT_MC);
+	settle();
+
+	/* Any exception. */
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	begin_call(&call, nr);
+	inject_exception(6);
+	finish_call(&call);
+	expect(call.status, status);
+	expect(run_vcpu_within(5), PORT_UD);
+	settle();
+
+	/* An interrupt and an NMI on their way in. */
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	wait_for(DATA_NMIS, status ? 2 : 0);
+	*data32(DATA_NMIS) = 0;
+	begin_call(&call, nr);
+	IOCTL(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	events.interrupt.injected = 1;
+	events.interrupt.nr = 0x40;
+	IOCTL(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	finish_call(&call);
+	expect(call.status, status);
+	wait_for(DATA_IRQS, 1);
+	wait_for(DATA_NMIS, status ? 1 : 0);
+
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	*data32(DATA_NMIS) = 0;
+	begin_call(&call, nr);
+	IOCTL(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	events.nmi.injected = 1;
+	IOCTL(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	finish_call(&call);
+	expect(call.status, status);
+	wait_for(DATA_NMIS, status ? 2 : 1);
+	/* A call that was aborted leaves its mark behind. */
+	if (!status)
+		expect(*data32(DATA_BROKEN), 0);
+
+	/* It waits for an interrupt from now on. */
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	begin_call(&call, nr);
+	mp.mp_state = KVM_MP_STATE_HALTED;
+	IOCTL(vcpu, KVM_SET_MP_STATE, &mp);
+	finish_call(&call);
+	expect(call.status, status);
+	IOCTL(vcpu, KVM_GET_MP_STATE, &mp);
+	expect(mp.mp_state, KVM_MP_STATE_HALTED);
+
+	/* The end of the machine. */
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	IOCTL(vm, KVM_ENABLE_CAP, &cap);
+	begin_call(&call, nr);
+	IOCTL(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	events.flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+	events.triple_fault.pending = 1;
+	IOCTL(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	finish_call(&call);
+	expect(call.status, status);
+	expect(run_to_exit_within(5), KVM_EXIT_SHUTDOWN);
+}
+
+static void test_events_in_call(void)
+{
+	check_events_after(CALL_EXITS, 0);
+}
+
+static void test_events_in_abort(void)
+{
+	check_events_after(CALL_EXIT_UD, -EIO);
+}
+
+/* What the call itself has raised is none of user space's business. */
+static void test_own_exception(void)
+{
+	struct kvm_vcpu_events events;
+	struct kvm_symcall call = { .nr = CALL_PAGE };
+
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	call.args[0] = LOCAL_GPA;
+	expect(ioctl(vcpu, KVM_SYMCALL, &call), 0);
+	expect(run->exit_reason, KVM_EXIT_X86_WRMSR);
+	run->msr.error = 1;
+	/* The call takes #GP, and user space saves and restores everything. */
+	settle();
+	IOCTL(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	expect(events.exception.injected, 0);
+	expect(events.exception.pending, 0);
+	IOCTL(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	expect(ioctl(vcpu, KVM_SYMCALL, &call), 0);
+	expect(run->exit_reason, KVM_EXIT_SYMCALL);
+	expect(call.status, -EIO);
+	run_for(20);
+}
+
+/* Steps that are asked for during a call go on after it. */
+static void test_single_step(void)
+{
+	struct kvm_guest_debug debug = {
+		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP,
+	};
+	unsigned int steps = 0, limit;
+	struct kvm_symcall call;
+	struct kvm_regs regs;
+
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	begin_call(&call, CALL_EXITS);
+	IOCTL(vcpu, KVM_SET_GUEST_DEBUG, &debug);
+	for (limit = 0; limit < 1000; limit++) {
+		expect(ioctl(vcpu, KVM_SYMCALL, &call), 0);
+		if (run->exit_reason == KVM_EXIT_SYMCALL)
+			break;
+		if (run->exit_reason == KVM_EXIT_DEBUG)
+			steps++;
+		else if (!service_exit())
+			fail("exit reason %u in a symcall", run->exit_reason);
+	}
+	expect(call.status, 0);
+	expect(steps > 3, true);
+
+	expect(run_to_exit_within(5), KVM_EXIT_DEBUG);
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	expect(regs.rip >= CODE(g_spin) && regs.rip < CODE(g_sti_spin), true);
+	expect(regs.rflags, RFLAGS_FIXED);
+
+	debug.control = 0;
+	IOCTL(vcpu, KVM_SET_GUEST_DEBUG, &debug);
+	run_for(20);
+}
+
+static void set_shadow(unsigned int shadow)
+{
+	struct kvm_vcpu_events events;
+
+	IOCTL(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	events.flags |= KVM_VCPUEVENT_VALID_SHADOW;
+	events.interrupt.shadow = shadow;
+	IOCTL(vcpu, KVM_SET_VCPU_EVENTS, &events);
+}
+
+/* With a signal that is there already: no further than to the VM entry. */
+static void to_the_entry(unsigned long nr, void *arg)
+{
+	struct {
+		struct kvm_signal_mask head;
+		__u8 sigset[8];
+	} mask = { .head.len = 8 };
+	sigset_t alarm, old;
+	int r, error;
+
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alarm, &old);
+	IOCTL(vcpu, KVM_SET_SIGNAL_MASK, &mask);
+	raise(SIGALRM);
+	r = ioctl(vcpu, nr, arg);
+	error = errno;
+	IOCTL(vcpu, KVM_SET_SIGNAL_MASK, NULL);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	expect(r, -1);
+	expect(error, EINTR);
+}
+
+/* No call begins in the shadow of a MOV SS or STI. */
+static void test_shadow(void)
+{
+	static const __u8 shadows[] = {
+		KVM_X86_SHADOW_INT_MOV_SS, KVM_X86_SHADOW_INT_STI,
+	};
+	struct kvm_symcall call;
+	unsigned int i;
+
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	for (i = 0; i < NR(shadows); i++) {
+		memset(&call, 0, sizeof(call));
+		call.nr = CALL_EXITS;
+		set_shadow(shadows[i]);
+		to_the_entry(KVM_SYMCALL, &call);
+		expect(vcpu_stat("symcalls"), i);
+		set_shadow(0);
+		to_the_entry(KVM_SYMCALL, &call);
+		expect(vcpu_stat("symcalls"), i + 1);
+		finish_call(&call);
+		expect(call.status, 0);
+	}
+	run_for(20);
+}
+
+/*
+ * KVM may step over an instruction in order to inject an NMI after it. That
+ * must not become a step of a call, whose RFLAGS.TF nobody would take away if
+ * it is the guest's as well.
+ */
+static void test_nmi_step(void)
+{
+	struct kvm_symcall c;
+	struct kvm_regs regs;
+
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	regs.rflags |= RFLAGS_TF;
+	IOCTL(vcpu, KVM_SET_REGS, &regs);
+	set_shadow(KVM_X86_SHADOW_INT_MOV_SS);
+	IOCTL(vcpu, KVM_NMI, 0);
+	to_the_entry(KVM_RUN, NULL);
+	set_shadow(0);
+	c = symcall(CALL_INC, 1);
+	expect(c.status, 0);
+	expect(run_vcpu_within(5), PORT_DB);
+	expect(*data32(DATA_NMIS), 1);
+	expect(*data32(DATA_BROKEN), 0);
+	settle();
+}
+
+/* ---- The budget ----------------------------------------------------------- */
+
+static struct kvm_symcall thread_call;
+static int thread_result;
+
+/* Runs the vCPU for a tenth of a second. */
+static void *run_in_thread(void *arg)
+{
+	const struct itimerval t = { { 0, 100000 }, { 0, 100000 } };
+	struct itimerval none = { };
+
+	setitimer(ITIMER_REAL, &t, NULL);
+	thread_result = ioctl(vcpu, KVM_SYMCALL, &thread_call);
+	if (thread_result < 0)
+		thread_result = -errno;
+	setitimer(ITIMER_REAL, &none, NULL);
+	return NULL;
+}
+
+/* A vCPU that moves from thread to thread has one budget for a call. */
+static void test_budget_threads(void)
+{
+	sigset_t alarm, old;
+	pthread_t thread;
+	unsigned int i;
+
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	memset(&thread_call, 0, sizeof(thread_call));
+	thread_call.nr = CALL_SPIN;
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	for (i = 0; i < 60; i++) {
+		expect(pthread_create(&thread, NULL, run_in_thread, NULL), 0);
+		/* The signal is the other thread's. */
+		sigprocmask(SIG_BLOCK, &alarm, &old);
+		pthread_join(thread, NULL);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		if (thread_result != -EINTR)
+			break;
+	}
+	expect(thread_result, 0);
+	expect(run->exit_reason, KVM_EXIT_SYMCALL);
+	expect(thread_call.status, -ETIMEDOUT);
+}
+
+/* ---- Other hypervisors' interfaces ---------------------------------------- */
+
+#define HV_GUEST_OS_ID		0x40000000
+#define HV_HYPERCALL		0x40000001
+#define HV_INVALID_CODE		2
+
+/* A hypercall of Hyper-V's through its page, with RAX as it happens to be. */
+static __s64 hv_hypercall(__u64 rax)
+{
+	struct kvm_regs regs = { .rax = rax, .rcx = 0xffff };
+
+	expect(run_step(g_hv_call, 0, &regs), PORT_DONE);
+	return regs.rax;
+}
+
+/* A guest of Hyper-V's interface, in which ours works too. */
+static void test_hyperv(void)
+{
+	static const struct kvm_cpuid_entry2 leaves[] = {
+		{ .function = 0x40000000, .eax = 0x40000006,
+		  .ebx = 0x7263694d, .ecx = 0x666f736f, .edx = 0x76482074 },
+		{ .function = 0x40000001, .eax = 0x31237648 },
+	};
+	__u64 nr;
+
+	if (ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV) <= 0)
+		skip("no Hyper-V in this KVM");
+	set_cpuid(leaves, NR(leaves));
+	must_wrmsr(HV_GUEST_OS_ID, 0x8100000000000001);
+	must_wrmsr(HV_HYPERCALL, GUEST_HV_PAGE | 1);
+
+	/* Who has not accepted us means Hyper-V by all it does. */
+	for (nr = SYMB_HC_SYMCALL_RET; nr <= SYMB_HC_DROP_RANGE; nr++) {
+		expect(hv_hypercall(nr), HV_INVALID_CODE);
+		expect(hypercall(nr, 0, 0xffff, 0, 0), HV_INVALID_CODE);
+	}
+
+	register_call(g_symcall);
+	expect(hypercall(SYMB_HC_NULL, 0, 0xffff, 0, 0), 0);
+	expect(hypercall(SYMB_HC_SYMCALL_LOOP, 3, CALL_NULL, 0, 0), 0);
+	expect(*data32(DATA_CALLS), 3);
+	enter(g_spin, 0);
+	expect(symcall(CALL_INC, 1).ret[0], 2);
+	expect(symcall(CALL_ERROR, 7).status, 7);
+	expect(vcpu_stat("symcall_aborts"), 0);
+	for (nr = SYMB_HC_SYMCALL_RET; nr <= SYMB_HC_DROP_RANGE; nr++)
+		expect(hv_hypercall(nr), HV_INVALID_CODE);
+}
+
+/* A hypercall that Xen's user space is asked about. */
+static void expect_xen(__u64 nr)
+{
+	struct kvm_regs regs = { .rax = nr };
+
+	begin_step(g_hypercall, 0, &regs);
+	expect(run_to_exit_within(5), KVM_EXIT_XEN);
+	expect(run->xen.u.hcall.input, nr);
+	expect(run_vcpu_within(5), PORT_DONE);
+	settle();
+}
+
+static void test_xen(void)
+{
+	struct kvm_xen_hvm_config config = {
+		.flags = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL, .msr = 0x40000200,
+	};
+
+	if (!(ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_XEN_HVM) & config.flags))
+		skip("no Xen in this KVM");
+	IOCTL(vm, KVM_XEN_HVM_CONFIG, &config);
+	expect_xen(SYMB_HC_NULL);
+	register_call(g_symcall);
+	expect_xen(40);
+	expect(hypercall(SYMB_HC_NULL, 0, 0, 0, 0), 0);
+	enter(g_spin, 0);
+	expect(symcall(CALL_INC, 1).ret[0], 2);
+}
+
 /* User space resets the machine in the middle of a call. */
 static void test_reset(void)
 {
@@ -596,6 +1076,10 @@ static void test_reset(void)
 	expect(msr_value(SYMB_MSR_SYMCALL_RIP), 0);
 	expect(msr_value(SYMB_MSR_FEATURES), 0);
 	enter(g_spin, 0);
+	/* Nobody knows of that call any more. */
+	expect(ioctl(vcpu, KVM_SYMCALL, &call), -1);
+	expect(errno, ENOENT);
+	call.id = 0;
 	expect(ioctl(vcpu, KVM_SYMCALL, &call), 0);
 	expect(call.status, -ENXIO);
 	register_call(g_symcall);
@@ -606,7 +1090,6 @@ static void test_reset(void)
 /* INIT in the middle of a call: the machine's own reset. */
 static void test_init(void)
 {
-	struct kvm_msi init = { .address_lo = 0xfee00000, .data = 5 << 8 };
 	struct kvm_symcall call = { .nr = CALL_EXITS };
 	struct kvm_mp_state mp;
 	unsigned int exits;
@@ -628,7 +1111,7 @@ static void test_init(void)
 	expect(run->exit_reason, KVM_EXIT_IO);
 	expect(service_exit(), true);
 	exits = page_exits;
-	IOCTL(vm, KVM_SIGNAL_MSI, &init);
+	send_init(0);
 	run_for(50);
 
 	/* KVM has told user space that the pages are gone. */
@@ -690,6 +1173,17 @@ const struct test symcall_tests[] = {
 	{ "loop-interrupted", test_loop_interrupted, SYMB_FEAT_ALL },
 	{ "flags", test_flags, SYMB_FEAT_ALL },
 	{ "finish-in-run", test_finish_in_run, SYMB_FEAT_ALL },
+	{ "result-owner", test_result_owner, SYMB_FEAT_ALL },
+	{ "exit-reason", test_exit_reason, SYMB_FEAT_ALL },
+	{ "events-in-call", test_events_in_call, SYMB_FEAT_ALL },
+	{ "events-in-abort", test_events_in_abort, SYMB_FEAT_ALL },
+	{ "own-exception", test_own_exception, SYMB_FEAT_ALL },
+	{ "single-step", test_single_step, SYMB_FEAT_ALL },
+	{ "shadow", test_shadow, SYMB_FEAT_ALL },
+	{ "nmi-step", test_nmi_step, SYMB_FEAT_ALL },
+	{ "budget-threads", test_budget_threads, SYMB_FEAT_ALL },
+	{ "hyperv", test_hyperv, SYMB_FEAT_ALL },
+	{ "xen", test_xen, SYMB_FEAT_ALL },
 	{ "reset", test_reset, SYMB_FEAT_ALL },
 	{ "init", test_init, SYMB_FEAT_ALL },
 	{ "shutdown", test_shutdown, SYMB_FEAT_ALL },

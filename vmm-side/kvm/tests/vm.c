@@ -18,6 +18,8 @@
 
 int kvm, vm, vcpu;
 struct kvm_run *run;
+static int other_vcpu = -1;
+static struct kvm_run *other_run;
 __u8 *ram, *page[2];
 __u64 page_gpa[2];
 unsigned int page_exits, dma_exits, call_ports;
@@ -132,10 +134,12 @@ static void build_guest(void)
 	gdt[SEL_OTHER_CODE / 8] = segment(11, 0, true);
 	gdt[SEL_OTHER_DATA / 8] = segment(3, 0, false);
 
+	set_gate(1, g_db);
 	set_gate(2, g_nmi);
 	set_gate(6, g_ud);
 	set_gate(13, g_gp);
 	set_gate(14, g_pf);
+	set_gate(18, g_mc);
 	set_gate(0x40, g_irq);
 }
 
@@ -205,17 +209,69 @@ __u32 all_features(void)
 	       SYMB_FEAT_ALL;
 }
 
-void make_vm(__u32 features)
+/* What KVM supports, with entries of @extra in place of those of the leaves. */
+void set_cpuid(const struct kvm_cpuid_entry2 *extra, unsigned int nr)
 {
 	static struct {
 		struct kvm_cpuid2 head;
 		struct kvm_cpuid_entry2 entries[128];
 	} cpuid;
+	unsigned int i, n;
+
+	cpuid.head.nent = NR(cpuid.entries);
+	IOCTL(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid);
+	for (; nr; extra++, nr--) {
+		for (i = 0, n = 0; i < cpuid.head.nent; i++)
+			if (cpuid.entries[i].function != extra->function)
+				cpuid.entries[n++] = cpuid.entries[i];
+		if (n == NR(cpuid.entries))
+			fail("CPUID is full");
+		cpuid.entries[n++] = *extra;
+		cpuid.head.nent = n;
+	}
+	IOCTL(vcpu, KVM_SET_CPUID2, &cpuid);
+}
+
+static void make_vcpu(unsigned int id)
+{
+	struct kvm_lapic_state lapic;
+	__u32 svr = 0x1ff;
+
+	vcpu = IOCTL(vm, KVM_CREATE_VCPU, id);
+	run = mmap(NULL, IOCTL(kvm, KVM_GET_VCPU_MMAP_SIZE, 0),
+		   PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	if (run == MAP_FAILED)
+		fail("mmap: %s", strerror(errno));
+	set_cpuid(NULL, 0);
+	IOCTL(vcpu, KVM_GET_LAPIC, &lapic);
+	memcpy(lapic.regs + 0xf0, &svr, sizeof(svr));
+	IOCTL(vcpu, KVM_SET_LAPIC, &lapic);
+}
+
+/* From now on, there is another vCPU: @vcpu and @run are the one or the other. */
+void swap_vcpus(void)
+{
+	struct kvm_run *r = run;
+	int v = vcpu;
+
+	vcpu = other_vcpu;
+	run = other_run;
+	other_vcpu = v;
+	other_run = r;
+}
+
+void add_vcpu(void)
+{
+	swap_vcpus();
+	make_vcpu(1);
+	swap_vcpus();
+}
+
+void make_vm(__u32 features)
+{
 	struct kvm_enable_cap cap = {
 		.cap = KVM_CAP_SYMBIOTIC, .args = { features & all_features() },
 	};
-	struct kvm_lapic_state lapic;
-	__u32 svr = 0x1ff;
 
 	vm = IOCTL(kvm, KVM_CREATE_VM, 0);
 	IOCTL(vm, KVM_SET_TSS_ADDR, 0xfffbd000);
@@ -223,17 +279,7 @@ void make_vm(__u32 features)
 	if (features)
 		IOCTL(vm, KVM_ENABLE_CAP, &cap);
 
-	vcpu = IOCTL(vm, KVM_CREATE_VCPU, 0);
-	run = mmap(NULL, IOCTL(kvm, KVM_GET_VCPU_MMAP_SIZE, 0),
-		   PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
-	if (run == MAP_FAILED)
-		fail("mmap: %s", strerror(errno));
-	cpuid.head.nent = 128;
-	IOCTL(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid);
-	IOCTL(vcpu, KVM_SET_CPUID2, &cpuid);
-	IOCTL(vcpu, KVM_GET_LAPIC, &lapic);
-	memcpy(lapic.regs + 0xf0, &svr, sizeof(svr));
-	IOCTL(vcpu, KVM_SET_LAPIC, &lapic);
+	make_vcpu(0);
 
 	build_guest();
 	memset(page[0], 0, 4096);
@@ -249,12 +295,18 @@ void make_vm(__u32 features)
 
 void drop_vm(void)
 {
+	if (other_vcpu >= 0) {
+		munmap(other_run, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
+		close(other_vcpu);
+		other_vcpu = -1;
+	}
 	munmap(run, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
 	close(vcpu);
 	close(vm);
 }
 
-static void page_exit(void)
+/* User space's part of a WRMSR, or of what KVM tells it in that form. */
+void page_exit(void)
 {
 	unsigned int n = run->msr.index - SYMB_MSR_GLOBAL_PAGE;
 
@@ -331,6 +383,39 @@ static void on_alarm(int sig)
 	/* Only interrupts KVM_RUN. */
 }
 
+static void set_timer(unsigned int seconds)
+{
+	struct itimerval t = { .it_value = { seconds, 0 } };
+
+	setitimer(ITIMER_REAL, &t, NULL);
+}
+
+/* As run_vcpu(); 0 also if the step does not end. */
+unsigned int run_vcpu_within(unsigned int seconds)
+{
+	unsigned int port;
+
+	set_timer(seconds);
+	port = run_vcpu();
+	set_timer(0);
+	return port;
+}
+
+/* The reason of the next exit that is not for service_exit(). */
+unsigned int run_to_exit_within(unsigned int seconds)
+{
+	int r;
+
+	set_timer(seconds);
+	do {
+		r = ioctl(vcpu, KVM_RUN, 0);
+	} while (!r && service_exit());
+	set_timer(0);
+	if (r)
+		fail("no exit: %s", strerror(errno));
+	return run->exit_reason;
+}
+
 /* Lets the guest run for a while, then interrupts it. */
 void run_for(unsigned int ms)
 {
@@ -348,23 +433,52 @@ void run_for(unsigned int ms)
 		fail("port 0x%x instead of a signal", port);
 }
 
-/*
- * One step of the guest, with @regs but for RIP, RSP and the fixed flags. Returns
- * its port, and in @regs what it has left.
- */
-unsigned int run_step(const char *label, int cpl, struct kvm_regs *regs)
+/* Runs the guest until a word of its data has a value. */
+void wait_for(unsigned int word, __u32 val)
 {
-	unsigned int port;
+	unsigned int i;
 
+	for (i = 0; i < 100 && *data32(word) != val; i++)
+		run_for(50);
+	/* No further, either. */
+	run_for(20);
+	expect(*data32(word), val);
+}
+
+/* To run a step of the guest, with @regs but for RIP, RSP and the fixed flags. */
+void begin_step(const char *label, int cpl, struct kvm_regs *regs)
+{
 	enter(label, cpl);
 	regs->rip = CODE(label);
 	regs->rsp = GUEST_STACK;
 	regs->rflags |= RFLAGS_FIXED;
 	IOCTL(vcpu, KVM_SET_REGS, regs);
+}
+
+/* A whole step. Returns its port, and in @regs what it has left. */
+unsigned int run_step(const char *label, int cpl, struct kvm_regs *regs)
+{
+	unsigned int port;
+
+	begin_step(label, cpl, regs);
 	port = run_vcpu();
 	IOCTL(vcpu, KVM_GET_REGS, regs);
 	settle();
 	return port;
+}
+
+/* WRMSR in the guest, up to the exit by which user space is asked. */
+void begin_wrmsr(__u32 msr, __u64 val)
+{
+	struct kvm_regs regs = {
+		.rcx = msr, .rax = (__u32)val, .rdx = val >> 32,
+	};
+
+	begin_step(g_wrmsr, 0, &regs);
+	IOCTL(vcpu, KVM_RUN, 0);
+	expect(run->exit_reason, KVM_EXIT_X86_WRMSR);
+	expect(run->msr.index, msr);
+	expect(run->msr.data, val);
 }
 
 /* WRMSR in the guest; true if it went well, false after #GP. */
@@ -473,6 +587,27 @@ struct kvm_symcall symcall(__u64 nr, __u64 arg0)
 void send_irq(void)
 {
 	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x40 };
+
+	IOCTL(vm, KVM_SIGNAL_MSI, &msi);
+}
+
+/* As user space does it, without an error code. */
+void inject_exception(unsigned int vector)
+{
+	struct kvm_vcpu_events events;
+
+	IOCTL(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	events.exception.injected = 1;
+	events.exception.nr = vector;
+	events.exception.has_error_code = 0;
+	IOCTL(vcpu, KVM_SET_VCPU_EVENTS, &events);
+}
+
+void send_init(unsigned int apic_id)
+{
+	struct kvm_msi msi = {
+		.address_lo = 0xfee00000 | apic_id << 12, .data = 5 << 8,
+	};
 
 	IOCTL(vm, KVM_SIGNAL_MSI, &msi);
 }

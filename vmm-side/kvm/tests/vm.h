@@ -20,6 +20,7 @@
 #define LOCAL_GPA	0x10001000ULL
 #define RFLAGS_FIXED	0x2ULL
 #define RFLAGS_DF	0x400ULL
+#define RFLAGS_TF	0x100ULL
 #define RFLAGS_IF	0x200ULL
 
 #define CODE(label)	(GUEST_CODE + (__u64)((label) - guest_start))
@@ -78,6 +79,9 @@ void *alloc(size_t size);
 
 void vm_init(void);
 void make_vm(__u32 features);
+void set_cpuid(const struct kvm_cpuid_entry2 *extra, unsigned int nr);
+void add_vcpu(void);
+void swap_vcpus(void);
 void drop_vm(void);
 __u32 all_features(void);
 void set_slot(unsigned int slot, __u64 gpa, void *mem, __u64 size);
@@ -90,12 +94,20 @@ __u64 data64(unsigned int offset);
 
 void enter(const char *label, int cpl);
 unsigned int run_vcpu(void);
+void begin_step(const char *label, int cpl, struct kvm_regs *regs);
 unsigned int run_step(const char *label, int cpl, struct kvm_regs *regs);
+unsigned int run_vcpu_within(unsigned int seconds);
+unsigned int run_to_exit_within(unsigned int seconds);
 void run_for(unsigned int ms);
+void wait_for(unsigned int word, __u32 val);
 void settle(void);
 bool service_exit(void);
+void page_exit(void);
 void send_irq(void);
+void send_init(unsigned int apic_id);
+void inject_exception(unsigned int vector);
 
+void begin_wrmsr(__u32 msr, __u64 val);
 bool wrmsr(__u32 msr, __u64 val);
 void must_wrmsr(__u32 msr, __u64 val);
 bool rdmsr(__u32 msr, __u64 *val);

@@ -24,6 +24,7 @@
 #define KVM_EXIT_SYMCALL        0x5359
 
 /*
+ * id: 0 asks for a new call; what KVM puts there, for this one and no other.
  * status: 0; > 0 the guest's SYMCALL_ERR_*; < 0 -errno of KVM (-ENXIO the
  * guest has registered no entry, -EBUSY cannot start now, -ETIMEDOUT aborted).
  */
@@ -32,7 +33,7 @@ struct kvm_symcall {
     __u64 args[5];
     __u64 ret[5];
     __s32 status;
-    __u32 pad;
+    __u32 id;
 };
 
 /* As KVM_RUN, but a symcall is started first, or the running one continued. */

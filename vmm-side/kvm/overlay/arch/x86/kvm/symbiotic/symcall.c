@@ -572,6 +572,7 @@ static int symcall_user_done(struct kvm_vcpu *vcpu, int status,
 	memcpy(symb->user.call.ret, ret, sizeof(symb->user.call.ret));
 	symb->user.call.status = status;
 	symb->user.state = KVM_SYMCALL_USER_DONE;
+	symb->user.reported = true;
 
 	vcpu->run->exit_reason = KVM_EXIT_SYMCALL;
 	return 0;
@@ -615,7 +616,11 @@ int kvm_symcall_user_start(struct kvm_vcpu *vcpu)
  * KVM_RUN. The call is over when the exit reason is KVM_EXIT_SYMCALL; if that
  * was reported by KVM_RUN, the result is fetched here.
  *
- * Return: what KVM_RUN returns.
+ * Who asks for a call gets a number for it and comes back with that: two
+ * requests may be equal in all else.
+ *
+ * Return: what KVM_RUN returns; -EBUSY while another call is running; -ENOENT
+ * if the call is none that could be continued.
  */
 long kvm_symcall_ioctl(struct kvm_vcpu *vcpu, struct kvm_symcall __user *arg)
 {
@@ -628,18 +633,22 @@ long kvm_symcall_ioctl(struct kvm_vcpu *vcpu, struct kvm_symcall __user *arg)
 	if (copy_from_user(&call, arg, sizeof(call)))
 		return -EFAULT;
 
-	/* Another call than the last: its result is not wanted any more. */
-	if (call.nr != symb->user.call.nr ||
-	    memcmp(call.args, symb->user.call.args, sizeof(call.args))) {
+	if (call.id) {
+		if (symb->user.state == KVM_SYMCALL_USER_IDLE ||
+		    call.id != symb->user.call.id)
+			return -ENOENT;
+	} else {
 		if (symb->user.state == KVM_SYMCALL_USER_BUSY)
 			return -EBUSY;
-		symb->user.state = KVM_SYMCALL_USER_IDLE;
-	}
 
-	if (symb->user.state == KVM_SYMCALL_USER_IDLE) {
+		/* If there is a result yet to be fetched, nobody wants it. */
+		symb->user.state = KVM_SYMCALL_USER_IDLE;
+		call.id = symb->user.last_id + 1 ?: 1;
+		if (put_user(call.id, &arg->id))
+			return -EFAULT;
 		memset(call.ret, 0, sizeof(call.ret));
-		call.pad = 0;
 		symb->user.call = call;
+		symb->user.last_id = call.id;
 		symb->user.tries = SYMCALL_USER_TRIES;
 		symb->user.state = KVM_SYMCALL_USER_BUSY;
 
@@ -654,16 +663,19 @@ long kvm_symcall_ioctl(struct kvm_vcpu *vcpu, struct kvm_symcall __user *arg)
 	}
 
 	if (symb->user.state == KVM_SYMCALL_USER_BUSY) {
+		symb->user.reported = false;
 		vcpu->wants_to_run = !READ_ONCE(vcpu->run->immediate_exit__unsafe);
 		r = kvm_arch_vcpu_ioctl_run(vcpu);
 		vcpu->wants_to_run = false;
 
 		/* Another exit comes first, even if the call is over (reset). */
-		if (r || vcpu->run->exit_reason != KVM_EXIT_SYMCALL)
+		if (r || !symb->user.reported)
 			return r;
 	}
 
-	if (copy_to_user(arg, &symb->user.call, sizeof(*arg)))
+	call = symb->user.call;
+	call.id = 0;
+	if (copy_to_user(arg, &call, sizeof(call)))
 		return -EFAULT;
 	symb->user.state = KVM_SYMCALL_USER_IDLE;
 	vcpu->run->exit_reason = KVM_EXIT_SYMCALL;
