@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -120,6 +121,133 @@ static void test_dma_ack(void)
 	dma_exits = 0;
 	expect(msr_value(SYMB_MSR_DMA_ACK), 0);
 	expect(dma_exits, 0);
+}
+
+#define ACCEPT_DMA	(SYMB_FEAT_SYMSPY | SYMB_FEAT_DMA_OFFSET)
+
+/* The write that user space was asked about comes to its end in vain. */
+static void finish_stale(void)
+{
+	expect(run_vcpu_within(5), PORT_GP);
+	settle();
+	expect(dma_ack, 0);
+	expect(msr_value(SYMB_MSR_DMA_ACK), 0);
+}
+
+/*
+ * One vCPU acknowledges, the other withdraws, in all orders that user space can
+ * see. What it has heard last is what KVM knows.
+ */
+static void test_dma_race(void)
+{
+	unsigned int user_first, again;
+
+	add_vcpu();
+	must_wrmsr(SYMB_MSR_FEATURES, ACCEPT_DMA);
+	for (user_first = 0; user_first < 2; user_first++) {
+		for (again = 0; again < 2; again++) {
+			begin_wrmsr(SYMB_MSR_DMA_ACK, 2);
+			if (user_first)
+				page_exit();
+			swap_vcpus();
+			must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY);
+			/* It was not asked with this acceptance. */
+			if (again)
+				must_wrmsr(SYMB_MSR_FEATURES, ACCEPT_DMA);
+			swap_vcpus();
+			if (!user_first)
+				page_exit();
+			finish_stale();
+			must_wrmsr(SYMB_MSR_FEATURES, ACCEPT_DMA);
+			must_wrmsr(SYMB_MSR_DMA_ACK, 4);
+			expect(dma_ack, 4);
+			must_wrmsr(SYMB_MSR_DMA_ACK, 0);
+			expect(dma_ack, 0);
+		}
+	}
+
+	/* By the acknowledgement's own MSR. */
+	begin_wrmsr(SYMB_MSR_DMA_ACK, 2);
+	swap_vcpus();
+	must_wrmsr(SYMB_MSR_DMA_ACK, 0);
+	swap_vcpus();
+	page_exit();
+	finish_stale();
+}
+
+/* HLT or, from the reset vector, OUT and HLT. */
+static __u8 *make_rom(void)
+{
+	__u8 *rom = alloc(4096);
+
+	memset(rom, 0xf4, 4096);
+	rom[0xff0] = 0xe6;
+	rom[0xff1] = PORT_DONE;
+	set_slot(3, 0xfffff000, rom, 4096);
+	return rom;
+}
+
+/* User space hears of all that INIT has ended before the guest's first step. */
+static void test_dma_init(void)
+{
+	struct kvm_mp_state mp;
+	__u8 *rom = make_rom();
+	unsigned int i;
+	__u64 val;
+
+	add_vcpu();
+	/* The first time it is late because of page faults. */
+	for (i = 0; i < 3; i++) {
+		must_wrmsr(SYMB_MSR_FEATURES, ACCEPT_DMA);
+		must_wrmsr(SYMB_MSR_GLOBAL_PAGE, GLOBAL_GPA);
+		must_wrmsr(SYMB_MSR_LOCAL_PAGE, LOCAL_GPA);
+		must_wrmsr(SYMB_MSR_DMA_ACK, 2);
+		enter(g_spin, 0);
+		send_init(0);
+		expect(run_vcpu_within(5), PORT_DONE);
+		expect(dma_ack, 0);
+		expect(page_gpa[0], 0);
+		expect(page_gpa[1], 0);
+		settle();
+	}
+
+	/* INIT of the boot processor, while another one acknowledges. */
+	must_wrmsr(SYMB_MSR_FEATURES, ACCEPT_DMA);
+	swap_vcpus();
+	begin_wrmsr(SYMB_MSR_DMA_ACK, 2);
+	swap_vcpus();
+	enter(g_spin, 0);
+	send_init(0);
+	expect(run_vcpu_within(5), PORT_DONE);
+	settle();
+	swap_vcpus();
+	page_exit();
+	finish_stale();
+
+	/* INIT of the one that acknowledges, or maps its page. */
+	must_wrmsr(SYMB_MSR_FEATURES, ACCEPT_DMA);
+	begin_wrmsr(SYMB_MSR_DMA_ACK, 2);
+	page_exit();
+	expect(dma_ack, 2);
+	send_init(1);
+	IOCTL(vcpu, KVM_GET_MP_STATE, &mp);
+	expect(mp.mp_state, KVM_MP_STATE_INIT_RECEIVED);
+	expect(ioctl(vcpu, KVM_RUN, 0), 0);
+	expect(service_exit(), true);
+	expect(dma_ack, 0);
+
+	begin_wrmsr(SYMB_MSR_LOCAL_PAGE, LOCAL_GPA);
+	page_exit();
+	expect(page_gpa[1], LOCAL_GPA);
+	send_init(1);
+	IOCTL(vcpu, KVM_GET_MP_STATE, &mp);
+	expect(mp.mp_state, KVM_MP_STATE_INIT_RECEIVED);
+	expect(ioctl(vcpu, KVM_RUN, 0), 0);
+	expect(service_exit(), true);
+	expect(page_gpa[1], 0);
+	expect(host_msr(KVM_GET_MSRS, SYMB_MSR_LOCAL_PAGE, &val), 1);
+	expect(val, 0);
+	munmap(rom, 4096);
 }
 
 /* The page that an address of ours has, from another source than KVM. */
@@ -318,6 +446,8 @@ const struct test msr_tests[] = {
 	{ "cap", test_cap, SYMB_FEAT_ALL },
 	{ "features", test_features, SYMB_FEAT_ALL },
 	{ "dma-ack", test_dma_ack, SYMB_FEAT_ALL },
+	{ "dma-race", test_dma_race, SYMB_FEAT_ALL },
+	{ "dma-init", test_dma_init, SYMB_FEAT_ALL },
 	{ "pin", test_pin, SYMB_FEAT_ALL },
 	{ "pages", test_pages, SYMB_FEAT_ALL },
 	{ "pages-alias", test_pages_alias, SYMB_FEAT_ALL },

@@ -166,18 +166,15 @@ void kvm_symbiotic_write_flags(struct kvm_vcpu *vcpu)
 				      sizeof(flags));
 }
 
-/* User space has agreed to an address, or to a generation of DMA ranges. */
+/* User space has agreed to an address. */
 static void symbiotic_set_page(struct kvm_vcpu *vcpu, u32 msr, u64 gpa)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 	struct kvm_symbiotic *vm = vcpu->kvm->arch.symbiotic;
 
-	if (msr == SYMB_MSR_GLOBAL_PAGE || msr == SYMB_MSR_DMA_ACK) {
+	if (msr == SYMB_MSR_GLOBAL_PAGE) {
 		mutex_lock(&vm->lock);
-		if (msr == SYMB_MSR_GLOBAL_PAGE)
-			vm->global_gpa = gpa;
-		else
-			WRITE_ONCE(vm->dma_ack, gpa);
+		vm->global_gpa = gpa;
 		mutex_unlock(&vm->lock);
 		return;
 	}
@@ -193,12 +190,114 @@ static void symbiotic_set_page(struct kvm_vcpu *vcpu, u32 msr, u64 gpa)
 	}
 }
 
+/* ---- The acknowledgment of DMA ranges ----------------------------------- */
+
+/*
+ * User space lets devices master the bus while it is asked about an
+ * acknowledgment, and other vCPUs, or the reset of one, can withdraw at any
+ * time meanwhile. So a withdrawal voids all questions of before, and user space
+ * hears of each, also if KVM knows of no acknowledgment: the last word is one
+ * of KVM's that no device may go on.
+ */
+
+/*
+ * There is no acknowledgment from now on; user space is told before this vCPU
+ * runs on.
+ */
+static void __symbiotic_dma_withdraw(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	struct kvm_symbiotic *vm = vcpu->kvm->arch.symbiotic;
+
+	lockdep_assert_held(&vm->lock);
+
+	WRITE_ONCE(vm->dma_ack, 0);
+	symb->dma_epoch = ++vm->dma_epoch;
+	symb->work |= KVM_SYMB_WORK_DMA_OFF;
+}
+
+/* The guest writes SYMB_MSR_DMA_ACK. Returns as kvm_symbiotic_set_msr(). */
+static int symbiotic_dma_ack(struct kvm_vcpu *vcpu, u32 generation)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	struct kvm_symbiotic *vm = vcpu->kvm->arch.symbiotic;
+	int r = 1;
+
+	mutex_lock(&vm->lock);
+	if (!generation) {
+		__symbiotic_dma_withdraw(vcpu);
+		r = 0;
+	} else if (vm->accepted & SYMB_FEAT_DMA_OFFSET) {
+		symb->dma_epoch = vm->dma_epoch;
+		symb->msr = SYMB_MSR_DMA_ACK;
+		symb->msr_data = generation;
+		r = KVM_MSR_RET_SYMBIOTIC;
+	}
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+/* User space has agreed to a generation; false if it was asked in vain. */
+static bool symbiotic_dma_agreed(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	struct kvm_symbiotic *vm = vcpu->kvm->arch.symbiotic;
+	bool valid;
+
+	mutex_lock(&vm->lock);
+	valid = symb->dma_epoch == vm->dma_epoch;
+	if (valid)
+		WRITE_ONCE(vm->dma_ack, symb->msr_data);
+	else if (!vm->dma_ack)
+		__symbiotic_dma_withdraw(vcpu);
+	mutex_unlock(&vm->lock);
+	return valid;
+}
+
+/* Whether the withdrawal by this vCPU still has to be told. */
+static bool symbiotic_dma_untold(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	struct kvm_symbiotic *vm = vcpu->kvm->arch.symbiotic;
+	bool untold;
+
+	mutex_lock(&vm->lock);
+	/* Not after user space's own reset, or an acknowledgment since. */
+	untold = symb->dma_epoch > vm->dma_told && !vm->dma_ack;
+	/* One that is under way would lose what user space has agreed to. */
+	if (untold)
+		vm->dma_epoch++;
+	mutex_unlock(&vm->lock);
+	return untold;
+}
+
+/* User space withdraws by itself, for a reset. */
+static void symbiotic_dma_reset(struct kvm_vcpu *vcpu)
+{
+	struct kvm_symbiotic *vm = vcpu->kvm->arch.symbiotic;
+
+	mutex_lock(&vm->lock);
+	__symbiotic_dma_withdraw(vcpu);
+	vm->dma_told = vm->dma_epoch;
+	mutex_unlock(&vm->lock);
+	vcpu->arch.symbiotic->work &= ~KVM_SYMB_WORK_DMA_OFF;
+}
+
+/* ---- Asking and telling user space --------------------------------------- */
+
 static int symbiotic_page_answered(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
-	bool error = vcpu->run->msr.error;
+	bool error = READ_ONCE(vcpu->run->msr.error);
 
-	if (!error)
+	/* The vCPU was reset: there is no instruction any more. */
+	if (!symb->asking)
+		return 1;
+	symb->asking = false;
+
+	if (!error && symb->msr == SYMB_MSR_DMA_ACK)
+		error = !symbiotic_dma_agreed(vcpu);
+	else if (!error)
 		symbiotic_set_page(vcpu, symb->msr, symb->msr_data);
 
 	/* Next instruction, or #GP. */
@@ -237,6 +336,7 @@ int kvm_symbiotic_ask_user(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 
+	symb->asking = true;
 	return symbiotic_exit_wrmsr(vcpu, symb->msr, symb->msr_data,
 				    symbiotic_page_answered);
 }
@@ -348,11 +448,8 @@ static int symbiotic_set_features(struct kvm_vcpu *vcpu, u64 features)
 	WRITE_ONCE(vm->accepted, features);
 	if (withdrawn & SYMB_FEAT_SWAPBYPASS)
 		kvm_swapbypass_reset(vcpu->kvm);
-	if (withdrawn & SYMB_FEAT_DMA_OFFSET && vm->dma_ack) {
-		/* User space hears of it before this vCPU runs on. */
-		vm->dma_ack = 0;
-		vcpu->arch.symbiotic->work |= KVM_SYMB_WORK_DMA_OFF;
-	}
+	if (withdrawn & SYMB_FEAT_DMA_OFFSET)
+		__symbiotic_dma_withdraw(vcpu);
 	mutex_unlock(&vm->lock);
 	return 0;
 }
@@ -371,11 +468,10 @@ static int symbiotic_set_msr_host(struct kvm_vcpu *vcpu, u32 msr, u64 data)
 	switch (msr) {
 	case SYMB_MSR_FEATURES:
 		symbiotic_set_features(vcpu, 0);
-		symb->work &= ~KVM_SYMB_WORK_DMA_OFF;
+		symbiotic_dma_reset(vcpu);
 		break;
 	case SYMB_MSR_DMA_ACK:
-		symb->work &= ~KVM_SYMB_WORK_DMA_OFF;
-		symbiotic_set_page(vcpu, msr, 0);
+		symbiotic_dma_reset(vcpu);
 		break;
 	case SYMB_MSR_GLOBAL_PAGE:
 		symb->work &= ~KVM_SYMB_WORK_UNMAP_GLOBAL;
@@ -387,9 +483,10 @@ static int symbiotic_set_msr_host(struct kvm_vcpu *vcpu, u32 msr, u64 data)
 		break;
 	case SYMB_MSR_SYMCALL_RIP:
 		/*
-		 * The registers are user space's now: nothing to restore, and
-		 * its own call needs no answer.
+		 * The registers are user space's now: nothing to restore or to
+		 * complete, and its own call needs no answer.
 		 */
+		symb->asking = false;
 		kvm_symcall_forget(vcpu);
 		symb->user.state = KVM_SYMCALL_USER_IDLE;
 		kvm_swapbypass_vcpu_reset(vcpu);
@@ -456,12 +553,7 @@ int kvm_symbiotic_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 		return KVM_MSR_RET_SYMBIOTIC;
 
 	case SYMB_MSR_DMA_ACK:
-		if (data >> 32 || (data && !kvm_symb_accepted(vcpu->kvm,
-							      SYMB_FEAT_DMA_OFFSET)))
-			return 1;
-		symb->msr = msr;
-		symb->msr_data = data;
-		return KVM_MSR_RET_SYMBIOTIC;
+		return data >> 32 ? 1 : symbiotic_dma_ack(vcpu, data);
 
 	case SYMB_MSR_SYMCALL_RIP:
 		if (is_noncanonical_address(data, vcpu, 0))
@@ -502,6 +594,29 @@ int kvm_symbiotic_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 
 /* ---- Reset --------------------------------------------------------------- */
 
+/* The vCPU will not write what user space has been asked about. */
+static void symbiotic_unask(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	struct kvm_symbiotic *vm = vcpu->kvm->arch.symbiotic;
+
+	symb->asking = false;
+	switch (symb->msr) {
+	case SYMB_MSR_LOCAL_PAGE:
+		symb->work |= KVM_SYMB_WORK_UNMAP_LOCAL;
+		break;
+	case SYMB_MSR_GLOBAL_PAGE:
+		symb->work |= KVM_SYMB_WORK_UNMAP_GLOBAL;
+		symbiotic_set_page(vcpu, SYMB_MSR_GLOBAL_PAGE, 0);
+		break;
+	case SYMB_MSR_DMA_ACK:
+		mutex_lock(&vm->lock);
+		__symbiotic_dma_withdraw(vcpu);
+		mutex_unlock(&vm->lock);
+		break;
+	}
+}
+
 /**
  * __kvm_symbiotic_reset_vcpu - part of kvm_vcpu_reset()
  * @vcpu: the vCPU of a symbiotic VM
@@ -520,6 +635,8 @@ void __kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu, bool init_event)
 
 	if (symb->local_gpa)
 		symb->work |= KVM_SYMB_WORK_UNMAP_LOCAL;
+	if (symb->asking)
+		symbiotic_unask(vcpu);
 	symb->local_gpa = 0;
 	symb->rip = 0;
 	symb->rsp = 0;
@@ -541,23 +658,16 @@ void __kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu, bool init_event)
 
 /* ---- Run loop and hypercalls --------------------------------------------- */
 
-/**
- * __kvm_symbiotic_work - what the run loop has to look at
- * @vcpu: the vCPU of a symbiotic VM, with something to do
- *
- * Return: as an exit handler.
- */
-int __kvm_symbiotic_work(struct kvm_vcpu *vcpu)
+/* One thing at a time; 1 if there is nothing. */
+static int symbiotic_tell_user(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 
-	if (symb->work & KVM_SYMB_WORK_CALL)
-		return kvm_symcall_check(vcpu);
-
 	if (symb->work & KVM_SYMB_WORK_DMA_OFF) {
 		symb->work &= ~KVM_SYMB_WORK_DMA_OFF;
-		return symbiotic_exit_wrmsr(vcpu, SYMB_MSR_DMA_ACK, 0,
-					    symbiotic_unmap_answered);
+		if (symbiotic_dma_untold(vcpu))
+			return symbiotic_exit_wrmsr(vcpu, SYMB_MSR_DMA_ACK, 0,
+						    symbiotic_unmap_answered);
 	}
 
 	if (symb->work & KVM_SYMB_WORK_UNMAP_LOCAL) {
@@ -572,7 +682,27 @@ int __kvm_symbiotic_work(struct kvm_vcpu *vcpu)
 					    symbiotic_unmap_answered);
 	}
 
-	return kvm_symcall_user_start(vcpu);
+	return 1;
+}
+
+/**
+ * __kvm_symbiotic_work - what the run loop has to look at
+ * @vcpu: the vCPU of a symbiotic VM, with something to do
+ *
+ * Return: as an exit handler.
+ */
+int __kvm_symbiotic_work(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	int r = symbiotic_tell_user(vcpu);
+
+	if (r <= 0)
+		return r;
+	if (symb->work & KVM_SYMB_WORK_CALL)
+		return kvm_symcall_check(vcpu);
+	if (symb->work & KVM_SYMB_WORK_START)
+		return kvm_symcall_user_start(vcpu);
+	return 1;
 }
 
 static long symbiotic_hypercall(struct kvm_vcpu *vcpu, u32 nr)
