@@ -53,10 +53,16 @@ static void test_cap(void)
 	v = IOCTL(kvm, KVM_CREATE_VM, 0);
 	cap.args[0] = all_features() + 1;
 	expect(ioctl(v, KVM_ENABLE_CAP, &cap), -1);
-	cap.args[0] = SYMB_FEAT_SYMSPY;
-	expect(ioctl(v, KVM_ENABLE_CAP, &cap), 0);
 	cap.args[0] = 0;
 	expect(ioctl(v, KVM_ENABLE_CAP, &cap), 0);
+	cap.args[0] = SYMB_FEAT_SYMSPY;
+	expect(ioctl(v, KVM_ENABLE_CAP, &cap), 0);
+	/* For good: others use what the first one has made. */
+	expect(ioctl(v, KVM_ENABLE_CAP, &cap), -1);
+	expect(errno, EBUSY);
+	cap.args[0] = 0;
+	expect(ioctl(v, KVM_ENABLE_CAP, &cap), -1);
+	expect(errno, EBUSY);
 	close(v);
 }
 

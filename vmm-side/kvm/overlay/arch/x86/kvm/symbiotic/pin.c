@@ -125,7 +125,7 @@ static int copy_extents(struct kvm_symb_extent __user *to,
  *
  * Context: takes kvm->lock, kvm->arch.symbiotic->lock and mmap_lock.
  * Return: 0; -EPERM without CAP_SYS_RAWIO, which VFIO wants, too, where there
- * is no IOMMU; -ENOTTY without a vCPU that is offered SYMB_FEAT_DMA_OFFSET; -E2BIG
+ * is no IOMMU; -ENOTTY if the VM is not offered SYMB_FEAT_DMA_OFFSET; -E2BIG
  * if there are more pieces than user space has room for; -EINVAL, -EFAULT,
  * -EINTR, -ENOMEM.
  */
@@ -136,9 +136,9 @@ long kvm_symb_pin(struct kvm *kvm, struct kvm_symb_pin __user *arg)
 	struct pinned *p;
 	long ret;
 
-	/* Once there is a vCPU, what the VM is offered does not change. */
+	/* If it is there, it stays as it is, see kvm_symbiotic_enable(). */
 	mutex_lock(&kvm->lock);
-	symb = kvm->created_vcpus ? kvm->arch.symbiotic : NULL;
+	symb = kvm->arch.symbiotic;
 	mutex_unlock(&kvm->lock);
 
 	if (!symb || !(symb->offered & SYMB_FEAT_DMA_OFFSET))

@@ -41,9 +41,12 @@ u32 kvm_symbiotic_supported(void)
  * @kvm: the VM
  * @cap: args[0] = SYMB_FEAT_* to offer; 0 = the VM is not symbiotic
  *
+ * Once a VM is symbiotic it stays so, with the same offer: who has found
+ * kvm->arch.symbiotic under kvm->lock may use it as long as there is the VM.
+ *
  * Context: takes kvm->lock.
  * Return: 0, -EINVAL for features that are not supported, -EBUSY if there are
- * vCPUs already, -ENOMEM.
+ * vCPUs already or the VM is symbiotic, -ENOMEM.
  */
 int kvm_symbiotic_enable(struct kvm *kvm, const struct kvm_enable_cap *cap)
 {
@@ -55,12 +58,10 @@ int kvm_symbiotic_enable(struct kvm *kvm, const struct kvm_enable_cap *cap)
 		return -EINVAL;
 
 	mutex_lock(&kvm->lock);
-	if (kvm->created_vcpus) {
+	if (kvm->created_vcpus || kvm->arch.symbiotic) {
 		r = -EBUSY;
 		goto unlock;
 	}
-
-	kvm_symbiotic_destroy_vm(kvm);
 	if (!cap->args[0])
 		goto unlock;
 
