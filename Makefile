@@ -188,7 +188,7 @@ test-files: all			## programs for the guest of the tests (build/tests/files)
 	$(call say,TESTS,$(FILES_DIR))
 	@mkdir -p $(FILES_DIR)
 	@$(call LOCK,test-files) $(STEP) test-files $(B)/log/test-files.log sh -ec '\
-		for d in symspy/tests/guest swapbypass/tests/guest dma-offset/tests/guest vmm-side/qemu/tests; do \
+		for d in symspy/tests/guest swapbypass/tests/guest dma-offset/tests/guest vmm-side/qemu/tests vmm-side/rig/tests/guest; do \
 			$(MAKE) --no-print-directory -C $$d OUT=$(FILES_DIR); done; \
 		$(MAKE) --no-print-directory -C swapbypass/bench O=$(FILES_DIR); \
 		$(MAKE) --no-print-directory -C dma-offset/bench O=$(FILES_DIR); \

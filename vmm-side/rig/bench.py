@@ -282,6 +282,9 @@ class Bench:
                 # Two layers of emulation disagree on the size of the XSAVE
                 # area, about which the guest's kernel warns.
                 cpu += ",-xsave,-avx,-avx2"
+                # Each interrupt's handler must exit, or the emulator may deliver
+                # it twice.
+                cpu += ",kvm-pv-eoi=off"
             args += ["-accel", accel, "-cpu", cpu,
                      "-M", "pc,graphics=off" + (",memory-backend=ram" if passthrough and guest.ram else ""),
                      "-kernel", f"@IMG@{shared['kernel'].name}", "-initrd", "@WORK@/initrd",
