@@ -8,7 +8,8 @@
 # round asks what the guests use and want, lowers grants first, and raises others
 # when those guests have given back. A guest that is gone has no share; one that
 # does not give back, or does not answer, keeps what it has, and the others get
-# no more than the rest.
+# no more than the rest. While there is one of which nobody knows what it has,
+# as it has not answered yet, nobody gets more.
 #
 #   -i  seconds between rounds (1)
 #   -n  rounds (0: for ever)
@@ -16,6 +17,7 @@
 #   -v  print a line per guest and round: socket, grant, in place, hot, wanted
 
 set -u
+export LC_ALL=C
 
 interval=1 rounds=0 patience=3 verbose=0
 while getopts i:n:t:v opt; do
@@ -31,48 +33,88 @@ shift $((OPTIND - 1))
 [ $# -ge 2 ] || { sed -n 's/^# \(swapd.sh \[\)/usage: \1/p' "$0" >&2; exit 2; }
 budget=$1
 shift
-case $budget in
-*[!0-9]* | '') echo "swapd: $budget is not a number of pages" >&2; exit 2 ;;
-esac
 
-state=$(mktemp)
-trap 'rm -f "$state" "$state".*' EXIT
-trap 'exit 0' INT TERM
-
-# ask SOCKET COMMAND...: symcall's answer. Status 3 says that there is no QEMU.
-# One that the host has paged out may be silent for seconds; it is not gone.
-ask()
+usage()
 {
-	socket=$1
-	shift
-	timeout "$patience" symcall -q "$socket" "$@" 2>/dev/null
+	echo "swapd: $1" >&2
+	exit 2
 }
 
-# query SOCKET: "in-place hot wanted" in decimal, status as of ask. They are the
-# guest's words: negative is what is beyond all reason.
+# Pages beyond all reason, of which some thousand guests can still be added up.
+huge=1000000000000000
+
+# decimal TEXT: digits as a number in $number; the shell takes 010 for 8.
+decimal()
+{
+	number=$1
+	while [ ${#number} -gt 1 ] && [ "${number#0}" != "$number" ]; do
+		number=${number#0}
+	done
+}
+
+# number TEXT: a guest's word as a number from 0 to $huge, in $number.
+number()
+{
+	case $1 in
+	0x | 0x*[!0-9a-f]* | 0x?????????????*) number=$huge ;;
+	0x*) number=$(($1)) ;;
+	*[!0-9]* | '' | ????????????????*) number=$huge ;;
+	*) decimal "$1" ;;
+	esac
+}
+
+case $budget in
+*[!0-9]* | '' | ????????????????*) usage "$budget is not a number of pages" ;;
+esac
+case $interval in
+*[!0-9.]* | '' | *.*.* | .) usage "$interval is not a number of seconds" ;;
+esac
+case $rounds in
+*[!0-9]* | '' | ??????????*) usage "$rounds is not a number of rounds" ;;
+esac
+# 0 seconds would be no limit at all.
+case $patience in
+*[!0-9]* | '' | ??????* | 0*) usage "$patience is not a number of seconds from 1" ;;
+esac
+
+decimal "$budget"
+budget=$number
+
+state=$(mktemp -d) || exit
+trap 'rm -rf "$state"' EXIT
+trap 'exit 0' INT TERM
+
+# ask N COMMAND...: symcall's answer from guest N's QEMU. Status 4 says that there is
+# none. One that the host has paged out may be silent for seconds; it is not gone.
+ask()
+{
+	eval "socket=\$socket_$1"
+	shift
+	timeout "$patience" symcall -q "$socket" "$@" 2>/dev/null </dev/null
+}
+
+# query N: "in-place hot wanted" in decimal, status as of ask. They are the
+# guest's words. A VM without grants is none of ours: as if it were gone.
 query()
 {
 	words=$(ask "$1" info) || return
-	in_place=0 hot=0 wanted=0
+	in_place=0 hot=0 wanted=0 features=0x10
 	while read -r name value rest; do
 		[ -z "$rest" ] || continue
 		case $name in
-		swap-in-place) in_place=$((value)) ;;
-		swap-hot) hot=$((value)) ;;
-		swap-wanted) wanted=$((value)) ;;
+		features) number "$value" && features=$number ;;
+		swap-in-place) number "$value" && in_place=$number ;;
+		swap-hot) number "$value" && hot=$number ;;
+		swap-wanted) number "$value" && wanted=$number ;;
 		esac
 	done <<EOF
 $words
 EOF
+	[ $((features & 0x10)) != 0 ] || return 4
 	echo "$in_place $hot $wanted"
 }
 
-max()
-{
-	echo $(($1 > $2 ? $1 : $2))
-}
-
-# share PAGES: of lines "socket in-place hot wanted-since rest", to "socket may grant
+# share PAGES: of lines "guest in-place hot wanted-since rest", to "guest may grant
 # in-place rest": what each may have at once, being no more than it has, and what it
 # shall have.
 # While nobody wants more, everybody keeps what it uses. Else a guest needs what is
@@ -87,9 +129,11 @@ share()
 	function bound(x) { x += 0; return x < 0 ? 0 : x > budget ? budget : x }
 	function max(a, b) { return a > b ? a : b }
 	function min(a, b) { return a < b ? a : b }
+	# %d of some is the 32 bits of an int.
+	function pages(x) { return sprintf("%.0f", int(x)) }
 	BEGIN { budget += 0 }
 	{
-		socket[NR] = $1; has[NR] = bound($2); want[NR] = bound($4)
+		guest[NR] = $1; has[NR] = bound($2); want[NR] = bound($4)
 		need[NR] = bound(bound($3) + want[NR]); rest[NR] = $5 " " $6
 		wants += want[NR]
 	}
@@ -111,65 +155,84 @@ share()
 				part = wants ? want[i] / wants : 1 / NR
 				grant = keep[i] + (budget - keeps) * part
 			}
-			printf "%s %d %d %d %s\n", socket[i], min(grant, has[i]), grant,
-			       has[i], rest[i]
+			print guest[i], pages(min(grant, has[i])), pages(grant),
+			      pages(has[i]), rest[i]
 		}
 	}'
 }
 
-# What is known of each guest, "socket wanted held": what it wanted in all when it
-# answered last, or -, and what it may have in place.
-for q; do
-	echo "$q - $((budget / $#))"
-done >"$state"
+# What is known of each guest, "guest wanted held": what it wanted in all when it
+# answered last, or -, and what it may have in place; - if that is not known, as it
+# has not answered yet, and gone if there was no QEMU.
+n=0
+for socket; do
+	n=$((n + 1))
+	eval "socket_$n=\$socket"
+	echo "$n - -"
+done >"$state/old"
+equal=$((budget / n)) unknown=0
 
 round=0
 while [ "$rounds" = 0 ] || [ $round -lt "$rounds" ]; do
 	round=$((round + 1))
-	spare=$budget
-	: >"$state.now"
-	while read -r q before held; do
-		answer=$(query "$q")
+	spare=$budget silent=$unknown unknown=0
+	: >"$state/now"
+	while read -r n before held; do
+		answer=$(query "$n")
 		case $? in
 		0)
 			wanted=${answer##* }
 			[ "$before" != - ] || before=$wanted
-			echo "$q ${answer% *} $((wanted - before)) $wanted $held" >>"$state.now"
+			echo "$n ${answer% *} $((wanted - before)) $wanted $held" >>"$state/now"
 			;;
-		3)	# Whoever comes there begins anew.
-			echo "$q - 0"
+		4)	# Whoever comes there begins anew.
+			echo "$n - gone"
 			;;
 		*)
-			echo "$q $before $held"
-			spare=$((spare - held))
+			[ "$held" != gone ] || held=-
+			echo "$n $before $held"
+			if [ "$held" = - ]; then
+				unknown=1
+				spare=$((spare - equal))
+			else
+				spare=$((spare - held))
+			fi
 			;;
 		esac
-	done <"$state" >"$state.new"
-	share $((spare > 0 ? spare : 0)) <"$state.now" >"$state.grants"
+	done <"$state/old" >"$state/new"
+	share $((spare > 0 ? spare : 0)) <"$state/now" >"$state/grants"
 
 	# Nobody grows before others have given back: what there is to give away
 	# is what nobody has, and nobody may take.
-	: >"$state.may"
-	while read -r q may grant has wanted held; do
-		if ask "$q" grant "$may" && answer=$(query "$q"); then
-			held=$(max "${answer%% *}" "$may")
+	: >"$state/may"
+	while read -r n may grant has wanted held; do
+		if ask "$n" grant "$may" && answer=$(query "$n"); then
+			held=${answer%% *}
+			[ "$held" -gt "$may" ] || held=$may
+		elif [ "$held" = - ] || [ "$held" = gone ]; then
+			held=- unknown=1
 		else
-			held=$(max "$held" "$has")
+			[ "$held" -gt "$has" ] || held=$has
 		fi
-		echo "$q $may $held $grant $wanted" >>"$state.may"
-		spare=$((spare - held))
-	done <"$state.grants"
-	while read -r q may held grant wanted; do
-		if [ "$grant" -gt "$held" ] && [ "$spare" -gt 0 ]; then
+		echo "$n $may $held $grant $wanted" >>"$state/may"
+		[ "$held" = - ] || spare=$((spare - held))
+	done <"$state/grants"
+	if [ $unknown = 1 ]; then
+		spare=0
+		[ "$silent" = 1 ] ||
+			echo "swapd: a QEMU has not answered yet; until it does, nobody gets more" >&2
+	fi
+	while read -r n may held grant wanted; do
+		if [ "$spare" -gt 0 ] && [ "$grant" -gt "$held" ]; then
 			more=$((grant - held < spare ? grant - held : spare))
 			may=$((held + more))
 			held=$may
-			ask "$q" grant "$may"
+			ask "$n" grant "$may"
 			spare=$((spare - more))
 		fi
-		echo "$q $wanted $held" >>"$state.new"
-		[ $verbose = 0 ] || echo "$q $may $(query "$q")"
-	done <"$state.may"
-	mv "$state.new" "$state"
+		echo "$n $wanted $held" >>"$state/new"
+		[ $verbose = 0 ] || eval "echo \"\$socket_$n \$may \$(query \$n)\""
+	done <"$state/may"
+	mv "$state/new" "$state/old"
 	sleep "$interval"
 done

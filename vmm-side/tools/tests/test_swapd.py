@@ -13,9 +13,10 @@ SWAPD = pathlib.Path(__file__).resolve().parent.parent / "swapd.sh"
 
 # `symcall` for made-up guests: a guest is a directory of numbers. It uses as many
 # pages as it needs and may; unless it rests, it asks for the others. When a line
-# of the file `silent` says so, it takes longer to answer than anybody waits.
+# of the file `silent` says so, it takes longer to answer than anybody waits, or
+# than symcall itself waits.
 SYMCALL = r"""#!/bin/sh
-cd "$2" 2>/dev/null || exit 3
+cd "$2" 2>/dev/null || exit 4
 read -r need <need; read -r grant <grant; read -r hot <hot; read -r wanted <wanted
 used=$need
 [ ! -e stubborn ] && [ "$used" -gt "$grant" ] && used=$grant
@@ -23,6 +24,7 @@ if [ -e silent ]; then
 	first=$(sed -n 1p silent)
 	sed -i 1d silent
 	[ "$first" != yes ] || exec sleep 60
+	[ "$first" != late ] || exit 3
 fi
 case $3 in
 info)
@@ -30,12 +32,14 @@ info)
 	echo "$wanted" >wanted
 	[ ! -e lies ] || { read -r used <lies; wanted=$used hot=$used; }
 	[ "$hot" != all ] || hot=$used
+	[ ! -e no-grants ] || { echo "features 0xf"; exit; }
 	echo "features 0x1f"
 	echo "swap-in-place $used"
 	echo "swap-hot $hot"
 	echo "swap-wanted $wanted"
 	;;
 grant)
+	[ ! -e no-grants ] || exit 3
 	echo "$4" >grant
 	;;
 esac
@@ -51,6 +55,8 @@ class Swapd(unittest.TestCase):
         self.dir = tempfile.TemporaryDirectory(prefix="swapd-test-")
         self.addCleanup(self.dir.cleanup)
         self.base = pathlib.Path(self.dir.name)
+        self.tmp = self.base / "tmp"
+        self.tmp.mkdir()
         tool = self.base / "symcall"
         tool.write_text(SYMCALL, encoding="ascii")
         tool.chmod(0o755)
@@ -72,7 +78,7 @@ class Swapd(unittest.TestCase):
 
     def swapd(self, budget, *guests, rounds=12):
         """Runs the daemon; returns the finished process."""
-        env = {**os.environ, "PATH": f"{self.base}:{os.environ['PATH']}"}
+        env = {**os.environ, "PATH": f"{self.base}:{os.environ['PATH']}", "TMPDIR": str(self.tmp)}
         return subprocess.run(
             [self.busybox[0] if self.busybox else "sh", str(SWAPD), "-i", "0", "-n", str(rounds), "-t", "1", "-v",
              str(budget), *guests], env=env, capture_output=True, text=True, check=False,
@@ -138,6 +144,74 @@ class Swapd(unittest.TestCase):
         self.assertGreaterEqual(self.read("b", "grant"), 400)
         self.check_budget(1000, "a", "b")
 
+    def test_late(self):
+        """Nor does one whose answer symcall does not wait for: it is not gone."""
+        a = self.guest("a", 800, grant=600, silent="no\n" * 20 + "late\n" * 99)
+        b = self.guest("b", 800, grant=400)
+        self.swapd(1000, a, b, rounds=8)
+        self.assertGreaterEqual(self.read("a", "grant"), 400)
+        self.check_budget(1000, "a", "b")
+
+    def test_silent_from_the_start(self):
+        """What is not known may be all there is: nobody gets more."""
+        for word, rounds in (("late", 4), ("yes", 2)):
+            a = self.guest("a", 800, grant=1000, silent=f"{word}\n" * 99)
+            b = self.guest("b", 800, grant=0)
+            done = self.swapd(1000, a, b, rounds=rounds)
+            self.check_budget(1000, "a", "b")
+            self.assertEqual(done.stderr.count("has not answered"), 1)
+        (self.base / "a" / "silent").unlink()
+        self.swapd(1000, a, b)
+        self.check_budget(1000, "a", "b")
+        self.assertGreaterEqual(self.read("b", "grant"), 400)
+
+    def test_comes_back_silent(self):
+        """Who was gone and is silent has what nobody knows."""
+        b = self.guest("b", 800, grant=100)
+        tool = self.base / "symcall"
+        # In the middle of the run, the one that was gone is there, with all.
+        tool.write_text(SYMCALL.replace("#!/bin/sh", f"""#!/bin/sh
+echo >>{self.base}/asked
+if [ "$2" = {self.base}/a ] && [ "$(wc -l <{self.base}/asked)" -gt 5 ]; then
+	mkdir -p {self.base}/a
+	cd {self.base}/a && echo 800 >need && echo 1000 >grant && echo 0 >hot && echo 0 >wanted
+	exit 3
+fi"""), encoding="ascii")
+        self.swapd(1000, str(self.base / "a"), b, rounds=2)
+        before = self.read("b", "grant")
+        (self.base / "b" / "need").write_text("2000\n", encoding="ascii")
+        self.swapd(1000, str(self.base / "a"), b, rounds=4)
+        self.assertLessEqual(self.read("b", "grant"), before)
+
+    def test_no_grants(self):
+        """A VM without grants has no part in this, and holds nobody up."""
+        a, b = self.guest("a", 800, **{"no-grants": ""}), self.guest("b", 900)
+        self.swapd(1000, a, b, rounds=3)
+        self.assertGreaterEqual(self.read("b", "grant"), 900)
+        self.assertEqual(self.read("a", "grant"), 0)
+
+    def test_names(self):
+        """A socket may be called anything."""
+        names = ["win 10", "  two  ", "a'b", 'c"d', "$HOME", "*", "-x", "back\\slash", "new\nline"]
+        guests = [self.guest(n, 800, grant=800) for n in names]
+        self.swapd(1000, *guests, rounds=4)
+        self.check_budget(1000, *names)
+        for name in names:
+            self.assertGreaterEqual(self.read(name, "grant"), 60, name)
+
+    def test_temporary_files(self):
+        """In a directory that nobody else can look into, and gone in the end."""
+        a = self.guest("a", 800)
+        tool = self.base / "symcall"
+        tool.write_text(SYMCALL.replace("#!/bin/sh", f"#!/bin/sh\nls -ld {self.tmp}/* >>{self.base}/seen"),
+                        encoding="ascii")
+        self.swapd(1000, a, rounds=2)
+        seen = (self.base / "seen").read_text(encoding="ascii").splitlines()
+        self.assertTrue(seen)
+        for line in seen:
+            self.assertRegex(line, "^drwx------")
+        self.assertEqual(list(self.tmp.iterdir()), [])
+
     def test_silent_now_and_then(self):
         """Nor does it lose what it wants by that."""
         a = self.guest("a", 800, hot=0, grant=900)
@@ -157,6 +231,14 @@ class Swapd(unittest.TestCase):
             for name in "ab":
                 self.assertGreaterEqual(self.read(name, "grant"), 0)
 
+    def test_lies_add_up(self):
+        """Lies that would wrap when they are added up, of guests that are silent then."""
+        for lie in ("0x7fffffffffffffff", "9223372036854775807"):
+            liars = [self.guest(n, 0, lies=lie, silent="no\n" * 4 + "yes\n" * 9) for n in "lm"]
+            a = self.guest("a", 5000)
+            self.swapd(1000, *liars, a, rounds=2)
+            self.check_budget(1000, "l", "m", "a")
+
     def test_lowered_first(self):
         """No grant is raised while the sum would exceed the budget."""
         a = self.guest("a", 800, hot=0, grant=1000)
@@ -166,10 +248,18 @@ class Swapd(unittest.TestCase):
 
     def test_usage(self):
         """Bad arguments."""
-        for args in ((), ("1000",), ("many", "a"), ("-5", "a")):
+        for args in ((), ("1000",), ("many", "a"), ("-5", "a"), ("", "a"), ("9" * 16, "a"),
+                     ("-i", "x", "5", "a"), ("-t", "0", "5", "a"), ("-t", "0.0", "5", "a"), ("-n", "-1", "5", "a")):
             done = subprocess.run(["sh", str(SWAPD), *args], check=False,
                                   capture_output=True, text=True, timeout=10)
             self.assertEqual(done.returncode, 2, args)
+
+    def test_leading_zero(self):
+        """A budget of 0100 pages is one hundred."""
+        a, b = self.guest("a", 800), self.guest("b", 800)
+        self.swapd("0100", a, b, rounds=4)
+        self.check_budget(100, "a", "b")
+        self.assertGreaterEqual(self.read("a", "grant") + self.read("b", "grant"), 90)
 
 
 class SwapdBusybox(Swapd):
