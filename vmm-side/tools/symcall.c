@@ -24,14 +24,15 @@
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 
 #define DEFAULT_TIMEOUT		10
-#define MAX_TIMEOUT		3600
+#define MAX_TIMEOUT		600	/* QEMU's, too */
 /* What QEMU itself may need on a loaded machine, on top of the call's time. */
 #define QMP_TIMEOUT_MS		15000
 
 enum {
 	EXIT_CALL	= 1,	/* the guest or KVM said no, or a wrong answer */
 	EXIT_USAGE	= 2,
-	EXIT_VMM	= 3,	/* QEMU is not there, says no, or says nothing */
+	EXIT_VMM	= 3,	/* QEMU says no, or says nothing */
+	EXIT_GONE	= 4,	/* there is no QEMU */
 };
 
 struct qmp {
@@ -40,6 +41,8 @@ struct qmp {
 	struct json_tokener *tok;
 	char buf[4096];
 	size_t pos, len;
+	char id[64];		/* of the symcall that was made last */
+	struct json_object *completed;	/* QEMU's event that it is over */
 };
 
 struct symcall {
@@ -61,6 +64,7 @@ static const char help[] =
 "    symcall -q SOCKET word VALUE\n"
 "    symcall -q SOCKET grant PAGES\n"
 "    symcall -q SOCKET qmp COMMAND [JSON]\n"
+"    symcall -q SOCKET [-t SECONDS] event NAME\n"
 "\n"
 "DESCRIPTION\n"
 "    A symcall interrupts a vCPU of a running guest, whatever it does, makes\n"
@@ -77,13 +81,16 @@ static const char help[] =
 "          beyond that it gives back, a GiB in a second\n"
 "    qmp   run any other QMP command (stop, cont, system_reset, ...) with the\n"
 "          arguments JSON; print what it returns\n"
+"    event wait for the next event NAME (STOP, SYMBIOTIC_MEMORY_ERROR, ...); print\n"
+"          its data\n"
 "\n"
 "    Numbers are decimal, octal (0...) or hexadecimal (0x...).\n"
 "\n"
 "OPTIONS\n"
 "    -q, --qmp SOCKET       QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off);\n"
 "                           the default is the environment variable QMP\n"
-"    -t, --timeout SECONDS  give up a call after this time (default: 10)\n"
+"    -t, --timeout SECONDS  give up a call or an event after this time (default: 10,\n"
+"                           at most 600)\n"
 "    -h, --help             show this text\n"
 "\n"
 "EXIT STATUS\n"
@@ -91,7 +98,8 @@ static const char help[] =
 "    1  the guest, or KVM, has refused or aborted the call, or the answer\n"
 "       to a ping was wrong\n"
 "    2  wrong usage\n"
-"    3  no connection to QEMU, an error message from it, or no answer in time\n";
+"    3  an error message from QEMU, or no answer in time\n"
+"    4  there is no QEMU at this socket\n";
 
 __attribute__((format(printf, 2, 3), noreturn))
 static void die(int status, const char *fmt, ...)
@@ -202,16 +210,57 @@ static void qmp_write(struct qmp *qmp, const char *s, long deadline)
 	}
 }
 
-/*
- * Returns what the command returns; the caller puts it. NULL after an error,
- * with *@error set to its text for the caller to free, or with a message and
- * exit if @error is NULL.
- */
-static struct json_object *qmp_command(struct qmp *qmp, const char *name,
-				       struct json_object *args, char **error)
+/* A member that must be there, and of this type. */
+static struct json_object *member(struct json_object *obj, const char *name,
+				  enum json_type type)
 {
-	long deadline = now_ms() + qmp->timeout_ms + QMP_TIMEOUT_MS;
-	struct json_object *msg, *result, *desc;
+	struct json_object *value;
+
+	if (!json_object_is_type(obj, json_type_object) ||
+	    !json_object_object_get_ex(obj, name, &value) ||
+	    !json_object_is_type(value, type))
+		die(EXIT_VMM, "QEMU's answer lacks \"%s\", or it is no %s", name,
+		    json_type_to_name(type));
+	return value;
+}
+
+static int64_t member_int(struct json_object *obj, const char *name)
+{
+	return json_object_get_int64(member(obj, name, json_type_int));
+}
+
+static uint64_t member_uint(struct json_object *obj, const char *name)
+{
+	return json_object_get_uint64(member(obj, name, json_type_int));
+}
+
+/* Keeps the event that the last symcall is over; lets all others go. */
+static void qmp_event(struct qmp *qmp, struct json_object *msg)
+{
+	struct json_object *name, *data;
+
+	if (!json_object_object_get_ex(msg, "event", &name) ||
+	    !json_object_is_type(name, json_type_string) ||
+	    strcmp(json_object_get_string(name), "SYMCALL_COMPLETED"))
+		return;
+	data = member(msg, "data", json_type_object);
+	/* Other users of this QEMU make calls, too. */
+	if (strcmp(json_object_get_string(member(data, "id", json_type_string)), qmp->id))
+		return;
+	json_object_put(qmp->completed);
+	qmp->completed = json_object_get(data);
+}
+
+/*
+ * Returns true with what the command returns, which may be NULL for JSON's null,
+ * in *@result for the caller to put; false after an error, with its text in
+ * *@error for the caller to free.
+ */
+static bool qmp_try(struct qmp *qmp, const char *name, struct json_object *args,
+		    struct json_object **result, char **error)
+{
+	long deadline = now_ms() + QMP_TIMEOUT_MS;
+	struct json_object *msg, *obj, *desc;
 
 	msg = json_object_new_object();
 	json_object_object_add(msg, "execute", json_object_new_string(name));
@@ -224,21 +273,35 @@ static struct json_object *qmp_command(struct qmp *qmp, const char *name,
 	/* Events come in between. */
 	for (;; json_object_put(msg)) {
 		msg = qmp_read(qmp, deadline);
-		if (json_object_object_get_ex(msg, "return", &result)) {
-			json_object_get(result);
+		if (json_object_object_get_ex(msg, "return", &obj)) {
+			*result = json_object_get(obj);
 			json_object_put(msg);
-			return result;
+			return true;
 		}
-		if (json_object_object_get_ex(msg, "error", &result)) {
-			if (!json_object_object_get_ex(result, "desc", &desc))
-				desc = result;
-			if (!error)
-				die(EXIT_VMM, "%s", json_object_get_string(desc));
-			*error = strdup(json_object_get_string(desc));
+		if (json_object_object_get_ex(msg, "error", &obj)) {
+			if (!json_object_is_type(obj, json_type_object) ||
+			    !json_object_object_get_ex(obj, "desc", &desc))
+				desc = obj;
+			*error = strdup(desc ? json_object_get_string(desc) : "null");
+			if (!*error)
+				die(EXIT_VMM, "out of memory");
 			json_object_put(msg);
-			return NULL;
+			return false;
 		}
+		qmp_event(qmp, msg);
 	}
+}
+
+/* As qmp_try(), but ends with a message after an error. */
+static struct json_object *qmp_command(struct qmp *qmp, const char *name,
+				       struct json_object *args)
+{
+	struct json_object *result;
+	char *error;
+
+	if (!qmp_try(qmp, name, args, &result, &error))
+		die(EXIT_VMM, "%s", error);
+	return result;
 }
 
 static void qmp_open(struct qmp *qmp, const char *path)
@@ -252,50 +315,68 @@ static void qmp_open(struct qmp *qmp, const char *path)
 	qmp->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (qmp->fd < 0 ||
 	    connect(qmp->fd, (struct sockaddr *)&addr, sizeof(addr)))
-		die(EXIT_VMM, "%s: %s", path, strerror(errno));
+		die(errno == ENOENT || errno == ECONNREFUSED ? EXIT_GONE : EXIT_VMM,
+		    "%s: %s", path, strerror(errno));
 	qmp->tok = json_tokener_new();
 
 	/* QEMU serves one client at a time; another may be busy there. */
 	greeting = qmp_read(qmp, now_ms() + QMP_TIMEOUT_MS);
-	if (!json_object_object_get_ex(greeting, "QMP", NULL))
+	if (!json_object_is_type(greeting, json_type_object) ||
+	    !json_object_object_get_ex(greeting, "QMP", NULL))
 		die(EXIT_VMM, "%s: this is no QMP socket", path);
 	json_object_put(greeting);
-	json_object_put(qmp_command(qmp, "qmp_capabilities", NULL, NULL));
-}
-
-static struct json_object *member(struct json_object *obj, const char *name)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(obj, name, &value))
-		die(EXIT_VMM, "QEMU's answer lacks \"%s\"", name);
-	return value;
+	json_object_put(qmp_command(qmp, "qmp_capabilities", NULL));
 }
 
 /* Returns false after an error, with its text in *@error. */
 static bool symcall(struct qmp *qmp, int cpu, uint64_t nr, const uint64_t *args,
 		    int nr_args, struct symcall *call, char **error)
 {
-	struct json_object *obj, *list;
+	static unsigned int made;
+	struct json_object *obj, *list, *text;
+	long deadline;
 	int i;
 
+	snprintf(qmp->id, sizeof(qmp->id), "symcall-%d-%ld-%u", getpid(), now_ms(), made++);
 	list = json_object_new_array();
 	for (i = 0; i < nr_args; i++)
 		json_object_array_add(list, json_object_new_uint64(args[i]));
 	obj = json_object_new_object();
+	json_object_object_add(obj, "id", json_object_new_string(qmp->id));
 	json_object_object_add(obj, "cpu-index", json_object_new_int(cpu));
 	json_object_object_add(obj, "number", json_object_new_uint64(nr));
 	json_object_object_add(obj, "args", list);
 	json_object_object_add(obj, "timeout",
 			       json_object_new_int64(qmp->timeout_ms));
-	obj = qmp_command(qmp, "x-symcall", obj, error);
-	if (!obj)
+	if (!qmp_try(qmp, "x-symcall", obj, &obj, error))
 		return false;
+	json_object_put(obj);
 
-	call->status = json_object_get_int64(member(obj, "status"));
-	call->user_mode = json_object_get_boolean(member(obj, "user-mode"));
-	call->irqs_off = json_object_get_boolean(member(obj, "irqs-off"));
-	list = member(obj, "ret");
+	/* QEMU says when it is over, maybe before it has answered the command. */
+	deadline = now_ms() + qmp->timeout_ms + QMP_TIMEOUT_MS;
+	while (!qmp->completed) {
+		obj = qmp_read(qmp, deadline);
+		qmp_event(qmp, obj);
+		json_object_put(obj);
+	}
+	obj = qmp->completed;
+	qmp->completed = NULL;
+	if (json_object_object_get_ex(obj, "error", &text)) {
+		*error = strdup(text ? json_object_get_string(text) : "null");
+		if (!*error)
+			die(EXIT_VMM, "out of memory");
+		json_object_put(obj);
+		return false;
+	}
+
+	text = member(obj, "result", json_type_object);
+	call->status = member_int(text, "status");
+	call->user_mode = json_object_get_boolean(member(text, "user-mode", json_type_boolean));
+	call->irqs_off = json_object_get_boolean(member(text, "irqs-off", json_type_boolean));
+	list = member(text, "ret", json_type_array);
+	if (json_object_array_length(list) != SYMCALL_NR_ARGS)
+		die(EXIT_VMM, "QEMU's answer has %zu results",
+		    json_object_array_length(list));
 	for (i = 0; i < SYMCALL_NR_ARGS; i++)
 		call->ret[i] = json_object_get_uint64(json_object_array_get_idx(list, i));
 	json_object_put(obj);
@@ -340,14 +421,15 @@ static int *all_cpus(struct qmp *qmp, size_t *nr)
 	int *cpus;
 	size_t i;
 
-	list = qmp_command(qmp, "query-cpus-fast", NULL, NULL);
+	list = qmp_command(qmp, "query-cpus-fast", NULL);
+	if (!json_object_is_type(list, json_type_array))
+		die(EXIT_VMM, "QEMU's answer is no list");
 	*nr = json_object_array_length(list);
 	cpus = calloc(*nr + 1, sizeof(*cpus));
 	if (!cpus)
 		die(EXIT_VMM, "out of memory");
 	for (i = 0; i < *nr; i++)
-		cpus[i] = json_object_get_int(member(json_object_array_get_idx(list, i),
-						     "cpu-index"));
+		cpus[i] = member_int(json_object_array_get_idx(list, i), "cpu-index");
 	json_object_put(list);
 	qsort(cpus, *nr, sizeof(*cpus), compare_int);
 	return cpus;
@@ -490,17 +572,16 @@ static int cmd_info(struct qmp *qmp, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	info = qmp_command(qmp, "x-query-symbiotic", NULL, NULL);
+	info = qmp_command(qmp, "x-query-symbiotic", NULL);
 	for (i = 0; i < ARRAY_SIZE(words); i++)
 		printf("%s 0x%" PRIx64 "\n", words[i],
-		       json_object_get_uint64(member(info, words[i])));
-	list = member(info, "vcpus");
+		       member_uint(info, words[i]));
+	list = member(info, "vcpus", json_type_array);
 	for (i = 0; i < json_object_array_length(list); i++) {
 		cpu = json_object_array_get_idx(list, i);
-		flags = json_object_get_int64(member(cpu, "flags"));
+		flags = member_uint(cpu, "flags");
 		printf("vcpu %d local-page 0x%" PRIx64 " symcall-enabled %d symcall-active %d\n",
-		       json_object_get_int(member(cpu, "cpu-index")),
-		       json_object_get_uint64(member(cpu, "local-page")),
+		       (int)member_int(cpu, "cpu-index"), member_uint(cpu, "local-page"),
 		       !!(flags & SYMSPY_LOCAL_SYMCALL_ENABLED),
 		       !!(flags & SYMSPY_LOCAL_SYMCALL_ACTIVE));
 	}
@@ -516,7 +597,7 @@ static int set_number(struct qmp *qmp, const char *command, const char *name,
 
 	json_object_object_add(args, name,
 			       json_object_new_uint64(parse_number(text, name)));
-	json_object_put(qmp_command(qmp, command, args, NULL));
+	json_object_put(qmp_command(qmp, command, args));
 	return EXIT_SUCCESS;
 }
 
@@ -541,9 +622,30 @@ static int cmd_qmp(struct qmp *qmp, int argc, char **argv)
 		if (!json_object_is_type(args, json_type_object))
 			die(EXIT_USAGE, "%s is not a JSON object", argv[1]);
 	}
-	result = qmp_command(qmp, argv[0], args, NULL);
+	result = qmp_command(qmp, argv[0], args);
 	puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN));
 	json_object_put(result);
+	return EXIT_SUCCESS;
+}
+
+static int cmd_event(struct qmp *qmp, int argc, char **argv)
+{
+	long deadline = now_ms() + qmp->timeout_ms;
+	struct json_object *msg, *name, *data = NULL;
+
+	(void)argc;
+	/* From here on it is seen, and scripts may make it happen. */
+	fprintf(stderr, "symcall: waiting for %s\n", argv[0]);
+	for (;; json_object_put(msg)) {
+		msg = qmp_read(qmp, deadline);
+		if (json_object_object_get_ex(msg, "event", &name) &&
+		    json_object_is_type(name, json_type_string) &&
+		    !strcmp(json_object_get_string(name), argv[0]))
+			break;
+	}
+	json_object_object_get_ex(msg, "data", &data);
+	puts(json_object_to_json_string_ext(data, JSON_C_TO_STRING_PLAIN));
+	json_object_put(msg);
 	return EXIT_SUCCESS;
 }
 
@@ -560,6 +662,7 @@ static const struct command {
 	{ "word", 1, 1, cmd_word },
 	{ "grant", 1, 1, cmd_grant },
 	{ "qmp", 1, 2, cmd_qmp },
+	{ "event", 1, 1, cmd_event },
 };
 
 int main(int argc, char **argv)

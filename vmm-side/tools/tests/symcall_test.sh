@@ -6,7 +6,8 @@
 #   symcall_test.sh CASE		$QMP names QEMU's socket
 #
 # The guest does its part until the host's word is 9 ("wait_host.sh 9" there);
-# in the case "offline" CPU 1 goes at 1 and comes back at 2.
+# in the case "offline" CPU 1 goes at 1 and comes back at 2. Cases that do
+# something else while a call runs need a second monitor at $WORK/qmp2.
 #
 # Ends with status 0 and a last line "symcall_test: CASE ok" only if every
 # step did what it should.
@@ -27,6 +28,63 @@ expect()
 		exit 1
 	fi
 	echo "ok: $*"
+}
+
+# other COMMAND...: symcall by the other monitor
+other()
+{
+	symcall -q "$WORK/qmp2" "$@"
+}
+
+# begin [-t SECONDS] VCPU NUMBER [ARGUMENT...]: a call that is under way on return;
+# end STATUS PATTERN: what comes of it
+begin()
+{
+	seconds=200
+	[ "$1" != -t ] || { seconds=$2; shift 2; }
+	symcall -t "$seconds" call "$@" >"$WORK/call" 2>&1 &
+	caller=$!
+	n=0
+	until other info | grep -q "^vcpu $1 .*symcall-active 1"; do
+		n=$((n + 1))
+		if [ $n -gt 300 ] || ! kill -0 $caller; then
+			echo "FAIL: call $*: not seen to run"
+			cat "$WORK/call"
+			exit 1
+		fi
+	done
+	echo "ok: call $* has begun"
+}
+
+end()
+{
+	wait $caller
+	status=$?
+	if [ "$status" != "$1" ] || ! grep -q -- "$2" "$WORK/call"; then
+		echo "FAIL: the call: status $status, expected $1 and /$2/"
+		cat "$WORK/call"
+		exit 1
+	fi
+	echo "ok: the call has ended with $2"
+}
+
+# long VCPU: a number of loops that take a call seconds
+long()
+{
+	loops=1000000 took=0
+	while [ $took -lt 200 ]; do
+		loops=$((loops * 2))
+		start=$(cut -d ' ' -f 1 /proc/uptime | tr -d .)
+		symcall call "$1" 0x180 6 $loops >/dev/null || exit
+		took=$(($(cut -d ' ' -f 1 /proc/uptime | tr -d .) - start))
+	done
+}
+
+# reads: of the guest from its disks so far
+reads()
+{
+	other qmp query-blockstats | tr , '\n' |
+		awk -F : '/"rd_operations":/ { n += $NF } END { print n }'
 }
 
 # Enabled on both vCPUs of the guest: the start of most cases.
@@ -89,6 +147,77 @@ aborts)
 	expect 1 '^status -6 ' symcall call 1 1
 	expect 0 'vcpu 1 .*symcall-enabled 0 symcall-active 0' symcall info
 	;;
+async)
+	# vCPU 0 is in a call that lasts as long as it may, and the rest goes on: the
+	# other vCPU's disk, the other monitor, a call on the other vCPU. All of it
+	# before the call ends.
+	begin 0 0x180 0
+	before=$(reads)
+	echo "reads: $before"
+	until [ "$(reads)" -gt $((before + 20)) ]; do
+		expect 0 '^vcpu 0 .*symcall-active 1' other info
+	done
+	echo "reads: $(reads)"
+	expect 0 '^vcpu 1: ok' other ping 1
+	expect 3 'still in a symcall' other call 0 1
+	expect 0 '"status":"running"' other qmp query-status
+	expect 0 '^vcpu 0 .*symcall-active 1' other info
+	end 1 '^status -110 '
+	;;
+meanwhile)
+	long 0
+	# Who has asked goes away: the call ends well, and nobody hears of it.
+	begin 0 0x180 6 $loops
+	kill $caller
+	expect 0 '^vcpu 0 .*symcall-active 1' symcall info
+	wait_info.sh 'vcpu 0 .*symcall-enabled 1 symcall-active 0' || exit
+	expect 0 '^vcpu 0: ok' symcall ping 0
+	# The VM is paused in the call, which is finished afterwards.
+	begin 0 0x180 6 $loops
+	expect 0 '' other qmp stop
+	expect 0 '^vcpu 0 .*symcall-active 1' other info
+	expect 3 'not running' other ping 1
+	expect 0 '' other qmp cont
+	end 0 '^status 0 '
+	# It is paused for longer than the caller waits, who is told in time.
+	begin -t 2 0 0x180 6 $((loops * 4))
+	expect 0 '' other qmp stop
+	end 3 'no answer in time'
+	expect 0 '' other qmp cont
+	expect 3 'still in a symcall' other call 0 1
+	wait_info.sh 'vcpu 0 .*symcall-enabled 1 symcall-active 0' || exit
+	expect 0 '^vcpu 0: ok' symcall ping 0
+	# One name, two calls; no name, no call; none waits for weeks.
+	name='{"id":"a","cpu-index":0,"number":384,"args":[6,'$loops']}'
+	expect 0 '' other qmp x-symcall "$name"
+	expect 3 'There is a symcall' other qmp x-symcall '{"id":"a","cpu-index":1,"number":1}'
+	wait_info.sh 'vcpu 0 .*symcall-enabled 1 symcall-active 0' || exit
+	expect 0 '' other qmp x-symcall '{"id":"a","cpu-index":1,"number":1}'
+	expect 3 'timeout must be' other qmp x-symcall '{"id":"b","cpu-index":1,"number":1,"timeout":4294967295}'
+	expect 3 'timeout must be' other qmp x-symcall '{"id":"b","cpu-index":1,"number":1,"timeout":0}'
+	expect 3 'no vCPU 4294967296' other qmp x-symcall '{"id":"b","cpu-index":4294967296,"number":1}'
+	;;
+unplug)
+	# The vCPU goes in the middle of a call. The guest, which knows nothing of it,
+	# is good for nothing after that.
+	begin 1 0x180 0
+	# shellcheck source=vmm-side/tools/tests/host_lib.sh
+	QMP=$WORK/qmp2 sh -c '. host_lib.sh; eject 1' || exit
+	end 3 'was unplugged'
+	expect 3 'There is no vCPU 1' other ping 1
+	expect 0 '^vcpu 0: ok' other ping 0
+	echo "symcall_test: unplug ok"
+	trap - EXIT
+	other qmp quit
+	exit
+	;;
+quit)
+	# QEMU is to end, whatever a vCPU does.
+	begin 0 0x180 0
+	trap - EXIT
+	other qmp quit
+	end 3 'closed the connection'
+	;;
 abandoned)
 	# For a budget (kvm.symcall_budget_ms) far beyond 2 s.
 	expect 3 'no answer in time' symcall -t 2 call 0 0x180 0
@@ -115,7 +244,9 @@ offline)
 	;;
 reset)
 	expect 0 '' symcall word 77
-	expect 0 '' symcall qmp system_reset
+	begin 0 0x180 0
+	expect 0 '' other qmp system_reset
+	end 3 'was reset'
 	wait_info.sh '^global-page 0x0$' || exit
 	expect 0 '^vcpu 1 local-page 0x0 symcall-enabled 0' symcall info
 	wait_info.sh 'vcpu 1 .*symcall-enabled 1' || exit

@@ -59,6 +59,14 @@ uint32_t symbiotic_fill_cpuid(struct kvm_cpuid_entry2 *entries, uint32_t nr,
 void symbiotic_reset_vcpu(CPUState *cs);
 
 /**
+ * symbiotic_destroy_vcpu: the vCPU is being unplugged; unmap its local page
+ * @cs: the vCPU
+ *
+ * Called with the BQL, by the vCPU's thread, which will not run it again.
+ */
+void symbiotic_destroy_vcpu(CPUState *cs);
+
+/**
  * symbiotic_put_msrs: tell KVM about a reset of the vCPU or of the VM
  * @cs: the vCPU
  *

@@ -9,12 +9,11 @@
 #include "qapi/qapi-commands-misc-target.h"
 #include "sysemu/symbiotic-dma.h"
 
-SymcallResult *qmp_x_symcall(int64_t cpu_index, uint64_t number, bool has_args,
-                             uint64List *args, bool has_timeout,
-                             uint32_t timeout, Error **errp)
+void qmp_x_symcall(const char *id, int64_t cpu_index, uint64_t number,
+                   bool has_args, uint64List *args, bool has_timeout,
+                   uint32_t timeout, Error **errp)
 {
     error_setg(errp, "This VM offers no symcalls");
-    return NULL;
 }
 
 SymbioticInfo *qmp_x_query_symbiotic(Error **errp)

@@ -20,10 +20,12 @@
 #include "migration/blocker.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-misc-target.h"
+#include "qapi/qapi-events-misc-target.h"
 #include "qapi/qapi-visit-common.h"
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qemu/range.h"
+#include "qemu/timer.h"
 #include "qemu/units.h"
 #include "sysemu/cpus.h"
 #include "sysemu/hw_accel.h"
@@ -43,7 +45,7 @@
 #define SYMSPY_PRIORITY         0x800
 
 #define SYMCALL_TIMEOUT_MS      10000
-#define SYMCALL_POLL_MS         50
+#define SYMCALL_TIMEOUT_MAX_MS  600000
 
 typedef struct SymspyPage {
     MemoryRegion mr;
@@ -53,23 +55,25 @@ typedef struct SymspyPage {
 
 /*
  * QUEUED -> RUNNING by the vCPU's thread, without the BQL;
- * QUEUED -> DONE by a requester that gives up, with the BQL;
- * RUNNING -> DONE by the vCPU's thread, with the BQL.
+ * QUEUED -> WITHDRAWN when the time is up, with the BQL.
  */
 typedef enum SymcallState {
     SYMCALL_QUEUED,
     SYMCALL_RUNNING,
-    SYMCALL_DONE,
+    SYMCALL_WITHDRAWN,
 } SymcallState;
 
-/* Freed by whoever comes last: the requester, or the vCPU if @abandoned. */
+/*
+ * Belongs to the vCPU: KVM may be at it long after whoever asked for it has
+ * been told that it is late. Freed with the BQL, by the vCPU's thread or while
+ * that does not run.
+ */
 typedef struct Symcall {
     struct kvm_symcall kvm;
     SymcallState state;
-    bool abandoned;             /* BQL */
-    bool user_mode;             /* what it has interrupted */
-    bool irqs_off;
-    const char *error;          /* why it did not run to its end */
+    CPUState *cs;
+    char *id;
+    QEMUTimer *timer;           /* BQL; NULL: the result was reported */
 } Symcall;
 
 typedef struct SymbioticVCPU {
@@ -86,7 +90,6 @@ static struct {
     SymspyPage global;
     uint64_t swap_grant;        /* pages; outlives a reset of the VM */
     SymbioticVCPU *vcpus;       /* by cpu_index */
-    QemuCond call_done;
     Error *migration_blocker;
 } symb = {
     .wanted = ON_OFF_AUTO_AUTO,
@@ -193,7 +196,6 @@ void symbiotic_init(MachineState *ms, KVMState *s)
 
     symb.features = supported;
     symb.vcpus = g_new0(SymbioticVCPU, ms->smp.max_cpus);
-    qemu_cond_init(&symb.call_done);
     qemu_register_reset(symbiotic_vm_reset, NULL);
 }
 
@@ -437,8 +439,25 @@ bool symbiotic_handle_wrmsr(CPUState *cs, struct kvm_run *run)
 
 /* ---- Reset ---- */
 
-/* The caller holds the BQL. */
-static void symcall_finish(SymbioticVCPU *vcpu, const char *error)
+/*
+ * Tell whoever wants to know, once. Either @error says why the call has not
+ * come to its end, or it has, and @result is what came of it. With the BQL.
+ */
+static void symcall_report(Symcall *call, const char *error,
+                           SymcallResult *result)
+{
+    if (!call->timer) {
+        return;
+    }
+    timer_free(call->timer);
+    call->timer = NULL;
+    qapi_event_send_symcall_completed(call->id, call->cs->cpu_index, !!error,
+                                      error, !!result, result);
+}
+
+/* The call, if there is one, is over. With the BQL. */
+static void symcall_finish(SymbioticVCPU *vcpu, const char *error,
+                           SymcallResult *result)
 {
     Symcall *call = vcpu->call;
 
@@ -446,13 +465,9 @@ static void symcall_finish(SymbioticVCPU *vcpu, const char *error)
         return;
     }
     qatomic_set(&vcpu->call, NULL);
-    call->error = error;
-    qatomic_set(&call->state, SYMCALL_DONE);
-    if (call->abandoned) {
-        g_free(call);
-    } else {
-        qemu_cond_broadcast(&symb.call_done);
-    }
+    symcall_report(call, error, result);
+    g_free(call->id);
+    g_free(call);
 }
 
 void symbiotic_reset_vcpu(CPUState *cs)
@@ -463,8 +478,20 @@ void symbiotic_reset_vcpu(CPUState *cs)
         return;
     }
     symspy_unmap(&vcpu->local);
-    symcall_finish(vcpu, "the vCPU was reset");
+    symcall_finish(vcpu, "the vCPU was reset", NULL);
     vcpu->reset_pending = true;
+}
+
+void symbiotic_destroy_vcpu(CPUState *cs)
+{
+    SymbioticVCPU *vcpu = symbiotic_vcpu(cs);
+
+    if (!vcpu) {
+        return;
+    }
+    symcall_finish(vcpu, "the vCPU was unplugged", NULL);
+    /* Whoever comes next under this number knows nothing of KVM's vCPU. */
+    vcpu->io_complete = false;
 }
 
 static void symbiotic_clear_msrs(CPUState *cs, const uint32_t *msrs,
@@ -518,6 +545,15 @@ void symbiotic_put_msrs(CPUState *cs)
 
 /* ---- Symcalls from the host's user space ---- */
 
+static int vcpu_ioctl(CPUState *cs, SymbioticVCPU *vcpu, unsigned long request,
+                      void *arg)
+{
+    int ret = kvm_vcpu_ioctl(cs, request, arg);
+
+    vcpu->io_complete = ret == -EINTR;
+    return ret;
+}
+
 int symbiotic_vcpu_run(CPUState *cs)
 {
     SymbioticVCPU *vcpu = symbiotic_vcpu(cs);
@@ -531,9 +567,7 @@ int symbiotic_vcpu_run(CPUState *cs)
 
     call = qatomic_load_acquire(&vcpu->call);
     if (!call) {
-        ret = kvm_vcpu_ioctl(cs, KVM_RUN, 0);
-        vcpu->io_complete = ret == -EINTR;
-        return ret;
+        return vcpu_ioctl(cs, vcpu, KVM_RUN, NULL);
     }
 
     state = qatomic_read(&call->state);
@@ -545,29 +579,22 @@ int symbiotic_vcpu_run(CPUState *cs)
          */
         if (!vcpu->io_complete) {
             qatomic_set(&cs->kvm_run->immediate_exit, 1);
-            ret = kvm_vcpu_ioctl(cs, KVM_RUN, 0);
-            vcpu->io_complete = ret == -EINTR;
-            return ret;
+            return vcpu_ioctl(cs, vcpu, KVM_RUN, NULL);
         }
         state = qatomic_cmpxchg(&call->state, SYMCALL_QUEUED, SYMCALL_RUNNING);
     }
-    if (state == SYMCALL_DONE) {
-        /* Withdrawn by its requester, which leaves the rest to this thread. */
+    if (state == SYMCALL_WITHDRAWN) {
         qemu_mutex_lock_iothread();
-        symcall_finish(vcpu, NULL);
+        symcall_finish(vcpu, NULL, NULL);
         qemu_mutex_unlock_iothread();
         return -EINTR;
     }
 
-    ret = kvm_vcpu_ioctl(cs, KVM_SYMCALL, &call->kvm);
-    vcpu->io_complete = ret == -EINTR;
+    ret = vcpu_ioctl(cs, vcpu, KVM_SYMCALL, &call->kvm);
     if (ret < 0 && ret != -EINTR && ret != -EAGAIN) {
         /* The call's problem, not the vCPU's. */
         qemu_mutex_lock_iothread();
-        if (call == vcpu->call) {
-            call->kvm.status = ret;
-            symcall_finish(vcpu, NULL);
-        }
+        symcall_finish(vcpu, strerror(-ret), NULL);
         qemu_mutex_unlock_iothread();
         ret = -EINTR;
     }
@@ -577,8 +604,11 @@ int symbiotic_vcpu_run(CPUState *cs)
 void symbiotic_handle_symcall(CPUState *cs)
 {
     SymbioticVCPU *vcpu = symbiotic_vcpu(cs);
+    g_autoptr(SymcallResult) result = g_new0(SymcallResult, 1);
+    uint64List **tail = &result->ret;
     struct kvm_sregs sregs = { };
     struct kvm_regs regs = { };
+    int i;
 
     /*
      * What the call has interrupted is restored by now. The guest cannot
@@ -586,122 +616,111 @@ void symbiotic_handle_symcall(CPUState *cs)
      */
     kvm_vcpu_ioctl(cs, KVM_GET_SREGS, &sregs);
     kvm_vcpu_ioctl(cs, KVM_GET_REGS, &regs);
+    result->user_mode = sregs.ss.dpl == 3;
+    result->irqs_off = !(regs.rflags & IF_MASK);
 
     qemu_mutex_lock_iothread();
-    /* No call: its requester is gone since a reset. */
+    /* No call: it has ended with a reset. */
     if (vcpu->call) {
-        vcpu->call->user_mode = sregs.ss.dpl == 3;
-        vcpu->call->irqs_off = !(regs.rflags & IF_MASK);
+        result->status = vcpu->call->kvm.status;
+        for (i = 0; i < SYMCALL_NR_ARGS; i++) {
+            QAPI_LIST_APPEND(tail, vcpu->call->kvm.ret[i]);
+        }
+        symcall_finish(vcpu, NULL, result);
     }
-    symcall_finish(vcpu, NULL);
     qemu_mutex_unlock_iothread();
 }
 
-/*
- * Runs in the main thread with the BQL, which it gives up while it waits:
- * vCPUs run on, but nothing that the main loop does (pause, reset, unplug)
- * happens meanwhile, and a vCPU that stops itself is seen by polling.
- *
- * Returns NULL, or why the call has not come to its end; if it is abandoned
- * then, it belongs to the vCPU's thread.
- */
-static const char *symcall_wait(CPUState *cs, SymbioticVCPU *vcpu,
-                                Symcall *call, int64_t timeout_ms)
+/* A call that has not started never will; one that runs, KVM ends. */
+static void symcall_timeout(void *opaque)
 {
-    int64_t end = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + timeout_ms;
-    const char *error = NULL;
+    Symcall *call = opaque;
 
-    while (qatomic_read(&call->state) != SYMCALL_DONE) {
-        qemu_cond_timedwait_iothread(&symb.call_done, SYMCALL_POLL_MS);
-        if (qatomic_read(&call->state) == SYMCALL_DONE) {
-            break;
-        }
-        if (!cpu_can_run(cs)) {
-            error = "the vCPU stopped";
-        } else if (qemu_clock_get_ms(QEMU_CLOCK_REALTIME) >= end) {
-            error = "no answer in time";
-        } else {
-            continue;
-        }
-        /* Not started: it never will be. Otherwise nobody will look. */
-        qatomic_cmpxchg(&call->state, SYMCALL_QUEUED, SYMCALL_DONE);
-        call->abandoned = true;
-        return error;
-    }
-    return call->error;
+    symcall_report(call, "no answer in time", NULL);
+    qatomic_cmpxchg(&call->state, SYMCALL_QUEUED, SYMCALL_WITHDRAWN);
+    qemu_cpu_kick(call->cs);
 }
 
-SymcallResult *qmp_x_symcall(int64_t cpu_index, uint64_t number, bool has_args,
-                             uint64List *args, bool has_timeout,
-                             uint32_t timeout, Error **errp)
+static bool symcall_id_used(const char *id)
 {
-    SymcallResult *result;
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        Symcall *call = symbiotic_vcpu(cs)->call;
+
+        if (call && call->timer && !strcmp(call->id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Only hands the call to the vCPU's thread. Nothing waits for it: its end is an
+ * event, and until then the main loop does what it always does.
+ */
+void qmp_x_symcall(const char *id, int64_t cpu_index, uint64_t number,
+                   bool has_args, uint64List *args, bool has_timeout,
+                   uint32_t timeout, Error **errp)
+{
+    struct kvm_symcall kvm = { .nr = number };
     SymbioticVCPU *vcpu;
-    uint64List **tail;
-    const char *error;
     Symcall *call;
     CPUState *cs;
     int i;
 
     if (!(symb.features & SYMB_FEAT_SYMCALL)) {
         error_setg(errp, "This VM offers no symcalls");
-        return NULL;
+        return;
     }
-    cs = qemu_get_cpu(cpu_index);
+    cs = cpu_index == (int)cpu_index ? qemu_get_cpu(cpu_index) : NULL;
     if (!cs) {
         error_setg(errp, "There is no vCPU %" PRId64, cpu_index);
-        return NULL;
+        return;
     }
-    if (!runstate_is_running() || !cpu_can_run(cs)) {
-        error_setg(errp, "vCPU %" PRId64 " is not running", cpu_index);
-        return NULL;
+    if (!has_timeout) {
+        timeout = SYMCALL_TIMEOUT_MS;
     }
-    if (!kvm_irqchip_in_kernel()) {
-        /* A halted vCPU would wait in QEMU, out of KVM's reach. */
-        error_setg(errp, "Symcalls need kernel-irqchip=on or split");
-        return NULL;
+    if (!timeout || timeout > SYMCALL_TIMEOUT_MAX_MS) {
+        error_setg(errp, "The timeout must be 1 to %d ms",
+                   SYMCALL_TIMEOUT_MAX_MS);
+        return;
     }
-    vcpu = symbiotic_vcpu(cs);
-    if (vcpu->call) {
-        error_setg(errp, "vCPU %" PRId64 " is still in a symcall", cpu_index);
-        return NULL;
-    }
-
-    call = g_new0(Symcall, 1);
-    call->kvm.nr = number;
     for (i = 0; args; i++, args = args->next) {
         if (i == SYMCALL_NR_ARGS) {
             error_setg(errp, "A symcall takes at most %d arguments",
                        SYMCALL_NR_ARGS);
-            g_free(call);
-            return NULL;
+            return;
         }
-        call->kvm.args[i] = args->value;
+        kvm.args[i] = args->value;
+    }
+    if (!runstate_is_running() || !cpu_can_run(cs)) {
+        error_setg(errp, "vCPU %" PRId64 " is not running", cpu_index);
+        return;
+    }
+    if (!kvm_irqchip_in_kernel()) {
+        /* A halted vCPU would wait in QEMU, out of KVM's reach. */
+        error_setg(errp, "Symcalls need kernel-irqchip=on or split");
+        return;
+    }
+    vcpu = symbiotic_vcpu(cs);
+    if (vcpu->call) {
+        error_setg(errp, "vCPU %" PRId64 " is still in a symcall", cpu_index);
+        return;
+    }
+    if (symcall_id_used(id)) {
+        error_setg(errp, "There is a symcall '%s' already", id);
+        return;
     }
 
+    call = g_new0(Symcall, 1);
+    call->kvm = kvm;
+    call->cs = cs;
+    call->id = g_strdup(id);
+    call->timer = timer_new_ms(QEMU_CLOCK_REALTIME, symcall_timeout, call);
+    timer_mod(call->timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + timeout);
     qatomic_store_release(&vcpu->call, call);
     qemu_cpu_kick(cs);
-    error = symcall_wait(cs, vcpu, call,
-                         has_timeout ? timeout : SYMCALL_TIMEOUT_MS);
-    if (error) {
-        error_setg(errp, "Symcall on vCPU %" PRId64 " failed: %s", cpu_index,
-                   error);
-        if (!call->abandoned) {
-            g_free(call);
-        }
-        return NULL;
-    }
-
-    result = g_new0(SymcallResult, 1);
-    result->status = call->kvm.status;
-    result->user_mode = call->user_mode;
-    result->irqs_off = call->irqs_off;
-    tail = &result->ret;
-    for (i = 0; i < SYMCALL_NR_ARGS; i++) {
-        QAPI_LIST_APPEND(tail, call->kvm.ret[i]);
-    }
-    g_free(call);
-    return result;
 }
 
 /* ---- State, without an exit of the guest ---- */
