@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # style.sh BUILD: checkpatch --strict on every C file and patch that goes into a
-# kernel, sparse on what is compiled there, shellcheck on every script. Needs
-# configured build/guest and build/host.
+# kernel, sparse on what is compiled there, shellcheck on every script, and whether
+# QEMU links without KVM. Needs configured build/guest and build/host, and build/qemu.
 
 set -u
 
@@ -110,6 +110,9 @@ result 'sparse, lightweight kernel' $?
 
 vmm-side/e2e/configs.sh "$build" >"$build/style.out" 2>&1
 result 'configurations of the guest kernel' $?
+
+vmm-side/qemu/tests/stub.sh "$build" >"$build/style.out" 2>&1
+result 'QEMU without KVM has all functions' $?
 
 # shellcheck disable=SC2046
 shellcheck $(find . -path ./build -prune -o -name '*.sh' -print) vmm-side/rig/l1/init vmm-side/rig/guest/init \

@@ -9,6 +9,10 @@
  *	pages leave	map pages, accept features, and leave it so; after a
  *			reset of the machine, "pages" must find nothing of it
  *	pages off	none of the MSRs and CPUID leaves may exist
+ *	pages unplug	CPU 1 goes, and its page with it: the host takes it away when
+ *			this says "mapped"
+ *	pages write CPU MSR VALUE
+ *			no test: status 0 if it was taken, 1 if not
  *
  * The guest kernel must leave the MSRs alone: boot it with "nosymbiotic".
  * Needs two CPUs, /dev/cpu/N/msr and /dev/mem.
@@ -468,6 +472,38 @@ static void check_fresh(uint64_t a)
 	check_absent(a + 2 * SYMB_PAGE_SIZE);
 }
 
+/* Whether a SymSpy page is there, of whatever kind. */
+static bool present(uint64_t gpa)
+{
+	volatile uint32_t *p = map(gpa);
+	bool there = !memcmp((const void *)p, "V3V", 3);
+
+	unmap(p);
+	return there;
+}
+
+static void check_unplug(uint64_t a)
+{
+	unsigned int i;
+
+	check_taken(0, SYMB_MSR_GLOBAL_PAGE, a);
+	check_taken(1, SYMB_MSR_LOCAL_PAGE, a + SYMB_PAGE_SIZE);
+	check_local_content(1, a + SYMB_PAGE_SIZE);
+	check_refused(0, SYMB_MSR_LOCAL_PAGE, a + SYMB_PAGE_SIZE, "the other local page");
+
+	/* The kernel's part of offlining leaves the MSR alone. */
+	set_online(1, false);
+	check_refused(0, SYMB_MSR_LOCAL_PAGE, a + SYMB_PAGE_SIZE, "still that of the other");
+	printf("mapped\n");
+	for (i = 0; i < 600 && present(a + SYMB_PAGE_SIZE); i++)
+		usleep(100000);
+	check_absent(a + SYMB_PAGE_SIZE);
+	check_taken(0, SYMB_MSR_LOCAL_PAGE, a + SYMB_PAGE_SIZE);
+	check_local_content(0, a + SYMB_PAGE_SIZE);
+	check_taken(0, SYMB_MSR_LOCAL_PAGE, 0);
+	check_taken(0, SYMB_MSR_GLOBAL_PAGE, 0);
+}
+
 int main(int argc, char **argv)
 {
 	uint32_t eax, ebx, ecx, edx, features = 0;
@@ -475,6 +511,9 @@ int main(int argc, char **argv)
 	uint64_t a;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 5 && !strcmp(argv[1], "write"))
+		return !!wrmsr(atoi(argv[2]), strtoul(argv[3], NULL, 0),
+			       strtoull(argv[4], NULL, 0));
 	if (argc == 2 && !strcmp(argv[1], "off")) {
 		check_off();
 	} else {
@@ -486,6 +525,8 @@ int main(int argc, char **argv)
 		check_fresh(a);
 		if (argc == 2 && !strcmp(argv[1], "leave")) {
 			leave(a, features);
+		} else if (argc == 2 && !strcmp(argv[1], "unplug")) {
+			check_unplug(a);
 		} else {
 			check_bad_addresses(SYMB_MSR_GLOBAL_PAGE, bits);
 			check_bad_addresses(SYMB_MSR_LOCAL_PAGE, bits);

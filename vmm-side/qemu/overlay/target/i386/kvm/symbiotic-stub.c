@@ -26,6 +26,11 @@ void qmp_x_symbiotic_set_host_word(uint64_t value, Error **errp)
     error_setg(errp, "The guest has not mapped the global page");
 }
 
+void qmp_x_symbiotic_set_swap_grant(uint64_t pages, Error **errp)
+{
+    error_setg(errp, "This VM has no grant of swap pages");
+}
+
 bool symbiotic_dma_prepare(Error **errp)
 {
     error_setg(errp, "passthrough without an IOMMU needs KVM");

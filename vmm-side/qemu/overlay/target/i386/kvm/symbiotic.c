@@ -14,10 +14,12 @@
 
 #include "cpu.h"
 #include "exec/address-spaces.h"
+#include "exec/ramblock.h"
 #include "hw/boards.h"
 #include "hw/i386/e820_memory_layout.h"
 #include "hw/mem/memory-device.h"
 #include "migration/blocker.h"
+#include "migration/vmstate.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-misc-target.h"
 #include "qapi/qapi-events-misc-target.h"
@@ -33,6 +35,7 @@
 #include "sysemu/reset.h"
 #include "sysemu/runstate.h"
 #include "sysemu/symbiotic.h"
+#include "sysemu/sysemu.h"
 #include "host-cpu.h"
 #include "symbiotic/abi.h"
 #include "symbiotic-dma.h"
@@ -88,9 +91,10 @@ static struct {
     uint32_t features;          /* SYMB_FEAT_* offered; 0: not symbiotic */
     bool reset_pending;         /* KVM does not know of the VM's reset yet */
     SymspyPage global;
+    unsigned int nr_mapped;     /* pages, of all vCPUs too */
     uint64_t swap_grant;        /* pages; outlives a reset of the VM */
     SymbioticVCPU *vcpus;       /* by cpu_index */
-    Error *migration_blocker;
+    Error *migration_blocker;   /* in force while a page is mapped */
 } symb = {
     .wanted = ON_OFF_AUTO_AUTO,
     .swap_grant = SYMSPY_SWAP_GRANT_ALL,
@@ -127,7 +131,7 @@ void symbiotic_accel_class_init(ObjectClass *oc)
                               NULL, NULL);
     object_class_property_set_description(oc, "symbiotic",
         "Offer symbiotic virtualization to the guest (default: auto, "
-        "if KVM supports it)");
+        "if KVM supports it and not with -only-migratable)");
 }
 
 static void symspy_unmap(SymspyPage *page)
@@ -135,6 +139,9 @@ static void symspy_unmap(SymspyPage *page)
     if (page->gpa) {
         memory_region_del_subregion(get_system_memory(), &page->mr);
         page->gpa = 0;
+        if (!--symb.nr_mapped) {
+            migrate_del_blocker(symb.migration_blocker);
+        }
     }
 }
 
@@ -155,12 +162,79 @@ static void symbiotic_vm_reset(void *opaque)
     symb.reset_pending = true;
 }
 
+/*
+ * What the guest uses lives in KVM and in the SymSpy pages, and cannot be
+ * carried elsewhere; a VM whose guest uses nothing is like any other. Mapped
+ * pages block a migration before it starts. All the rest is looked for when the
+ * vCPUs have stopped for good, when it cannot change any more.
+ */
+static void symbiotic_look_for_state(CPUState *cs, run_on_cpu_data data)
+{
+    static const uint32_t msrs[] = {
+        SYMB_MSR_FEATURES, SYMB_MSR_GLOBAL_PAGE, SYMB_MSR_LOCAL_PAGE,
+        SYMB_MSR_SYMCALL_RIP,
+    };
+    struct {
+        struct kvm_msrs info;
+        struct kvm_msr_entry entries[ARRAY_SIZE(msrs)];
+    } buf = { };
+    bool *found = data.host_ptr;
+    unsigned int i;
+    int nr;
+
+    for (i = 0; i < ARRAY_SIZE(msrs); i++) {
+        buf.entries[i].index = msrs[i];
+    }
+    buf.info.nmsrs = ARRAY_SIZE(msrs);
+    nr = kvm_vcpu_ioctl(cs, KVM_GET_MSRS, &buf);
+    *found |= nr != ARRAY_SIZE(msrs);
+    for (i = 0; i < ARRAY_SIZE(msrs); i++) {
+        *found |= buf.entries[i].data != 0;
+    }
+}
+
+static bool symbiotic_state_needed(void *opaque)
+{
+    bool found = false;
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        run_on_cpu(cs, symbiotic_look_for_state, RUN_ON_CPU_HOST_PTR(&found));
+    }
+    return found;
+}
+
+static int symbiotic_state_pre_save(void *opaque)
+{
+    error_report_err(error_copy(symb.migration_blocker));
+    return -EBUSY;
+}
+
+/* Never in a stream: it exists to refuse. */
+static const VMStateDescription vmstate_symbiotic = {
+    .name = "symbiotic",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = symbiotic_state_needed,
+    .pre_save = symbiotic_state_pre_save,
+    .fields = (VMStateField[]) {
+        VMSTATE_END_OF_LIST()
+    },
+};
+
 void symbiotic_init(MachineState *ms, KVMState *s)
 {
-    Error *local_err = NULL;
     int supported, ret;
 
     if (symb.wanted == ON_OFF_AUTO_OFF) {
+        return;
+    }
+    if (only_migratable) {
+        if (symb.wanted == ON_OFF_AUTO_ON) {
+            error_report("-only-migratable excludes -accel kvm,symbiotic=on: "
+                         "what the guest uses of it cannot be migrated");
+            exit(1);
+        }
         return;
     }
     supported = kvm_vm_check_extension(s, KVM_CAP_SYMBIOTIC);
@@ -182,20 +256,12 @@ void symbiotic_init(MachineState *ms, KVMState *s)
         exit(1);
     }
 
-    /*
-     * Pages, registered entry points and bypass mappings live in KVM, and
-     * QEMU cannot read them all back.
-     */
     error_setg(&symb.migration_blocker,
-               "This VM is symbiotic (-accel kvm,symbiotic=on): its state "
-               "cannot be saved or migrated");
-    if (migrate_add_blocker(symb.migration_blocker, &local_err) < 0) {
-        error_report_err(local_err);
-        exit(1);
-    }
-
+               "The guest uses symbiotic virtualization (-accel "
+               "kvm,symbiotic=): its state cannot be saved or migrated");
     symb.features = supported;
     symb.vcpus = g_new0(SymbioticVCPU, ms->smp.max_cpus);
+    vmstate_register(NULL, 0, &vmstate_symbiotic, NULL);
     qemu_register_reset(symbiotic_vm_reset, NULL);
 }
 
@@ -355,6 +421,12 @@ static bool symspy_alloc(SymspyPage *page, const char *name)
         warn_report_err(local_err);
         return false;
     }
+    /*
+     * No device has any business there. VFIO maps all other memory for its
+     * devices, and ends QEMU where the IOMMU has no such address. (Asked for
+     * at the allocation, the flag is for memory of files only.)
+     */
+    page->mr.ram_block->flags |= RAM_PROTECTED;
     page->host = memory_region_get_ram_ptr(&page->mr);
     return true;
 }
@@ -367,6 +439,7 @@ static bool symspy_set(X86CPU *cpu, SymspyPage *page, int cpu_index,
                        uint64_t gpa)
 {
     g_autofree char *name = NULL;
+    Error *local_err = NULL;
 
     if (gpa == page->gpa) {
         return true;
@@ -384,6 +457,12 @@ static bool symspy_set(X86CPU *cpu, SymspyPage *page, int cpu_index,
     if (!symspy_alloc(page, name)) {
         return false;
     }
+    /* Not while a migration is under way: this page would not go along. */
+    if (!symb.nr_mapped &&
+        migrate_add_blocker(symb.migration_blocker, &local_err) < 0) {
+        warn_report_err(local_err);
+        return false;
+    }
     /* A page that moves keeps its content. */
     if (!page->gpa) {
         if (cpu_index < 0) {
@@ -394,6 +473,7 @@ static bool symspy_set(X86CPU *cpu, SymspyPage *page, int cpu_index,
     }
 
     memory_region_transaction_begin();
+    symb.nr_mapped++;
     symspy_unmap(page);
     memory_region_add_subregion_overlap(get_system_memory(), gpa, &page->mr,
                                         SYMSPY_PRIORITY);
@@ -489,6 +569,7 @@ void symbiotic_destroy_vcpu(CPUState *cs)
     if (!vcpu) {
         return;
     }
+    symspy_unmap(&vcpu->local);
     symcall_finish(vcpu, "the vCPU was unplugged", NULL);
     /* Whoever comes next under this number knows nothing of KVM's vCPU. */
     vcpu->io_complete = false;
