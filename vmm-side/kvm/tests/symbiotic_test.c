@@ -48,7 +48,7 @@ static void benchmark(unsigned long n)
 }
 
 static const struct test * const suites[] = {
-	msr_tests, symcall_tests, swapbypass_tests,
+	msr_tests, memory_tests, symcall_tests, swapbypass_tests,
 };
 
 static bool wanted(const char *name, char **names)

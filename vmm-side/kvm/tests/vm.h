@@ -38,7 +38,7 @@ struct test {
 	__u32 features;
 };
 
-extern const struct test msr_tests[], symcall_tests[], swapbypass_tests[];
+extern const struct test msr_tests[], memory_tests[], symcall_tests[], swapbypass_tests[];
 
 /* The VM. Slots 0 to 2 are its RAM and the two pages. */
 extern int kvm, vm, vcpu;

@@ -11,6 +11,7 @@
 #include "hw/pci/pci.h"
 #include "hw/qdev-properties.h"
 #include "qapi/error.h"
+#include "qemu/error-report.h"
 #include "qemu/host-utils.h"
 #include "qemu/module.h"
 #include "qom/object.h"
@@ -26,6 +27,31 @@ typedef struct SymswapClass {
 } SymswapClass;
 
 DECLARE_CLASS_CHECKERS(SymswapClass, SYMSWAP, TYPE_SYMSWAP)
+
+/*
+ * A file system that cannot allocate ahead (ext2, FAT, NFS) mostly does not when a
+ * mapped page is written to, either: that it is full it learns from writing
+ * back, when nobody waits for the result. Asked for a hole behind the end of the
+ * file, so that nothing changes.
+ */
+static void symswap_check_file(Object *memdev, uint64_t size)
+{
+#ifdef CONFIG_FALLOCATE_PUNCH_HOLE
+    MemoryRegion *mr = host_memory_backend_get_memory(MEMORY_BACKEND(memdev));
+    int fd = memory_region_get_fd(mr);
+    struct stat st;
+
+    if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+        (uint64_t)st.st_blocks * 512 < size &&
+        fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                  MAX(size, st.st_size), 4096) && errno == EOPNOTSUPP) {
+        warn_report("symswap: the file of memdev '%s' is sparse, and its file "
+                    "system does not tell when it is full: data of the guest "
+                    "may be lost; write all of the file before",
+                    object_get_canonical_path_component(memdev));
+    }
+#endif
+}
 
 static void symswap_realize(PCIDevice *dev, Error **errp)
 {
@@ -45,6 +71,7 @@ static void symswap_realize(PCIDevice *dev, Error **errp)
         return;
     }
 
+    symswap_check_file(memdev, size);
     SYMSWAP_GET_CLASS(dev)->parent_realize(dev, errp);
 }
 

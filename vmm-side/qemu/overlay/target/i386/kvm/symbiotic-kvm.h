@@ -64,4 +64,24 @@ struct kvm_symb_pin {
 
 #endif /* KVM_SYMB_PIN */
 
+/*
+ * With -EFAULT: the host could not get the page for an access of the guest,
+ * which has not gone on. Linux's own; the headers of QEMU 7.2 are older.
+ */
+#ifndef KVM_EXIT_MEMORY_FAULT
+#define KVM_EXIT_MEMORY_FAULT   39
+#endif
+
+struct symbiotic_memory_fault {
+    __u64 flags;
+    __u64 gpa;
+    __u64 size;
+};
+
+static inline const struct symbiotic_memory_fault *
+symbiotic_memory_fault(const struct kvm_run *run)
+{
+    return (const void *)&run->padding;
+}
+
 #endif /* TARGET_I386_KVM_SYMBIOTIC_KVM_H */

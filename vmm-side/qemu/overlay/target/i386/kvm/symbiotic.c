@@ -10,6 +10,7 @@
 
 #include "qemu/osdep.h"
 #include <sys/ioctl.h>
+#include <sys/statvfs.h>
 #include <linux/kvm.h>
 
 #include "cpu.h"
@@ -95,6 +96,7 @@ static struct {
     uint64_t swap_grant;        /* pages; outlives a reset of the VM */
     SymbioticVCPU *vcpus;       /* by cpu_index */
     Error *migration_blocker;   /* in force while a page is mapped */
+    bool memory_error;          /* BQL; reported, and the VM is being paused */
 } symb = {
     .wanted = ON_OFF_AUTO_AUTO,
     .swap_grant = SYMSPY_SWAP_GRANT_ALL,
@@ -222,6 +224,14 @@ static const VMStateDescription vmstate_symbiotic = {
     },
 };
 
+static void symbiotic_vm_state_change(void *opaque, bool running,
+                                      RunState state)
+{
+    if (running) {
+        symb.memory_error = false;
+    }
+}
+
 void symbiotic_init(MachineState *ms, KVMState *s)
 {
     int supported, ret;
@@ -263,6 +273,7 @@ void symbiotic_init(MachineState *ms, KVMState *s)
     symb.vcpus = g_new0(SymbioticVCPU, ms->smp.max_cpus);
     vmstate_register(NULL, 0, &vmstate_symbiotic, NULL);
     qemu_register_reset(symbiotic_vm_reset, NULL);
+    qemu_add_vm_change_state_handler(symbiotic_vm_state_change, NULL);
 }
 
 static bool symbiotic_hv_base_used(const struct kvm_cpuid_entry2 *entries,
@@ -624,16 +635,62 @@ void symbiotic_put_msrs(CPUState *cs)
     }
 }
 
-/* ---- Symcalls from the host's user space ---- */
+/* ---- Memory that the host has not got ---- */
+
+/*
+ * KVM could not get the page for an access of the guest: the file behind it has
+ * no room left, or has become shorter. The guest has not gone on. As with a
+ * disk that is full, the VM is paused until somebody has made room and says so.
+ */
+static void symbiotic_memory_error(CPUState *cs, hwaddr gpa)
+{
+    MemoryRegionSection section;
+    struct statvfs fs;
+    bool no_room;
+    int fd;
+
+    qemu_mutex_lock_iothread();
+    /* A vCPU is not the first, or the VM stops for some other reason. */
+    if (symb.memory_error || !runstate_is_running()) {
+        goto unlock;
+    }
+    section = memory_region_find(get_system_memory(), gpa, 1);
+    if (!section.mr) {
+        goto unlock;
+    }
+
+    symb.memory_error = true;
+    fd = memory_region_get_fd(section.mr);
+    no_room = fd >= 0 && !fstatvfs(fd, &fs) && !fs.f_bavail;
+    error_report("symbiotic: the host has no memory for the guest at 0x%"
+                 HWADDR_PRIx " (%s, offset 0x%" HWADDR_PRIx ")%s; the VM is "
+                 "paused until \"cont\"", gpa, memory_region_name(section.mr),
+                 section.offset_within_region,
+                 no_room ? ": its file system is full" : "");
+    qapi_event_send_symbiotic_memory_error(memory_region_name(section.mr),
+                                           section.offset_within_region,
+                                           no_room);
+    memory_region_unref(section.mr);
+    vm_stop(RUN_STATE_IO_ERROR);
+unlock:
+    qemu_mutex_unlock_iothread();
+}
 
 static int vcpu_ioctl(CPUState *cs, SymbioticVCPU *vcpu, unsigned long request,
                       void *arg)
 {
+    struct kvm_run *run = cs->kvm_run;
     int ret = kvm_vcpu_ioctl(cs, request, arg);
 
+    if (ret == -EFAULT && run->exit_reason == KVM_EXIT_MEMORY_FAULT) {
+        symbiotic_memory_error(cs, symbiotic_memory_fault(run)->gpa);
+        return -EINTR;
+    }
     vcpu->io_complete = ret == -EINTR;
     return ret;
 }
+
+/* ---- Symcalls from the host's user space ---- */
 
 int symbiotic_vcpu_run(CPUState *cs)
 {

@@ -139,6 +139,7 @@ enum kvm_symcall_user_state {
  * @dead: a symcall was aborted; refuse all until the guest writes RIP again
  * @warned: the abort was reported
  * @events_held: events were held back during the call
+ * @sync_faults: page faults to come that wait for the host's memory
  * @nr: number of the running call
  * @done: its completion
  * @in_run: inside of KVM_RUN or KVM_SYMCALL, where @events are the call's
@@ -171,6 +172,7 @@ struct kvm_vcpu_symbiotic {
 	bool dead;
 	bool warned;
 	bool events_held;
+	u8 sync_faults;
 	u64 nr;
 	kvm_symcall_done_fn done;
 	bool in_run;
@@ -225,6 +227,36 @@ static inline void kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu,
 {
 	if (vcpu->arch.symbiotic)
 		__kvm_symbiotic_reset_vcpu(vcpu, init_event);
+}
+
+#define KVM_SYMB_SYNC_FAULTS	64
+
+/**
+ * kvm_symbiotic_fault_failed - the host has no page for an asynchronous fault
+ * @vcpu: the vCPU
+ *
+ * What has failed behind the vCPU's back nobody is told, and the guest would fault
+ * on the page again for ever. So the vCPU waits for the page itself then, and
+ * user space learns that there is none. Not for the next fault only, as others
+ * may come first.
+ */
+static inline void kvm_symbiotic_fault_failed(struct kvm_vcpu *vcpu)
+{
+	if (vcpu->arch.symbiotic)
+		vcpu->arch.symbiotic->sync_faults = KVM_SYMB_SYNC_FAULTS;
+}
+
+/**
+ * kvm_symbiotic_sync_fault - whether a page fault has to wait for its page
+ * @vcpu: the vCPU
+ */
+static inline bool kvm_symbiotic_sync_fault(struct kvm_vcpu *vcpu)
+{
+	if (likely(!vcpu->arch.symbiotic || !vcpu->arch.symbiotic->sync_faults))
+		return false;
+
+	vcpu->arch.symbiotic->sync_faults--;
+	return true;
 }
 
 /**
@@ -397,6 +429,13 @@ static inline int kvm_symbiotic_set_msr(struct kvm_vcpu *vcpu,
 static inline int kvm_symbiotic_ask_user(struct kvm_vcpu *vcpu)
 {
 	return 1;
+}
+
+static inline void kvm_symbiotic_fault_failed(struct kvm_vcpu *vcpu) { }
+
+static inline bool kvm_symbiotic_sync_fault(struct kvm_vcpu *vcpu)
+{
+	return false;
 }
 
 static inline bool kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
