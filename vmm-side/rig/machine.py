@@ -155,7 +155,8 @@ class L1:
                 append = f"maxcpus=1 noreplace-smp JOB_CPUS={(1 << (smp + 1)) - 2:x} {append}"
                 smp += 1
         if accel != "kvm":
-            append = f"nohz=off highres=off {append}"
+            # Starved of its processor for a moment, L1 would take its timer for broken.
+            append = f"nohz=off highres=off no_timer_check {append}"
         cmd = [L0, "-M", "pc,graphics=off", *machine, "-smp", str(smp), "-m", str(memory),
                "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                "-bios", str(images.FIRMWARE / "qboot.rom"),
