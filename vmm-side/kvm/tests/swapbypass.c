@@ -7,6 +7,8 @@
  * What is mapped must always be a page of the window, and what KVM remembers of
  * it must be right: it warns otherwise, and that fails a test.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -413,6 +415,168 @@ static void test_page_tables(void)
 	}
 }
 
+/* The guest writes page @n's entry, as it would: not behind KVM's back. */
+static void guest_sets_pte(unsigned int n, __u64 val)
+{
+	*data32(DATA_STORE_AT) = GUEST_PT + n * 8;
+	*data32(DATA_STORE) = val;
+	symcall(SYMCALL_QUERY_BATCH, 0);
+	*data32(DATA_STORE_AT) = 0;
+}
+
+/* What KVM counts; and of @nr pages there is none that it has lost count of. */
+static void expect_none_left(unsigned int nr)
+{
+	unsigned int i;
+
+	expect(vm_stat("bypass_pages"), 0);
+	*data32(DATA_ANSWERS) = 0;
+	for (i = 0; i < nr; i++)
+		expect(load(i), FAULT);
+	*data32(DATA_ANSWERS) = 1;
+}
+
+/*
+ * One page-table page at two places, in all orders of what makes its record
+ * empty, full, and another's.
+ */
+static void test_twice(void)
+{
+	__u64 *pd = (__u64 *)(ram + GUEST_PD) + (GUEST_UNMAPPED >> 21);
+	unsigned int i, j, n;
+
+	make_bypass_vm();
+	expect(attach(&good_desc), 0);
+	pd[1] = GUEST_PT | 7;
+	srandom(1);
+
+	/* The same entry at the other place, and then more. */
+	answer(5, 1);
+	expect(load(5), CONTENT(slot_of(5)));
+	answer(PAGES + 5, 1);
+	expect(load(PAGES + 5), CONTENT(slot_of(PAGES + 5)));
+	answer(PAGES + 6, 1);
+	expect(load(PAGES + 6), CONTENT(slot_of(PAGES + 6)));
+	expect(vm_stat("bypass_pages"), 2);
+	expect(hypercall(SYMB_HC_SWAP_DETACH, 0, 0, 0, 0), 0);
+	expect_none_left(8);
+
+	for (i = 0; i < 100; i++) {
+		expect(attach(&good_desc), 0);
+		for (j = random() % 8; j; j--) {
+			n = random() % 2 * PAGES + random() % 4;
+			answer(n & ~3, random() % 2 ? 4 : 1);
+			load(n);
+			if (!(random() % 4))
+				hypercall(SYMB_HC_DROP_SLOTS, slot_of(n), 1, 0, 0);
+			if (!(random() % 8))
+				hypercall(SYMB_HC_DROP_RANGE, GUEST_PML4, ADDR(n & ~3),
+					  ADDR((n & ~3) + 4), 0);
+			/* Its shadow page is freed, and what is remembered of it. */
+			if (!(random() % 8)) {
+				set_slot(WINDOW_SLOT, WINDOW_GPA, window, 0);
+				set_slot(WINDOW_SLOT, WINDOW_GPA, window,
+					 WINDOW_PAGES * 4096);
+			}
+		}
+		expect(hypercall(SYMB_HC_SWAP_DETACH, 0, 0, 0, 0), 0);
+		expect_none_left(8);
+	}
+}
+
+/*
+ * The guest maps the page itself, where it was bypassed, and then swaps it out
+ * again: no access is left of either.
+ */
+static void test_present(void)
+{
+	__u64 present = (WINDOW_GPA + slot_of(3) * 4096) | 0x67;
+
+	make_bypass_vm();
+	expect(attach(&good_desc), 0);
+	answer(3, 1);
+	local_page()->lookup[0].flags = 0;
+	expect(load(3), CONTENT(slot_of(3)));
+	expect(vm_stat("bypass_pages"), 1);
+
+	guest_sets_pte(3, present);
+	expect(store(3, 33), 33);
+	expect(vm_stat("bypass_pages"), 0);
+
+	guest_sets_pte(3, SWAP_PTE(3));
+	expect(access_page(g_invlpg_load, ADDR(3), 0), 33);
+	expect(store(3, 34), FAULT);
+	expect(*(__u64 *)(window + slot_of(3) * 4096), 33);
+	expect(vm_stat("bypass_pages"), 1);
+
+	/* Nor is a bypass entry made of a mapping of the guest's. */
+	*data32(DATA_ANSWERS) = 0;
+	guest_sets_pte(4, present & ~2ULL);
+	expect(load(4), 33);
+	guest_sets_pte(4, SWAP_PTE(4));
+	*data32(DATA_ANSWERS) = 1;
+	answer(4, 1);
+	local_page()->lookup[0].slot = slot_of(3);
+	expect(store(4, 44), 44);
+	expect(vm_stat("bypass_pages"), 2);
+	expect(hypercall(SYMB_HC_DROP_SLOTS, slot_of(3), 1, 0, 0), 0);
+	expect_none_left(8);
+}
+
+/* ---- The host takes pages away ----------------------------------------------- */
+
+static _Atomic int dropping;	/* 1: drop now; 2: end */
+
+static void *drop_pages(void *arg)
+{
+	for (;;) {
+		while (!dropping)
+			sched_yield();
+		if (dropping == 2)
+			return arg;
+		/* All but slot 0. */
+		madvise(window + 4096, (WINDOW_PAGES - 1) * 4096, MADV_DONTNEED);
+		dropping = 0;
+	}
+}
+
+/* Meanwhile the guest maps them, as neighbours of a page that is not concerned. */
+static void test_invalidate(void)
+{
+	unsigned int round, i, stale = 0, mapped = 0;
+	pthread_t thread;
+	__u64 val;
+
+	make_bypass_vm();
+	expect(attach(&good_desc), 0);
+	dropping = 0;
+	pthread_create(&thread, NULL, drop_pages, NULL);
+	for (round = 0; round < 500; round++) {
+		for (i = 0; i < WINDOW_PAGES; i++)
+			*(volatile __u64 *)(window + i * 4096) = 0xaaaa0000 + round;
+		expect(hypercall(SYMB_HC_DROP_SLOTS, 0, WINDOW_PAGES, 0, 0), 0);
+		answer(0, WINDOW_PAGES);
+		dropping = 1;
+		load(WINDOW_PAGES - 5);	/* in slot 0 */
+		while (dropping)
+			sched_yield();
+		for (i = 0; i < WINDOW_PAGES; i++)
+			*(volatile __u64 *)(window + i * 4096) = 0xbbbb0000 + round;
+		*data32(DATA_ANSWERS) = 0;
+		for (i = round % 8; i < WINDOW_PAGES; i += 8) {
+			val = load(i);
+			mapped += val != FAULT;
+			stale += val != FAULT && val != 0xbbbb0000 + round;
+		}
+		*data32(DATA_ANSWERS) = 1;
+	}
+	dropping = 2;
+	pthread_join(thread, NULL);
+	/* Or else this has tested nothing. */
+	expect(mapped > 0, true);
+	expect(stale, 0);
+}
+
 /* Anything at all. */
 static void test_random(void)
 {
@@ -490,6 +654,9 @@ const struct test swapbypass_tests[] = {
 	{ "swap-lies", test_lies, SYMB_FEAT_ALL },
 	{ "swap-neighbours", test_neighbours, SYMB_FEAT_ALL },
 	{ "swap-page-tables", test_page_tables, SYMB_FEAT_ALL },
+	{ "swap-twice", test_twice, SYMB_FEAT_ALL },
+	{ "swap-present", test_present, SYMB_FEAT_ALL },
+	{ "swap-invalidate", test_invalidate, SYMB_FEAT_ALL },
 	{ "swap-random", test_random, SYMB_FEAT_ALL },
 	{ "swap-events", test_events, SYMB_FEAT_ALL },
 	{ }

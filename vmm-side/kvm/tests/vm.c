@@ -612,15 +612,14 @@ void send_init(unsigned int apic_id)
 	IOCTL(vm, KVM_SIGNAL_MSI, &msi);
 }
 
-/* A stat of the vCPU by name. */
-__u64 vcpu_stat(const char *name)
+static __u64 stat_of(int of, const char *name)
 {
 	struct kvm_stats_header head;
 	__u64 val = ~0ULL;
 	char desc[256];
 	__u32 i;
 	size_t size;
-	int fd = ioctl(vcpu, _IO(KVMIO, 0xce), 0);
+	int fd = ioctl(of, _IO(KVMIO, 0xce), 0);
 
 	if (fd < 0)
 		fail("KVM_GET_STATS_FD: %s", strerror(errno));
@@ -638,6 +637,17 @@ __u64 vcpu_stat(const char *name)
 	}
 	close(fd);
 	return val;
+}
+
+/* Statistics of the vCPU and of the VM, by name. */
+__u64 vcpu_stat(const char *name)
+{
+	return stat_of(vcpu, name);
+}
+
+__u64 vm_stat(const char *name)
+{
+	return stat_of(vm, name);
 }
 
 void vm_init(void)

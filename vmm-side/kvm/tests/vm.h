@@ -120,5 +120,6 @@ void register_call(const char *entry);
 struct kvm_symcall symcall(__u64 nr, __u64 arg0);
 struct kvm_symcall symcall_kick(__u64 nr, __u64 arg0, bool kick);
 __u64 vcpu_stat(const char *name);
+__u64 vm_stat(const char *name);
 
 #endif /* VM_H */

@@ -221,7 +221,8 @@ static int kvm_bypass_drop_range(struct kvm *kvm, struct kvm_swapbypass *swap,
 
 /*
  * Rule: no answer of the guest may select other host memory than its window.
- * The window is one writable memslot's memory, so guest memory already.
+ * The window is one writable memslot's memory, so guest memory already; not one
+ * of those that KVM has made for itself.
  */
 static bool kvm_bypass_desc_valid(struct kvm *kvm, const struct symb_swap_desc *desc)
 {
@@ -233,7 +234,8 @@ static bool kvm_bypass_desc_valid(struct kvm *kvm, const struct symb_swap_desc *
 		return false;
 
 	slot = gfn_to_memslot(kvm, gfn);
-	if (!slot || (slot->flags & KVM_MEM_READONLY) ||
+	if (!slot || slot->id >= KVM_USER_MEM_SLOTS ||
+	    (slot->flags & KVM_MEM_READONLY) ||
 	    desc->nr_pages > slot->base_gfn + slot->npages - gfn)
 		return false;
 
@@ -628,10 +630,30 @@ bool kvm_swapbypass_stale(struct kvm *kvm, struct kvm_page_fault *fault)
 }
 
 /**
+ * kvm_swapbypass_elsewhere - whether a record is for another place
+ * @vcpu: the vCPU
+ * @bsp: record of a shadow page that translates @gva for @vcpu
+ * @gva: the address
+ *
+ * One page-table page at two places. Linux has no such page of private anonymous
+ * memory; the entries for one place could not be found again by the address of
+ * the other, so there are none of both at a time.
+ *
+ * Context: kvm->mmu_lock held for writing.
+ */
+bool kvm_swapbypass_elsewhere(struct kvm_vcpu *vcpu,
+			      const struct kvm_bypass_sp *bsp, gva_t gva)
+{
+	return bsp->nr && (bsp->base != (gva & PMD_MASK) ||
+			   bsp->root != kvm_bypass_root(kvm_read_cr3(vcpu)));
+}
+
+/**
  * kvm_swapbypass_record - remember that an SPTE is a bypass entry
  * @vcpu: the vCPU, whose spare record is used up for a new shadow page
  * @sp: a level-1 shadow page
- * @index: of the SPTE, which has been installed
+ * @index: of the SPTE, which has been installed; kvm_mmu_bypass_prepare() has
+ *	made room for it
  * @gpte: raw guest PTE that the entry stands for
  * @gva: address that the entry translates
  *
@@ -652,30 +674,12 @@ void kvm_swapbypass_record(struct kvm_vcpu *vcpu, struct kvm_mmu_page *sp,
 		sp->bypass = bsp;
 	}
 
-	if (!bsp->nr) {
-		bsp->root = kvm_bypass_root(kvm_read_cr3(vcpu));
-		bsp->base = gva & PMD_MASK;
-		list_add(&bsp->node, &swap->sps);
-	} else if (bsp->base != (gva & PMD_MASK) ||
-		   bsp->root != kvm_bypass_root(kvm_read_cr3(vcpu))) {
-		/*
-		 * One page-table page at two places. Linux has no such page of
-		 * private anonymous memory, so a guest that does this cannot be
-		 * served: the entry could not be found again by address.
-		 */
-		swap->drop_reason = KVM_BYPASS_DROP_OFF;
-		kvm_mmu_bypass_drop_sp(vcpu->kvm, bsp, 0, SPTE_ENT_PER_PAGE - 1);
-		swap->drop_reason = KVM_BYPASS_DROP_MMU;
-		bsp->root = kvm_bypass_root(kvm_read_cr3(vcpu));
-		bsp->base = gva & PMD_MASK;
-		list_add(&bsp->node, &swap->sps);
-		kvm_flush_remote_tlbs(vcpu->kvm);
-		if (!is_shadow_present_pte(sp->spt[index]))
-			return;
-	}
-
 	if (!bsp->gpte[index]) {
-		bsp->nr++;
+		if (!bsp->nr++) {
+			bsp->root = kvm_bypass_root(kvm_read_cr3(vcpu));
+			bsp->base = gva & PMD_MASK;
+			list_add(&bsp->node, &swap->sps);
+		}
 		swap->pages++;
 		++vcpu->kvm->stat.bypass_pages;
 	}
@@ -711,6 +715,7 @@ void kvm_swapbypass_forget(struct kvm *kvm, struct kvm_mmu_page *sp, int index)
 	swap->pages--;
 	--kvm->stat.bypass_pages;
 	++kvm->stat.bypass_drop[swap->drop_reason];
+	/* On the list while it counts, and only then. */
 	if (!--bsp->nr)
 		list_del_init(&bsp->node);
 }
@@ -729,8 +734,8 @@ static void kvm_bypass_free(struct kvm_bypass_sp *bsp)
  */
 void kvm_swapbypass_free_sp(struct kvm_mmu_page *sp)
 {
-	if (WARN_ON_ONCE(sp->bypass && sp->bypass->nr))
-		list_del_init(&sp->bypass->node);
+	if (WARN_ON_ONCE(sp->bypass && !list_empty(&sp->bypass->node)))
+		list_del(&sp->bypass->node);
 	kvm_bypass_free(sp->bypass);
 	sp->bypass = NULL;
 }

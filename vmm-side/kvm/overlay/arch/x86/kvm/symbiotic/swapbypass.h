@@ -25,7 +25,7 @@ enum kvm_bypass_drop {
 
 /**
  * struct kvm_bypass_sp - bypass entries of one level-1 shadow page
- * @node: in kvm_swapbypass.sps
+ * @node: in kvm_swapbypass.sps exactly while @nr is not 0
  * @sp: the shadow page
  * @root: guest-physical address of the page-table root that the entries were
  *	installed under, without the bit by which page-table isolation tells
@@ -125,6 +125,8 @@ int kvm_swapbypass_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
 			 u64 pte, unsigned int pt_access,
 			 unsigned int *pte_access);
 bool kvm_swapbypass_stale(struct kvm *kvm, struct kvm_page_fault *fault);
+bool kvm_swapbypass_elsewhere(struct kvm_vcpu *vcpu,
+			      const struct kvm_bypass_sp *bsp, gva_t gva);
 void kvm_swapbypass_record(struct kvm_vcpu *vcpu, struct kvm_mmu_page *sp,
 			   int index, u64 gpte, gva_t gva);
 void kvm_swapbypass_forget(struct kvm *kvm, struct kvm_mmu_page *sp, int index);

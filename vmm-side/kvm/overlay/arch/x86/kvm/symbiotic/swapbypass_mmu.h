@@ -9,6 +9,13 @@
  * in sp->bypass.
  */
 
+static bool kvm_mmu_is_bypass(u64 *sptep)
+{
+	struct kvm_bypass_sp *bsp = sptep_to_sp(sptep)->bypass;
+
+	return bsp && bsp->gpte[spte_index(sptep)];
+}
+
 /**
  * kvm_mmu_bypass_drop_sp - drop bypass entries of one shadow page
  * @kvm: the VM
@@ -46,15 +53,13 @@ void kvm_mmu_bypass_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
 {
 	struct kvm_rmap_head *rmap_head = gfn_to_rmap(gfn, PG_LEVEL_4K, slot);
 	struct rmap_iterator iter;
-	struct kvm_mmu_page *sp;
 	u64 *sptep;
 
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
 restart:
 	for_each_rmap_spte(rmap_head, &iter, sptep) {
-		sp = sptep_to_sp(sptep);
-		if (sp->bypass && sp->bypass->gpte[spte_index(sptep)]) {
+		if (kvm_mmu_is_bypass(sptep)) {
 			drop_spte(kvm, sptep);
 			goto restart;
 		}
@@ -62,16 +67,97 @@ restart:
 }
 
 /*
+ * Called before an SPTE is installed in a shadow page with bypass entries, or
+ * for one. A record comes and goes with its SPTE: no other mapping may inherit
+ * one, be it of the same page, and a bypass entry no other SPTE, which can be
+ * known under another gfn.
+ *
+ * Context: kvm->mmu_lock held for writing.
+ */
+static void kvm_mmu_bypass_prepare(struct kvm_vcpu *vcpu,
+				   struct kvm_page_fault *fault, u64 *sptep)
+{
+	struct kvm_mmu_page *sp = sptep_to_sp(sptep);
+	struct kvm_vcpu_swapbypass *bypass = fault->bypass;
+	struct kvm_swapbypass *swap = vcpu->kvm->arch.symbiotic->swap;
+	int index = spte_index(sptep);
+	bool flush = false;
+
+	if (bypass && sp->bypass &&
+	    kvm_swapbypass_elsewhere(vcpu, sp->bypass, bypass->gva)) {
+		swap->drop_reason = KVM_BYPASS_DROP_OFF;
+		kvm_mmu_bypass_drop_sp(vcpu->kvm, sp->bypass, 0,
+				       SPTE_ENT_PER_PAGE - 1);
+		flush = true;
+	}
+
+	/* The same entry again, perhaps with other access, may stay. */
+	if (is_shadow_present_pte(*sptep) &&
+	    (kvm_mmu_is_bypass(sptep) ?
+	     !bypass || sp->bypass->gpte[index] != bypass->pte ||
+	     kvm_mmu_page_get_gfn(sp, index) != fault->gfn : !!bypass)) {
+		swap->drop_reason = KVM_BYPASS_DROP_PTE;
+		drop_spte(vcpu->kvm, sptep);
+		flush = true;
+	}
+
+	swap->drop_reason = KVM_BYPASS_DROP_MMU;
+	if (flush)
+		kvm_flush_remote_tlbs(vcpu->kvm);
+}
+
+/*
  * Record the SPTE that the fault has just installed, and map the neighbours
  * that the same answer covers. mmu_lock is held for writing, and
  * kvm_swapbypass_stale() said no under it.
+ *
+ * What KVM's own installers look at, and where that is for the page that
+ * faulted, which went their way (F), and for its neighbours (N):
+ *
+ * is_page_fault_stale(): obsolete root
+ *	F its caller; N in the same shadow page, under the same hold.
+ * is_page_fault_stale(), pte_prefetch(), direct_pte_prefetch(): invalidation
+ *	F the former, for its gfn; N mmu_invalidate_retry_gfn() here, for theirs.
+ *	The latter two skip everything while anything is invalidated, which is
+ *	more than is needed. N's pfn is looked up under mmu_lock, so only an
+ *	invalidation that has begun and not ended can make it stale.
+ * fetch(): gpte_changed() at each level
+ *	F there; N the upper levels are F's; their own entries are read again
+ *	here, in the shadow page that is linked, so write-protected or unsync.
+ * prefetch_invalid_gpte(): present bit, reserved bits, accessed bit
+ *	Not needed: the entry is not present on purpose, and equal to the one
+ *	that the guest has answered for; KVM sets no bits in it.
+ * protect_clean_gpte(): no write access before the dirty bit is set
+ *	Not needed: the slot is where the page's data belongs, so nobody asks
+ *	whether it is dirty.
+ * gpte_access() and the upper levels
+ *	F permission_fault() in kvm_swapbypass_fault(); N role.access, and never
+ *	execute. CR0.WP=0 cannot widen F: to a write the guest must have said
+ *	yes (kvm_bypass_read_answer()).
+ * sp_ad_disabled()
+ *	Not needed: only EPT has no accessed bits; these are shadow pages of
+ *	PTTYPE 64.
+ * level, role.direct, huge pages
+ *	F is at level 1 of an indirect shadow page, since the walk has ended at
+ *	a level-1 entry, and max_level is that.
+ * gfn_to_memslot_dirty_bitmap(): slot that is going away, dirty logging
+ *	F kvm_faultin_pfn(), make_spte(); N the same function.
+ * kvm_faultin_pfn(): APIC access page, private memory
+ *	F there; N only slots of user space. There is no private memory under
+ *	shadow paging.
+ * gfn_to_pfn_memslot_atomic(): no page, read-only slot or host mapping
+ *	F kvm_faultin_pfn(); N the same function, which asks for a writable page.
+ * page_fault_handle_page_track(): the page is a guest page table
+ *	F page_fault(); N make_spte() makes the SPTE read-only.
+ * is_shadow_present_pte(): an SPTE that is there stays
+ *	F kvm_mmu_bypass_prepare(); N skipped here.
  */
 static void kvm_mmu_bypass_install(struct kvm_vcpu *vcpu,
 				   struct kvm_page_fault *fault, u64 *sptep)
 {
-	const struct symb_swap_desc *desc = &vcpu->kvm->arch.symbiotic->swap->desc;
 	struct kvm_vcpu_swapbypass *bypass = fault->bypass;
 	struct kvm_mmu_page *sp = sptep_to_sp(sptep);
+	gfn_t window = gpa_to_gfn(vcpu->kvm->arch.symbiotic->swap->desc.window_gpa);
 	int i, index;
 
 	/* A page of the window that is also a guest page table, for one. */
@@ -84,8 +170,8 @@ static void kvm_mmu_bypass_install(struct kvm_vcpu *vcpu,
 	for (i = 0; i < bypass->nr; i++) {
 		const struct symb_lookup_entry *e = &bypass->entries[i];
 		gva_t gva = bypass->base + ((gva_t)i << PAGE_SHIFT);
-		gfn_t gfn = gpa_to_gfn(desc->window_gpa) + e->slot;
 		unsigned int access = ACC_USER_MASK;
+		gfn_t gfn = window + e->slot;
 		struct kvm_memory_slot *slot;
 		kvm_pfn_t pfn;
 		u64 gpte;
@@ -100,6 +186,9 @@ static void kvm_mmu_bypass_install(struct kvm_vcpu *vcpu,
 
 		index = (gva >> PAGE_SHIFT) & (SPTE_ENT_PER_PAGE - 1);
 		if (is_shadow_present_pte(sp->spt[index]))
+			continue;
+
+		if (mmu_invalidate_retry_gfn(vcpu->kvm, fault->mmu_seq, gfn))
 			continue;
 
 		/*
@@ -119,7 +208,7 @@ static void kvm_mmu_bypass_install(struct kvm_vcpu *vcpu,
 
 		slot = gfn_to_memslot_dirty_bitmap(vcpu, gfn,
 						   access & ACC_WRITE_MASK);
-		if (!slot)
+		if (!slot || slot->id >= KVM_USER_MEM_SLOTS)
 			continue;
 
 		pfn = gfn_to_pfn_memslot_atomic(slot, gfn);
@@ -143,7 +232,7 @@ static void kvm_mmu_bypass_install(struct kvm_vcpu *vcpu,
 static bool kvm_mmu_bypass_sync(struct kvm_vcpu *vcpu, struct kvm_mmu_page *sp,
 				int i, u64 gpte, int *ret)
 {
-	if (!sp->bypass || !sp->bypass->gpte[i])
+	if (!kvm_mmu_is_bypass(&sp->spt[i]))
 		return false;
 
 	*ret = 0;
