@@ -14,7 +14,7 @@ guest_start:
 
 /* One instruction each, then the end of the test step. */
 	.globl	g_wrmsr, g_rdmsr, g_hypercall, g_spin, g_hlt, g_sti_spin
-	.globl	g_load, g_invlpg_load, g_ss_load, g_store, g_hv_call
+	.globl	g_load, g_invlpg_load, g_ss_load, g_store, g_touch, g_hv_call
 g_wrmsr:
 	wrmsr
 	outb	%al, $PORT_DONE
@@ -40,6 +40,13 @@ g_store:
 g_hv_call:
 	mov	$GUEST_HV_PAGE, %edi
 	call	*%rdi
+	outb	%al, $PORT_DONE
+/* RBP words, RCX apart. */
+g_touch:
+	mov	(%rax), %rbx
+	add	%rcx, %rax
+	dec	%rbp
+	jnz	g_touch
 	outb	%al, $PORT_DONE
 g_spin:
 	pause
@@ -171,14 +178,33 @@ c_bad_msr:
 c_shutdown:
 	lidt	GUEST_DATA + DATA_ZERO
 	int3
-/* Answers as the test wants. */
+/* Answers as the test wants: the block of 64 pages, all in slots of 8 bits. */
 c_query:
 	cmpl	$0, GUEST_DATA + DATA_EXIT
 	je	9f
 	mov	$0x5a, %al
 	outb	%al, $PORT_CALL
-9:
-	mov	GUEST_DATA + DATA_STORE_AT, %edi
+9:	mov	GUEST_DATA + DATA_TABLE, %edi
+	test	%edi, %edi
+	jz	2f
+	and	$-(64 * 4096), %rbx
+	mov	%rbx, GUEST_LOCAL + LOOKUP_BASE
+	movl	$64, GUEST_LOCAL + LOOKUP_NR
+	sub	$GUEST_UNMAPPED, %rbx
+	shr	$12 - 3, %rbx
+	add	%rdi, %rbx
+	mov	$GUEST_LOCAL + LOOKUP, %edx
+	mov	$64, %ecx
+1:	mov	(%rbx), %rax
+	mov	%rax, (%rdx)
+	shr	$12, %rax
+	movzbl	%al, %eax
+	mov	%eax, 8(%rdx)
+	movl	$1, 12(%rdx)
+	add	$8, %rbx
+	add	$16, %edx
+	loop	1b
+2:	mov	GUEST_DATA + DATA_STORE_AT, %edi
 	test	%edi, %edi
 	jz	1f
 	mov	GUEST_DATA + DATA_STORE, %esi

@@ -14,12 +14,15 @@
 #define SYMB_HC_NULL		0x540
 #define SYMB_HC_SYMCALL_LOOP	0x541
 #define SYMCALL_QUERY_BATCH	0x110
+#define LOOKUP_BASE		272
+#define LOOKUP_NR		280
+#define LOOKUP			288
 #else
 /* Labels in guest.S. */
 extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 	g_hypercall[], g_spin[], g_sti_spin[], g_hlt[], g_gp[], g_ud[], g_pf[],
 	g_nmi[], g_irq[], g_symcall[], g_symcall_fast[], g_hypercall_loop[],
-	g_load[], g_invlpg_load[], g_ss_load[], g_store[], g_nested[],
+	g_load[], g_invlpg_load[], g_ss_load[], g_store[], g_touch[], g_nested[],
 	g_hv_call[], g_db[], g_mc[];
 #endif
 
@@ -51,6 +54,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define GUEST_STACK		0x20000
 #define GUEST_CALL_STACK	0x30000
 #define GUEST_UNMAPPED		0x40000000
+#define GUEST_LOCAL		0x10001000	/* the local page, behind its RAM */
 
 /* Words at GUEST_DATA. */
 #define DATA_NMIS		0x00
@@ -69,6 +73,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define DATA_REASON		0x44
 #define DATA_STORE_AT		0x48	/* what to change before it returns */
 #define DATA_STORE		0x4c
+#define DATA_TABLE		0x50	/* page tables to answer from, 0 = as it is */
 #define DATA_EXIT		0x54	/* SYMCALL_QUERY_BATCH makes an exit */
 #define DATA_ZERO		0x80
 

@@ -7,6 +7,10 @@
  * What is mapped must always be a page of the window, and what KVM remembers of
  * it must be right: it warns otherwise, and that fails a test.
  */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
@@ -14,6 +18,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "vm.h"
 
@@ -577,6 +584,363 @@ static void test_invalidate(void)
 	expect(stale, 0);
 }
 
+/* ---- Much of it ---------------------------------------------------------------- */
+
+#define BIG_PAGES	200000U
+#define BIG_SLOTS	256		/* as guest.S takes from a swap entry */
+#define TABLES_GPA	0x30000000ULL
+#define TABLES_SLOT	4
+#define ROM_SLOT	5
+#define NR_TABLES	((BIG_PAGES + PAGES - 1) / PAGES + 1)
+#define OWN_ALIASES	200		/* in the last table, of slot 0 */
+#define OWN_ADDR	(ADDR(0) + (NR_TABLES - 1ULL) * PAGES * 4096)
+
+/*
+ * vmm-side/kvm/overlay: KVM_BYPASS_HOLD, and all aliases of a page, of which KVM
+ * allows 1000.
+ */
+#define MOST_PER_HOLD	(1024 + 1001)
+
+static const struct symb_swap_desc big_desc = {
+	.window_gpa = WINDOW_GPA,
+	.nr_pages = BIG_SLOTS,
+	.pte_mask = SWAP_MASK,
+	.pte_match = SWAP_MATCH,
+	.pte_exclusive = SWAP_EXCLUSIVE,
+};
+
+static void make_big_vm(void)
+{
+	__u64 *pd = (__u64 *)(ram + GUEST_PD) + (GUEST_UNMAPPED >> 21);
+	static __u8 *big_window;
+	static __u64 *tables;
+	unsigned int i;
+
+	make_bypass_vm();
+	if (!big_window) {
+		big_window = alloc(BIG_SLOTS * 4096);
+		tables = alloc(NR_TABLES * 4096);
+		/* Neighbours are mapped if they are in memory. */
+		memset(big_window, 1, BIG_SLOTS * 4096);
+		for (i = 0; i < BIG_PAGES; i++)
+			tables[i] = SWAP_PTE(i);
+		for (i = 0; i < OWN_ALIASES; i++)
+			tables[(NR_TABLES - 1) * PAGES + i] = WINDOW_GPA | 0x67;
+	}
+	set_slot(WINDOW_SLOT, WINDOW_GPA, window, 0);
+	set_slot(WINDOW_SLOT, WINDOW_GPA, big_window, BIG_SLOTS * 4096);
+	set_slot(TABLES_SLOT, TABLES_GPA, tables, NR_TABLES * 4096);
+	IOCTL(vm, KVM_SET_NR_MMU_PAGES, 4000);
+	for (i = 0; i < NR_TABLES; i++)
+		pd[i] = (TABLES_GPA + i * 4096) | 7;
+	*data32(DATA_TABLE) = TABLES_GPA;
+	add_vcpu();
+}
+
+static void touch(__u64 addr, __u64 step, __u64 nr)
+{
+	struct kvm_regs regs = { .rax = addr, .rcx = step, .rbp = nr };
+
+	expect(run_step(g_touch, 0, &regs), PORT_DONE);
+}
+
+/* Map all there is; and then the guest's own aliases, which are found first. */
+static void fill(void)
+{
+	touch(ADDR(0), 64 * 4096, BIG_PAGES / 64);
+	touch(OWN_ADDR, 4096, OWN_ALIASES);
+	expect(vm_stat("bypass_pages"), BIG_PAGES);
+}
+
+/* No hold was too long, nor so short that it is not what is counted. */
+static void expect_short_holds(void)
+{
+	__u64 most = vm_stat("bypass_hold_max");
+
+	printf("# at most %llu at a time\n", (unsigned long long)most);
+	expect(most <= MOST_PER_HOLD, true);
+	expect(most > 256, true);
+}
+
+static void test_hold_slots(void)
+{
+	make_big_vm();
+	expect(attach(&big_desc), 0);
+	fill();
+	expect(hypercall(SYMB_HC_DROP_SLOTS, 0, BIG_SLOTS, 0, 0), 0);
+	expect(vm_stat("bypass_pages"), 0);
+	expect(vm_stat("bypass_drop_slots"), BIG_PAGES);
+	expect_short_holds();
+}
+
+static void test_hold_range(void)
+{
+	make_big_vm();
+	expect(attach(&big_desc), 0);
+	fill();
+	/* All but the first page and the last. */
+	expect(hypercall(SYMB_HC_DROP_RANGE, GUEST_PML4, ADDR(1), ADDR(BIG_PAGES - 1), 0), 0);
+	expect(vm_stat("bypass_pages"), 2);
+	expect(vm_stat("bypass_drop_range"), BIG_PAGES - 2);
+	expect_short_holds();
+}
+
+/* Has the guest start hypercall @nr, interrupted by signals; whether it is over. */
+static bool start_interrupted(__u64 nr)
+{
+	struct kvm_regs regs = { .rax = nr, .rip = CODE(g_hypercall),
+				 .rsp = GUEST_STACK, .rflags = RFLAGS_FIXED };
+
+	enter(g_hypercall, 0);
+	IOCTL(vcpu, KVM_SET_REGS, &regs);
+	return run_vcpu();
+}
+
+/*
+ * A detach that signals interrupt. It goes on where it was, and no other vCPU
+ * takes it for done before: @other is what that does meanwhile.
+ */
+static void interrupted_detach(void (*other)(void))
+{
+	struct itimerval t = { { 0, 2000 }, { 0, 2000 } };
+	unsigned int interrupted = 0;
+	__u64 left, before;
+	bool over;
+
+	make_big_vm();
+	expect(attach(&big_desc), 0);
+	fill();
+
+	setitimer(ITIMER_REAL, &t, NULL);
+	over = start_interrupted(SYMB_HC_SWAP_DETACH);
+	before = BIG_PAGES;
+	while (!over) {
+		left = vm_stat("bypass_pages");
+		if (left && left < before) {
+			interrupted++;
+			before = left;
+		}
+		if (interrupted == 3) {
+			memset(&t, 0, sizeof(t));
+			setitimer(ITIMER_REAL, &t, NULL);
+			swap_vcpus();
+			other();
+			expect(vm_stat("bypass_pages"), 0);
+			swap_vcpus();
+		}
+		over = run_vcpu();
+	}
+	memset(&t, 0, sizeof(t));
+	setitimer(ITIMER_REAL, &t, NULL);
+	settle();
+	expect(interrupted, 3);
+	expect(vm_stat("bypass_pages"), 0);
+	expect_short_holds();
+}
+
+static void drop_meanwhile(void)
+{
+	expect(hypercall(SYMB_HC_DROP_RANGE, GUEST_PML4, 0, 0x80000000, 0), 0);
+	expect(vm_stat("bypass_pages"), 0);
+	expect(hypercall(SYMB_HC_DROP_SLOTS, 0, 1, 0, 0), -SYMB_HC_EINVAL);
+}
+
+static void attach_meanwhile(void)
+{
+	expect(attach(&big_desc), 0);
+}
+
+static void test_hold_detach(void)
+{
+	interrupted_detach(drop_meanwhile);
+	expect(attach(&big_desc), 0);
+}
+
+static void test_hold_attach(void)
+{
+	interrupted_detach(attach_meanwhile);
+	expect(attach(&big_desc), -SYMB_HC_EBUSY);
+}
+
+/* User space resets the machine; or the guest withdraws, which is the same. */
+static void test_hold_reset(void)
+{
+	__u64 zero = 0;
+
+	make_big_vm();
+	expect(attach(&big_desc), 0);
+	fill();
+	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_FEATURES, &zero), 1);
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL | SYMB_FEAT_SWAPBYPASS);
+	expect(vm_stat("bypass_pages"), 0);
+
+	expect(attach(&big_desc), 0);
+	fill();
+	must_wrmsr(SYMB_MSR_FEATURES, 0);
+	expect(vm_stat("bypass_pages"), 0);
+	expect(attach(&big_desc), -SYMB_HC_ENOSYS);
+	expect(vm_stat("bypass_drop_off"), 2 * BIG_PAGES);
+	expect_short_holds();
+}
+
+/* INIT of the boot processor: nothing is left when it executes the first byte. */
+static void test_hold_init(void)
+{
+	static const __u8 out[] = { 0xe6, PORT_DONE };
+	struct kvm_msi init = { .address_lo = 0xfee00000, .data = 0x500 };
+	__u8 *rom = alloc(4096);
+
+	make_big_vm();
+	memcpy(rom + 0xff0, out, sizeof(out));
+	set_slot(ROM_SLOT, 0xfffff000, rom, 4096);
+	expect(attach(&big_desc), 0);
+	fill();
+	IOCTL(vm, KVM_SIGNAL_MSI, &init);
+	expect(run_vcpu(), PORT_DONE);
+	expect(vm_stat("bypass_pages"), 0);
+	expect(vm_stat("bypass_drop_off"), BIG_PAGES);
+	expect_short_holds();
+	settle();
+}
+
+/* ---- The host's own switch ------------------------------------------------------ */
+
+static int open_mode(int of)
+{
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "/sys/kernel/debug/kvm/%d-%d/bypass_mode",
+		 getpid(), of);
+	fd = open(name, O_RDWR);
+	if (fd < 0)
+		fail("%s: %s", name, strerror(errno));
+	return fd;
+}
+
+static void test_hold_mode(void)
+{
+	int fd;
+
+	make_big_vm();
+	fd = open_mode(vm);
+	expect(attach(&big_desc), 0);
+	fill();
+	expect(write(fd, "off", 3), 3);
+	expect(vm_stat("bypass_pages"), 0);
+	expect(write(fd, "always", 6), 6);
+	fill();
+	close(fd);
+	expect(hypercall(SYMB_HC_SWAP_DETACH, 0, 0, 0, 0), 0);
+	expect_short_holds();
+}
+
+static void *enable_again(void *arg)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_SYMBIOTIC };
+	unsigned int i;
+
+	for (i = 0; i < 64; i++) {
+		cap.args[0] = i % 2 ? 0 : all_features();
+		ioctl(*(int *)arg, KVM_ENABLE_CAP, &cap);
+	}
+	return NULL;
+}
+
+/* The file is used while VMs become symbiotic, or try to once more. */
+static void test_mode_race(void)
+{
+	unsigned int i, j, off = 0;
+	pthread_t thread;
+	char buf[32];
+	int v, fd;
+
+	for (i = 0; i < 200; i++) {
+		v = IOCTL(kvm, KVM_CREATE_VM, 0);
+		fd = open_mode(v);
+		pthread_create(&thread, NULL, enable_again, &v);
+		for (j = 0; j < 32; j++) {
+			off += write(fd, "off", 3) == 3;
+			expect(pread(fd, buf, sizeof(buf), 0) > 0, true);
+		}
+		pthread_join(thread, NULL);
+		close(fd);
+		close(v);
+	}
+	/* Or else this has tested nothing. */
+	expect(off > 0, true);
+}
+
+/* ---- Attach against withdrawal --------------------------------------------------- */
+
+static int slow_page(void *page)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { (unsigned long)page, 4096 },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0)
+		skip("no userfaultfd");
+	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
+		fail("userfaultfd: %s", strerror(errno));
+	return fd;
+}
+
+static void *withdraw(void *arg)
+{
+	struct uffdio_copy copy = { .len = 4096 };
+	struct uffd_msg msg;
+	__u64 zero = 0;
+	int fd = *(int *)arg;
+	static __u8 page[4096] __attribute__((aligned(4096)));
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} m = { { .nmsrs = 1 }, { .index = SYMB_MSR_FEATURES } };
+
+	/* The other vCPU is in its hypercall now, and waits for this page. */
+	if (read(fd, &msg, sizeof(msg)) != sizeof(msg))
+		return NULL;
+	m.entry.data = zero;
+	ioctl(*((int *)arg + 1), KVM_SET_MSRS, &m);
+	memcpy(page, &good_desc, sizeof(good_desc));
+	copy.src = (unsigned long)page;
+	copy.dst = msg.arg.pagefault.address & ~0xfffULL;
+	ioctl(fd, UFFDIO_COPY, &copy);
+	return NULL;
+}
+
+static void test_attach_race(void)
+{
+	int fds[2];
+	pthread_t thread;
+	void *page;
+
+	make_bypass_vm();
+	add_vcpu();
+	page = alloc(4096);
+	fds[0] = slow_page(page);
+	set_slot(TABLES_SLOT, TABLES_GPA, page, 4096);
+	swap_vcpus();
+	fds[1] = vcpu;
+	swap_vcpus();
+	pthread_create(&thread, NULL, withdraw, fds);
+	expect(hypercall(SYMB_HC_SWAP_ATTACH, TABLES_GPA, 0, 0, 0), -SYMB_HC_ENOSYS);
+	pthread_join(thread, NULL);
+	close(fds[0]);
+
+	/* Nothing is attached when the feature comes back, either. */
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL | SYMB_FEAT_SWAPBYPASS);
+	answer(0, 1);
+	expect(load(0), FAULT);
+	expect(vcpu_stat("bypass_faults"), 0);
+	expect(attach(&good_desc), 0);
+	expect(load(0), CONTENT(slot_of(0)));
+}
+
 /* Anything at all. */
 static void test_random(void)
 {
@@ -657,6 +1021,15 @@ const struct test swapbypass_tests[] = {
 	{ "swap-twice", test_twice, SYMB_FEAT_ALL },
 	{ "swap-present", test_present, SYMB_FEAT_ALL },
 	{ "swap-invalidate", test_invalidate, SYMB_FEAT_ALL },
+	{ "swap-hold-slots", test_hold_slots, SYMB_FEAT_ALL },
+	{ "swap-hold-range", test_hold_range, SYMB_FEAT_ALL },
+	{ "swap-hold-detach", test_hold_detach, SYMB_FEAT_ALL },
+	{ "swap-hold-attach", test_hold_attach, SYMB_FEAT_ALL },
+	{ "swap-hold-reset", test_hold_reset, SYMB_FEAT_ALL },
+	{ "swap-hold-init", test_hold_init, SYMB_FEAT_ALL },
+	{ "swap-hold-mode", test_hold_mode, SYMB_FEAT_ALL },
+	{ "swap-mode-race", test_mode_race, SYMB_FEAT_ALL },
+	{ "swap-attach-race", test_attach_race, SYMB_FEAT_ALL },
 	{ "swap-random", test_random, SYMB_FEAT_ALL },
 	{ "swap-events", test_events, SYMB_FEAT_ALL },
 	{ }

@@ -364,6 +364,8 @@ unsigned int run_vcpu(void)
 		}
 		if (service_exit())
 			continue;
+		if (run->exit_reason == KVM_EXIT_MMIO)
+			fail("MMIO at 0x%llx", (unsigned long long)run->mmio.phys_addr);
 		if (run->exit_reason != KVM_EXIT_IO)
 			fail("exit reason %u", run->exit_reason);
 		return run->io.port;

@@ -17,7 +17,7 @@
 #include "guest.h"
 
 #define GLOBAL_GPA	0x10000000ULL
-#define LOCAL_GPA	0x10001000ULL
+#define LOCAL_GPA	((__u64)GUEST_LOCAL)
 #define RFLAGS_FIXED	0x2ULL
 #define RFLAGS_DF	0x400ULL
 #define RFLAGS_TF	0x100ULL

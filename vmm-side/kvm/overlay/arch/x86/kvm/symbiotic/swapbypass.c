@@ -14,16 +14,17 @@
  *
  *  - each entry remembers the raw guest PTE it stands for, and does not survive
  *    a sync of the shadow page with another one;
- *  - a drop hypercall removes the entries under mmu_lock, flushes the TLBs of
- *    all vCPUs, and bumps swap->seq, so that an answer that was given before it
- *    and would be installed after it is thrown away. This is the scheme of
- *    mmu_invalidate_seq, with the guest as the one who invalidates.
+ *  - a drop hypercall bumps swap->seq, so that an answer that was given before
+ *    it and would be installed after it is thrown away, removes the entries and
+ *    flushes the TLBs of all vCPUs. This is the scheme of mmu_invalidate_seq,
+ *    with the guest as the one who invalidates.
  *
  * docs/design.md has the argument for why the guest's drops are enough.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/debugfs.h>
+#include <linux/entry-kvm.h>
 #include <linux/seq_file.h>
 
 #include "../mmu.h"
@@ -39,8 +40,13 @@
 /* Pages that one symcall is asked to answer for; see docs/design.md. */
 #define KVM_BYPASS_BATCH	SYMB_LOOKUP_MAX
 
-/* Slots that one hold of mmu_lock drops. */
-#define KVM_BYPASS_DROP_CHUNK	4096
+/*
+ * Entries, records and slots that a drop looks at under one hold of mmu_lock:
+ * less than KVM's own zapping does, so it is not cut shorter for those who
+ * wait; each cut costs a flush of all TLBs. All aliases of a slot are looked at
+ * in one go: there are no more than RMAP_RECYCLE_THRESHOLD.
+ */
+#define KVM_BYPASS_HOLD		1024
 
 /*
  * Adaptive mode: a guest that takes this many faults on its swap device in one
@@ -106,118 +112,173 @@ static gpa_t kvm_bypass_root(u64 cr3)
 
 /* ---- Drops ------------------------------------------------------------- */
 
-/*
- * Start and end of a removal of entries, on whose account they are dropped.
- * Bumping @seq makes every answer that is on its way stale.
- */
-static u64 kvm_bypass_drop_begin(struct kvm *kvm, struct kvm_swapbypass *swap,
-				 enum kvm_bypass_drop reason)
-	__acquires(&kvm->mmu_lock)
+/* A description of all entries there are. */
+static void kvm_bypass_op_all(struct kvm_bypass_op *op)
 {
-	write_lock(&kvm->mmu_lock);
-	WRITE_ONCE(swap->seq, swap->seq + 1);
-	swap->drop_reason = reason;
-	return swap->pages;
+	*op = (struct kvm_bypass_op) {
+		.reason = KVM_BYPASS_DROP_OFF,
+		.root = INVALID_GPA,
+		.last = PAGE_MASK,
+	};
+	INIT_LIST_HEAD(&op->mark.node);
 }
 
-static void kvm_bypass_drop_end(struct kvm *kvm, struct kvm_swapbypass *swap,
-				u64 pages_before)
-	__releases(&kvm->mmu_lock)
+/* Slot by slot; whether that was the last. */
+static bool kvm_bypass_drop_slots(struct kvm *kvm, struct kvm_swapbypass *swap,
+				  struct kvm_bypass_op *op)
 {
-	u64 dropped = pages_before - swap->pages;
+	struct kvm_memory_slot *slot;
 
-	trace_kvm_swapbypass_drop(swap->drop_reason, dropped, swap->seq);
+	for (; op->gfn < op->end && swap->pages; op->gfn++) {
+		if (op->looked >= KVM_BYPASS_HOLD)
+			return false;
+
+		op->looked++;
+		slot = gfn_to_memslot(kvm, op->gfn);
+		if (slot && kvm_memslots_have_rmaps(kvm))
+			op->looked += kvm_mmu_bypass_drop_gfn(kvm, slot, op->gfn);
+	}
+	return true;
+}
+
+/* Of one record, at most @max; less than that if these were all. */
+static int kvm_bypass_drop_sp(struct kvm *kvm, const struct kvm_bypass_op *op,
+			      struct kvm_bypass_sp *bsp, int max)
+{
+	gva_t last = bsp->base + PMD_SIZE - PAGE_SIZE;
+
+	if (!bsp->sp || last < op->first || bsp->base > op->last ||
+	    (op->root != INVALID_GPA && op->root != bsp->root))
+		return 0;
+
+	return kvm_mmu_bypass_drop_sp(kvm, bsp,
+				      (max(op->first, bsp->base) - bsp->base) >> PAGE_SHIFT,
+				      (min(op->last, last) - bsp->base) >> PAGE_SHIFT,
+				      max);
+}
+
+/*
+ * Record by record; whether that was the last. The list is walked in full: a
+ * shadow page covers 2 MiB, so 1 GiB of bypassed memory is 512 steps, and a hash
+ * over (root, address) would not find the pages of a range faster than that.
+ *
+ * Between two holds records come and go, and op->mark keeps the place. New ones
+ * are added before it: what is in them was asked for after the drop had begun.
+ */
+static bool kvm_bypass_drop_sps(struct kvm *kvm, struct kvm_swapbypass *swap,
+				struct kvm_bypass_op *op)
+{
+	struct kvm_bypass_sp *bsp;
+	int n, room;
+
+	while (!list_is_last(&op->mark.node, &swap->sps)) {
+		room = KVM_BYPASS_HOLD - op->looked;
+		if (room <= 0)
+			return false;
+
+		bsp = list_next_entry(&op->mark, node);
+		n = kvm_bypass_drop_sp(kvm, op, bsp, room);
+		op->looked += n;
+		if (n == room)
+			return false;
+		op->looked++;
+
+		/* An empty record has left the list. */
+		if (!list_empty(&bsp->node))
+			list_move(&op->mark.node, &bsp->node);
+	}
+	list_del_init(&op->mark.node);
+	return true;
+}
+
+/*
+ * One hold of mmu_lock's worth of a drop. The first one bumps @seq, which makes
+ * every answer that is on its way stale. Each one flushes: an entry that is gone
+ * from the page tables but not from a TLB is one that KVM's MMU notifiers would
+ * not find.
+ *
+ * Context: kvm->srcu held for reading; only here, so the caller may release it
+ * between two calls.
+ * Return: whether the drop is complete.
+ */
+static bool kvm_bypass_drop_some(struct kvm *kvm, struct kvm_swapbypass *swap,
+				 struct kvm_bypass_op *op)
+{
+	u64 pages;
+	bool done;
+
+	write_lock(&kvm->mmu_lock);
+	if (!op->begun) {
+		op->begun = true;
+		WRITE_ONCE(swap->seq, swap->seq + 1);
+		if (!op->end)
+			list_add(&op->mark.node, &swap->sps);
+	}
+
+	pages = swap->pages;
+	op->looked = 0;
+	swap->drop_reason = op->reason;
+	if (op->end)
+		done = kvm_bypass_drop_slots(kvm, swap, op);
+	else
+		done = kvm_bypass_drop_sps(kvm, swap, op);
 	swap->drop_reason = KVM_BYPASS_DROP_MMU;
+
+	kvm->stat.bypass_hold_max = max_t(u64, kvm->stat.bypass_hold_max, op->looked);
+	trace_kvm_swapbypass_drop(op->reason, pages - swap->pages, swap->seq);
+
 	/* Rule: no vCPU may use a mapping after the hypercall has returned. */
-	if (dropped)
+	if (pages != swap->pages)
 		kvm_flush_remote_tlbs(kvm);
 	write_unlock(&kvm->mmu_lock);
+	return done;
 }
 
-static void __kvm_bypass_drop_all(struct kvm *kvm, struct kvm_swapbypass *swap)
-{
-	struct kvm_bypass_sp *bsp, *tmp;
-
-	list_for_each_entry_safe(bsp, tmp, &swap->sps, node)
-		kvm_mmu_bypass_drop_sp(kvm, bsp, 0, SPTE_ENT_PER_PAGE - 1);
-}
-
-static void kvm_bypass_drop_all(struct kvm *kvm, struct kvm_swapbypass *swap)
-{
-	u64 pages = kvm_bypass_drop_begin(kvm, swap, KVM_BYPASS_DROP_OFF);
-
-	__kvm_bypass_drop_all(kvm, swap);
-	kvm_bypass_drop_end(kvm, swap, pages);
-}
-
-static void kvm_bypass_drop_chunk(struct kvm *kvm, struct kvm_swapbypass *swap,
-				  gfn_t first, gfn_t end)
-{
-	u64 pages = kvm_bypass_drop_begin(kvm, swap, KVM_BYPASS_DROP_SLOTS);
-	struct kvm_memory_slot *slot;
-	gfn_t gfn;
-
-	for (gfn = first; gfn < end && swap->pages; gfn++) {
-		slot = gfn_to_memslot(kvm, gfn);
-		if (slot && kvm_memslots_have_rmaps(kvm))
-			kvm_mmu_bypass_drop_gfn(kvm, slot, gfn);
-	}
-	kvm_bypass_drop_end(kvm, swap, pages);
-}
-
-/*
- * In chunks, since the guest says how many. A question about any of the slots
- * that was asked before the hypercall is stale after the first of them.
+/**
+ * kvm_swapbypass_work - drop what the guest's last instruction wants dropped
+ * @vcpu: the vCPU, with KVM_SYMB_WORK_DROP; may not enter the guest before this
+ *	has returned 1
+ *
+ * A drop may be as long as all of the guest's memory. It holds no lock for more
+ * than a part of it, and whoever wants this thread gets it in between; KVM_RUN
+ * then goes on where it was.
+ *
+ * Context: the vCPU's thread, in its run loop, kvm->srcu held for reading, but
+ * not throughout.
+ * Return: 1, or -EINTR with vcpu->run filled in.
  */
-static int kvm_bypass_drop_slots(struct kvm *kvm, struct kvm_swapbypass *swap,
-				 u64 first, u64 nr)
+int kvm_swapbypass_work(struct kvm_vcpu *vcpu)
 {
-	gfn_t gfn, end;
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	int r;
 
-	if (!nr || first >= swap->desc.nr_pages ||
-	    nr > swap->desc.nr_pages - first)
-		return -SYMB_HC_EINVAL;
-
-	gfn = gpa_to_gfn(swap->desc.window_gpa) + first;
-	for (end = gfn + nr; gfn < end; gfn += KVM_BYPASS_DROP_CHUNK) {
-		kvm_bypass_drop_chunk(kvm, swap, gfn,
-				      min(gfn + KVM_BYPASS_DROP_CHUNK, end));
-		cond_resched();
+	while (!kvm_bypass_drop_some(vcpu->kvm, kvm_swapbypass(vcpu->kvm),
+				     &symb->swap->op)) {
+		kvm_vcpu_srcu_read_unlock(vcpu);
+		r = xfer_to_guest_mode_handle_work(vcpu);
+		kvm_vcpu_srcu_read_lock(vcpu);
+		if (r)
+			return r;
 	}
-	return 0;
+	symb->work &= ~KVM_SYMB_WORK_DROP;
+	return 1;
 }
 
-/*
- * The list is walked in full: a shadow page covers 2 MiB, so 1 GiB of bypassed
- * memory is 512 steps, and a hash over (root, address) would not find the pages
- * of a range faster than that.
- */
-static int kvm_bypass_drop_range(struct kvm *kvm, struct kvm_swapbypass *swap,
-				 gpa_t root, gva_t start, gva_t end)
+/* A drop that the vCPU makes before it runs on, replacing one that it was at. */
+static struct kvm_bypass_op *kvm_bypass_vcpu_op(struct kvm_vcpu *vcpu)
 {
-	struct kvm_bypass_sp *bsp, *tmp;
-	u64 pages;
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	struct kvm_bypass_op *op = &symb->swap->op;
 
-	if (start >= end || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(end))
-		return -SYMB_HC_EINVAL;
+	lockdep_assert_held_write(&vcpu->kvm->mmu_lock);
 
-	root = kvm_bypass_root(root);
-	pages = kvm_bypass_drop_begin(kvm, swap, KVM_BYPASS_DROP_RANGE);
-	list_for_each_entry_safe(bsp, tmp, &swap->sps, node) {
-		gva_t last = bsp->base + PMD_SIZE - PAGE_SIZE;
-
-		if (bsp->root != root || last < start || bsp->base >= end)
-			continue;
-
-		kvm_mmu_bypass_drop_sp(kvm, bsp,
-				       (max(start, bsp->base) - bsp->base) >> PAGE_SHIFT,
-				       (min(end - PAGE_SIZE, last) - bsp->base) >> PAGE_SHIFT);
-	}
-	kvm_bypass_drop_end(kvm, swap, pages);
-	return 0;
+	list_del(&op->mark.node);
+	kvm_bypass_op_all(op);
+	symb->work |= KVM_SYMB_WORK_DROP;
+	return op;
 }
 
-/* ---- Attach and detach ------------------------------------------------- */
+/* ---- The hypercalls ----------------------------------------------------- */
 
 /*
  * Rule: no answer of the guest may select other host memory than its window.
@@ -252,6 +313,39 @@ static bool kvm_bypass_desc_valid(struct kvm *kvm, const struct symb_swap_desc *
 	       !(desc->pte_exclusive & desc->pte_mask);
 }
 
+/*
+ * Whether a window is attached, with its description and the number of the last
+ * drop, which all belong together.
+ */
+static bool kvm_bypass_read_desc(struct kvm_swapbypass *swap,
+				 struct symb_swap_desc *desc, u64 *seq)
+{
+	unsigned int start;
+	bool attached;
+
+	do {
+		start = read_seqcount_begin(&swap->desc_seq);
+		attached = swap->attached;
+		*desc = swap->desc;
+		*seq = READ_ONCE(swap->seq);
+	} while (read_seqcount_retry(&swap->desc_seq, start));
+	return attached;
+}
+
+/* Attach to @desc, or detach if it is NULL. */
+static void kvm_bypass_set_desc(struct kvm *kvm, struct kvm_swapbypass *swap,
+				const struct symb_swap_desc *desc)
+{
+	lockdep_assert_held_write(&kvm->mmu_lock);
+
+	write_seqcount_begin(&swap->desc_seq);
+	WRITE_ONCE(swap->attached, !!desc);
+	if (desc)
+		swap->desc = *desc;
+	WRITE_ONCE(swap->seq, swap->seq + 1);
+	write_seqcount_end(&swap->desc_seq);
+}
+
 static int kvm_bypass_attach(struct kvm_vcpu *vcpu, struct kvm_swapbypass *swap,
 			     gpa_t gpa)
 {
@@ -264,25 +358,55 @@ static int kvm_bypass_attach(struct kvm_vcpu *vcpu, struct kvm_swapbypass *swap,
 		return -SYMB_HC_EINVAL;
 
 	write_lock(&kvm->mmu_lock);
-	if (swap->attached) {
+	/* Withdrawn on another vCPU; kvm_swapbypass_reset() has been here. */
+	if (!kvm_symb_accepted(kvm, SYMB_FEAT_SWAPBYPASS)) {
+		ret = -SYMB_HC_ENOSYS;
+	} else if (swap->attached) {
 		ret = -SYMB_HC_EBUSY;
 	} else {
-		swap->desc = desc;
-		WRITE_ONCE(swap->seq, swap->seq + 1);
-		/* Pairs with the acquire in kvm_swapbypass_fault(). */
-		smp_store_release(&swap->attached, true);
+		kvm_bypass_set_desc(kvm, swap, &desc);
+		/* Of the last window; another vCPU is about to drop them. */
+		if (swap->pages)
+			kvm_bypass_vcpu_op(vcpu);
 	}
 	write_unlock(&kvm->mmu_lock);
 	return ret;
 }
 
-static void kvm_bypass_detach(struct kvm *kvm, struct kvm_swapbypass *swap)
+static int kvm_bypass_drop(struct kvm_vcpu *vcpu, struct kvm_swapbypass *swap,
+			   u64 nr, u64 a0, u64 a1, u64 a2)
 {
-	u64 pages = kvm_bypass_drop_begin(kvm, swap, KVM_BYPASS_DROP_OFF);
+	struct kvm_bypass_op *op;
 
-	WRITE_ONCE(swap->attached, false);
-	__kvm_bypass_drop_all(kvm, swap);
-	kvm_bypass_drop_end(kvm, swap, pages);
+	switch (nr) {
+	case SYMB_HC_SWAP_DETACH:
+		kvm_bypass_set_desc(vcpu->kvm, swap, NULL);
+		kvm_bypass_vcpu_op(vcpu);
+		return 0;
+
+	case SYMB_HC_DROP_SLOTS:
+		if (!a1 || a0 >= swap->desc.nr_pages ||
+		    a1 > swap->desc.nr_pages - a0)
+			return -SYMB_HC_EINVAL;
+		op = kvm_bypass_vcpu_op(vcpu);
+		op->reason = KVM_BYPASS_DROP_SLOTS;
+		op->gfn = gpa_to_gfn(swap->desc.window_gpa) + a0;
+		op->end = op->gfn + a1;
+		return 0;
+
+	case SYMB_HC_DROP_RANGE:
+		if (a1 >= a2 || !PAGE_ALIGNED(a1) || !PAGE_ALIGNED(a2))
+			return -SYMB_HC_EINVAL;
+		op = kvm_bypass_vcpu_op(vcpu);
+		op->reason = KVM_BYPASS_DROP_RANGE;
+		op->root = kvm_bypass_root(a0);
+		op->first = a1;
+		op->last = a2 - PAGE_SIZE;
+		return 0;
+
+	default:
+		return -SYMB_HC_ENOSYS;
+	}
 }
 
 /**
@@ -294,6 +418,9 @@ static void kvm_bypass_detach(struct kvm *kvm, struct kvm_swapbypass *swap)
  * @a2: RDX
  * @a3: RSI
  *
+ * What is to be dropped is dropped by kvm_swapbypass_work(), before the guest's
+ * next instruction.
+ *
  * Context: the vCPU's thread, kvm->srcu held for reading, mmu_lock not held.
  * Return: 0 or -SYMB_HC_E*, for the guest.
  */
@@ -302,6 +429,7 @@ int kvm_swapbypass_hypercall(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1,
 {
 	struct kvm *kvm = vcpu->kvm;
 	struct kvm_swapbypass *swap = kvm_swapbypass(kvm);
+	int ret = -SYMB_HC_EINVAL;
 
 	if (!swap || !kvm_symb_accepted(kvm, SYMB_FEAT_SWAPBYPASS))
 		return -SYMB_HC_ENOSYS;
@@ -309,20 +437,15 @@ int kvm_swapbypass_hypercall(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1,
 	if (nr == SYMB_HC_SWAP_ATTACH)
 		return kvm_bypass_attach(vcpu, swap, a0);
 
-	if (!READ_ONCE(swap->attached))
-		return -SYMB_HC_EINVAL;
-
-	switch (nr) {
-	case SYMB_HC_SWAP_DETACH:
-		kvm_bypass_detach(kvm, swap);
-		return 0;
-	case SYMB_HC_DROP_SLOTS:
-		return kvm_bypass_drop_slots(kvm, swap, a0, a1);
-	case SYMB_HC_DROP_RANGE:
-		return kvm_bypass_drop_range(kvm, swap, a0, a1, a2);
-	default:
-		return -SYMB_HC_ENOSYS;
-	}
+	write_lock(&kvm->mmu_lock);
+	/*
+	 * While another vCPU detaches there are entries, and this one may not
+	 * go on as if they were gone.
+	 */
+	if (swap->attached || swap->pages)
+		ret = kvm_bypass_drop(vcpu, swap, nr, a0, a1, a2);
+	write_unlock(&kvm->mmu_lock);
+	return ret;
 }
 
 /* ---- The fault ---------------------------------------------------------- */
@@ -380,9 +503,9 @@ static void kvm_bypass_declined(struct kvm_vcpu *vcpu, gva_t gva, u64 reason)
  * but this copy, and of the copy only entries that pass here.
  */
 static bool kvm_bypass_read_answer(struct kvm_vcpu *vcpu,
-				   struct kvm_swapbypass *swap,
 				   struct kvm_vcpu_swapbypass *bypass)
 {
+	const struct symb_swap_desc *desc = &bypass->desc;
 	gpa_t gpa = vcpu->arch.symbiotic->local_gpa;
 	struct {
 		u64 base;
@@ -417,9 +540,9 @@ static bool kvm_bypass_read_answer(struct kvm_vcpu *vcpu,
 		 * Rule 4: writable only with the exclusive bit. The guest checks
 		 * that too; here it keeps a confused guest from hurting itself.
 		 */
-		if ((e->pte & swap->desc.pte_mask) != swap->desc.pte_match ||
-		    (write && !(e->pte & swap->desc.pte_exclusive)) ||
-		    e->slot >= swap->desc.nr_pages)
+		if ((e->pte & desc->pte_mask) != desc->pte_match ||
+		    (write && !(e->pte & desc->pte_exclusive)) ||
+		    e->slot >= desc->nr_pages)
 			e->pte = 0;
 		else if (head.base + ((u64)i << PAGE_SHIFT) == bypass->gva)
 			found = e->pte == bypass->pte &&
@@ -433,14 +556,13 @@ static int kvm_bypass_answered(struct kvm_vcpu *vcpu, int status,
 			       const u64 ret[SYMCALL_NR_ARGS])
 {
 	struct kvm_vcpu_swapbypass *bypass = vcpu->arch.symbiotic->swap;
-	struct kvm_swapbypass *swap = kvm_swapbypass(vcpu->kvm);
 	int r;
 
 	/* A reset in between has thrown the question away. */
 	if (bypass->state != KVM_BYPASS_ASKED)
 		return 1;
 
-	if (!status && ret[0] && kvm_bypass_read_answer(vcpu, swap, bypass)) {
+	if (!status && ret[0] && kvm_bypass_read_answer(vcpu, bypass)) {
 		bypass->state = KVM_BYPASS_ANSWERED;
 	} else {
 		bypass->state = KVM_BYPASS_DECLINED;
@@ -475,35 +597,30 @@ static int kvm_bypass_answered(struct kvm_vcpu *vcpu, int status,
 	return r;
 }
 
-static struct kvm_vcpu_swapbypass *kvm_bypass_vcpu_prepare(struct kvm_vcpu *vcpu)
+/* Installing may not sleep, so what it may need is allocated before. */
+static bool kvm_bypass_prepare_spare(struct kvm_vcpu_swapbypass *bypass)
 {
-	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 	struct kvm_bypass_sp *spare;
 
-	if (!symb->swap) {
-		symb->swap = kzalloc(sizeof(*symb->swap), GFP_KERNEL_ACCOUNT);
-		if (!symb->swap)
-			return NULL;
-	}
+	if (bypass->spare)
+		return true;
 
-	if (!symb->swap->spare) {
-		spare = kzalloc(sizeof(*spare), GFP_KERNEL_ACCOUNT);
-		if (!spare)
-			return NULL;
-		spare->gpte = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-		if (!spare->gpte) {
-			kfree(spare);
-			return NULL;
-		}
-		INIT_LIST_HEAD(&spare->node);
-		symb->swap->spare = spare;
+	spare = kzalloc(sizeof(*spare), GFP_KERNEL_ACCOUNT);
+	if (!spare)
+		return false;
+	spare->gpte = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!spare->gpte) {
+		kfree(spare);
+		return false;
 	}
-	return symb->swap;
+	INIT_LIST_HEAD(&spare->node);
+	bypass->spare = spare;
+	return true;
 }
 
-static int kvm_bypass_ask(struct kvm_vcpu *vcpu, struct kvm_swapbypass *swap,
+static int kvm_bypass_ask(struct kvm_vcpu *vcpu,
 			  struct kvm_vcpu_swapbypass *bypass,
-			  struct kvm_page_fault *fault, u64 pte, u64 seq)
+			  struct kvm_page_fault *fault, u64 pte)
 {
 	u64 args[SYMCALL_NR_ARGS] = {
 		fault->addr & PAGE_MASK,
@@ -513,7 +630,6 @@ static int kvm_bypass_ask(struct kvm_vcpu *vcpu, struct kvm_swapbypass *swap,
 		KVM_BYPASS_BATCH,
 	};
 
-	bypass->seq = seq;
 	bypass->gva = fault->addr & PAGE_MASK;
 	bypass->error_code = fault->error_code;
 	bypass->pte = pte;
@@ -550,41 +666,41 @@ int kvm_swapbypass_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
 	struct kvm_vcpu_swapbypass *bypass;
 	struct symb_lookup_entry *e;
 	unsigned int access;
-	u64 seq;
 
-	/* Pairs with the release in kvm_bypass_attach(): desc is complete. */
-	if (!swap || !smp_load_acquire(&swap->attached))
+	if (!swap || !READ_ONCE(swap->attached))
 		return RET_PF_CONTINUE;
-
-	/*
-	 * Rule 1: a swap entry of the guest's device. PROT_NONE, migration and
-	 * the like differ in the bits of the mask, so they cost no symcall.
-	 */
-	if ((pte & swap->desc.pte_mask) != swap->desc.pte_match)
-		return RET_PF_CONTINUE;
-
-	/*
-	 * Rule: between the question and the installation, a sequence number
-	 * catches every race. Read it before the mode is looked at and before
-	 * the guest runs; pairs with kvm_bypass_drop_begin().
-	 */
-	seq = smp_load_acquire(&swap->seq);
 
 	bypass = vcpu->arch.symbiotic->swap;
-	if (!bypass || bypass->state == KVM_BYPASS_IDLE) {
+	if (bypass->state == KVM_BYPASS_IDLE) {
+		/*
+		 * Rule: between the question and the installation, a sequence
+		 * number catches every race, with drops and with another window
+		 * that is attached. It is read before the mode is looked at and
+		 * before the guest runs.
+		 */
+		if (!kvm_bypass_read_desc(swap, &bypass->desc, &bypass->seq))
+			return RET_PF_CONTINUE;
+
+		/*
+		 * Rule 1: a swap entry of the guest's device. PROT_NONE,
+		 * migration and the like differ in the bits of the mask, so
+		 * they cost no symcall.
+		 */
+		if ((pte & bypass->desc.pte_mask) != bypass->desc.pte_match)
+			return RET_PF_CONTINUE;
+
 		if (!kvm_bypass_enabled(swap) || fault->prefetch || fault->exec)
 			return RET_PF_CONTINUE;
 
 		/* Rule 4, early: after fork most questions would be in vain. */
-		if (fault->write && !(pte & swap->desc.pte_exclusive)) {
+		if (fault->write && !(pte & bypass->desc.pte_exclusive)) {
 			kvm_bypass_declined(vcpu, fault->addr, SYMB_DECLINE_SHARED);
 			return RET_PF_CONTINUE;
 		}
 
-		bypass = kvm_bypass_vcpu_prepare(vcpu);
-		if (!bypass)
+		if (!kvm_bypass_prepare_spare(bypass))
 			return RET_PF_CONTINUE;
-		return kvm_bypass_ask(vcpu, swap, bypass, fault, pte, seq);
+		return kvm_bypass_ask(vcpu, bypass, fault, pte);
 	}
 
 	if (bypass->state != KVM_BYPASS_ANSWERED ||
@@ -605,7 +721,7 @@ int kvm_swapbypass_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
 		return RET_PF_CONTINUE;
 	}
 
-	fault->gfn = gpa_to_gfn(swap->desc.window_gpa) + e->slot;
+	fault->gfn = gpa_to_gfn(bypass->desc.window_gpa) + e->slot;
 	fault->slot = kvm_vcpu_gfn_to_memslot(vcpu, fault->gfn);
 	if (!fault->slot)
 		return RET_PF_CONTINUE;
@@ -688,7 +804,7 @@ void kvm_swapbypass_record(struct kvm_vcpu *vcpu, struct kvm_mmu_page *sp,
 
 	trace_kvm_swapbypass_map(vcpu->vcpu_id, gva,
 				 (sp->shadowed_translation[index] >> PAGE_SHIFT) -
-				 gpa_to_gfn(swap->desc.window_gpa),
+				 gpa_to_gfn(vcpu->arch.symbiotic->swap->desc.window_gpa),
 				 is_writable_pte(sp->spt[index]));
 }
 
@@ -756,6 +872,7 @@ int kvm_swapbypass_init(struct kvm *kvm)
 		return -ENOMEM;
 
 	INIT_LIST_HEAD(&swap->sps);
+	seqcount_rwlock_init(&swap->desc_seq, &kvm->mmu_lock);
 	spin_lock_init(&swap->lock);
 	swap->window_start = jiffies;
 	swap->mode = READ_ONCE(kvm_bypass_default_mode);
@@ -779,16 +896,44 @@ void kvm_swapbypass_destroy(struct kvm *kvm)
 
 /**
  * kvm_swapbypass_reset - the guest has withdrawn, or the VM is reset
- * @kvm: the VM
+ * @vcpu: the vCPU that does it, and that has to drop what there is before it
+ *	runs on (kvm_swapbypass_work())
  *
- * Context: may sleep; mmu_lock not held.
+ * Context: mmu_lock not held. kvm->arch.symbiotic->accepted is clear already, so
+ * nothing is attached any more.
  */
-void kvm_swapbypass_reset(struct kvm *kvm)
+void kvm_swapbypass_reset(struct kvm_vcpu *vcpu)
 {
-	struct kvm_swapbypass *swap = kvm_swapbypass(kvm);
+	struct kvm_swapbypass *swap = kvm_swapbypass(vcpu->kvm);
+	struct kvm *kvm = vcpu->kvm;
 
-	if (swap)
-		kvm_bypass_detach(kvm, swap);
+	if (!swap)
+		return;
+
+	write_lock(&kvm->mmu_lock);
+	kvm_bypass_set_desc(kvm, swap, NULL);
+	if (swap->pages)
+		kvm_bypass_vcpu_op(vcpu);
+	write_unlock(&kvm->mmu_lock);
+}
+
+/**
+ * kvm_swapbypass_vcpu_init - prepare a new vCPU
+ * @vcpu: the vCPU
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int kvm_swapbypass_vcpu_init(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_swapbypass *bypass;
+
+	bypass = kzalloc(sizeof(*bypass), GFP_KERNEL_ACCOUNT);
+	if (!bypass)
+		return -ENOMEM;
+
+	kvm_bypass_op_all(&bypass->op);
+	vcpu->arch.symbiotic->swap = bypass;
+	return 0;
 }
 
 /**
@@ -797,8 +942,7 @@ void kvm_swapbypass_reset(struct kvm *kvm)
  */
 void kvm_swapbypass_vcpu_reset(struct kvm_vcpu *vcpu)
 {
-	if (vcpu->arch.symbiotic->swap)
-		vcpu->arch.symbiotic->swap->state = KVM_BYPASS_IDLE;
+	vcpu->arch.symbiotic->swap->state = KVM_BYPASS_IDLE;
 }
 
 /**
@@ -811,6 +955,12 @@ void kvm_swapbypass_vcpu_destroy(struct kvm_vcpu *vcpu)
 
 	if (!bypass)
 		return;
+
+	/* A drop that was interrupted and will not be continued. */
+	write_lock(&vcpu->kvm->mmu_lock);
+	list_del(&bypass->op.mark.node);
+	write_unlock(&vcpu->kvm->mmu_lock);
+
 	kvm_bypass_free(bypass->spare);
 	kfree(bypass);
 	vcpu->arch.symbiotic->swap = NULL;
@@ -818,10 +968,21 @@ void kvm_swapbypass_vcpu_destroy(struct kvm_vcpu *vcpu)
 
 /* ---- debugfs: bypass_mode ----------------------------------------------- */
 
+/* NULL, or there as long as the VM is: it is made symbiotic once. */
+static struct kvm_swapbypass *kvm_bypass_find(struct kvm *kvm)
+{
+	struct kvm_swapbypass *swap;
+
+	mutex_lock(&kvm->lock);
+	swap = kvm_swapbypass(kvm);
+	mutex_unlock(&kvm->lock);
+	return swap;
+}
+
 static int kvm_bypass_mode_show(struct seq_file *m, void *v)
 {
 	struct kvm *kvm = m->private;
-	struct kvm_swapbypass *swap = kvm_swapbypass(kvm);
+	struct kvm_swapbypass *swap = kvm_bypass_find(kvm);
 	int mode;
 
 	if (!swap) {
@@ -862,13 +1023,38 @@ static int kvm_bypass_mode_release(struct inode *inode, struct file *file)
 	return single_release(inode, file);
 }
 
+/* Drop all for the host, which may give up: writing the mode again goes on. */
+static int kvm_bypass_drop_all(struct kvm *kvm, struct kvm_swapbypass *swap)
+{
+	struct kvm_bypass_op op;
+	bool done;
+	int idx;
+
+	kvm_bypass_op_all(&op);
+	for (;;) {
+		idx = srcu_read_lock(&kvm->srcu);
+		done = kvm_bypass_drop_some(kvm, swap, &op);
+		srcu_read_unlock(&kvm->srcu, idx);
+		if (done)
+			return 0;
+		if (signal_pending(current))
+			break;
+		cond_resched();
+	}
+
+	write_lock(&kvm->mmu_lock);
+	list_del(&op.mark.node);
+	write_unlock(&kvm->mmu_lock);
+	return -EINTR;
+}
+
 static ssize_t kvm_bypass_mode_write(struct file *file, const char __user *ubuf,
 				     size_t len, loff_t *pos)
 {
 	struct kvm *kvm = ((struct seq_file *)file->private_data)->private;
-	struct kvm_swapbypass *swap = kvm_swapbypass(kvm);
+	struct kvm_swapbypass *swap = kvm_bypass_find(kvm);
 	char buf[16] = {};
-	int mode;
+	int mode, r = 0;
 
 	if (!swap)
 		return -EOPNOTSUPP;
@@ -883,8 +1069,8 @@ static ssize_t kvm_bypass_mode_write(struct file *file, const char __user *ubuf,
 
 	WRITE_ONCE(swap->mode, mode);
 	if (mode == KVM_BYPASS_OFF)
-		kvm_bypass_drop_all(kvm, swap);
-	return len;
+		r = kvm_bypass_drop_all(kvm, swap);
+	return r ?: len;
 }
 
 static const struct file_operations kvm_bypass_mode_fops = {

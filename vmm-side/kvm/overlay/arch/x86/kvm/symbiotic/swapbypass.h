@@ -8,6 +8,7 @@
 #define __KVM_X86_SWAPBYPASS_H
 
 #include <linux/kvm_host.h>
+#include <linux/seqlock.h>
 #include <symbiotic/abi.h>
 
 struct kvm_mmu_page;
@@ -26,7 +27,8 @@ enum kvm_bypass_drop {
 /**
  * struct kvm_bypass_sp - bypass entries of one level-1 shadow page
  * @node: in kvm_swapbypass.sps exactly while @nr is not 0
- * @sp: the shadow page
+ * @sp: the shadow page; NULL in the mark of a struct kvm_bypass_op, which is on
+ *	the list in its own right
  * @root: guest-physical address of the page-table root that the entries were
  *	installed under, without the bit by which page-table isolation tells
  *	its two roots apart
@@ -46,14 +48,41 @@ struct kvm_bypass_sp {
 };
 
 /**
+ * struct kvm_bypass_op - entries that are being dropped
+ * @mark: in kvm_swapbypass.sps, before what has not been looked at yet; not used
+ *	by a drop of slots
+ * @reason: to which they are accounted
+ * @begun: answers given before this drop are stale
+ * @looked: entries, records and slots looked at under this hold of mmu_lock
+ * @gfn: next of the slots' pages
+ * @end: page behind the last one; 0 = entries are named by address instead
+ * @root: page-table root, as kvm_bypass_sp.root; INVALID_GPA = any
+ * @first: first address
+ * @last: address of the last page
+ */
+struct kvm_bypass_op {
+	struct kvm_bypass_sp mark;
+	enum kvm_bypass_drop reason;
+	bool begun;
+	unsigned int looked;
+	gfn_t gfn;
+	gfn_t end;
+	gpa_t root;
+	gva_t first;
+	gva_t last;
+};
+
+/**
  * struct kvm_swapbypass - per VM
+ * @desc_seq: for those who read @attached and @desc without mmu_lock
  * @attached: the guest has described its swap device
  * @mode: enum kvm_bypass_mode
  * @desc: the guest's description, checked
  * @seq: counts drops; an answer given under another value is stale. Written
  *	under mmu_lock, like @attached, @desc, @sps, @pages and @drop_reason.
  * @sps: struct kvm_bypass_sp of all shadow pages with bypass entries
- * @pages: bypass entries that exist
+ * @pages: bypass entries that exist; also while a drop is under way, and then not
+ *	@attached any more
  * @drop_reason: what kvm_swapbypass_forget() accounts a drop to
  * @lock: protects the adaptive state below
  * @thrashing: adaptive mode has switched the bypass on
@@ -61,6 +90,7 @@ struct kvm_bypass_sp {
  * @window_faults: swap faults seen in it
  */
 struct kvm_swapbypass {
+	seqcount_rwlock_t desc_seq;
 	bool attached;
 	int mode;
 	struct symb_swap_desc desc;
@@ -83,39 +113,45 @@ enum kvm_bypass_state {
 };
 
 /**
- * struct kvm_vcpu_swapbypass - one question to the guest, per vCPU
+ * struct kvm_vcpu_swapbypass - per vCPU: one question to the guest, one drop
  * @state: where the question stands
  * @gva: page that faulted
  * @error_code: of the fault, PFERR_*
  * @pte: raw guest PTE that the fault found
- * @seq: kvm_swapbypass.seq when the question was asked
+ * @desc: kvm_swapbypass.desc when the question was asked
+ * @seq: kvm_swapbypass.seq at the same time
  * @base: address of the page that @entries[0] answers for
  * @nr: answers
  * @entries: the answers, copied from the guest's page and checked
  * @spare: preallocated, for a shadow page's first bypass entry
+ * @op: with KVM_SYMB_WORK_DROP, the drop that comes before the guest runs on
  *
- * Used by the vCPU's own thread only.
+ * Used by the vCPU's own thread only, but for @op's mark.
  */
 struct kvm_vcpu_swapbypass {
 	enum kvm_bypass_state state;
 	gva_t gva;
 	u64 error_code;
 	u64 pte;
+	struct symb_swap_desc desc;
 	u64 seq;
 	gva_t base;
 	unsigned int nr;
 	struct symb_lookup_entry entries[SYMB_LOOKUP_MAX];
 	struct kvm_bypass_sp *spare;
+	struct kvm_bypass_op op;
 };
 
 #ifdef CONFIG_KVM_SYMBIOTIC
 
 int kvm_swapbypass_init(struct kvm *kvm);
 void kvm_swapbypass_destroy(struct kvm *kvm);
-void kvm_swapbypass_reset(struct kvm *kvm);
+void kvm_swapbypass_reset(struct kvm_vcpu *vcpu);
+int kvm_swapbypass_vcpu_init(struct kvm_vcpu *vcpu);
 void kvm_swapbypass_vcpu_reset(struct kvm_vcpu *vcpu);
 void kvm_swapbypass_vcpu_destroy(struct kvm_vcpu *vcpu);
 void kvm_swapbypass_create_debugfs(struct kvm *kvm);
+int kvm_swapbypass_work(struct kvm_vcpu *vcpu);
 int kvm_swapbypass_hypercall(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1,
 			     u64 a2, u64 a3);
 
@@ -133,10 +169,10 @@ void kvm_swapbypass_forget(struct kvm *kvm, struct kvm_mmu_page *sp, int index);
 void kvm_swapbypass_free_sp(struct kvm_mmu_page *sp);
 
 /* Provided by mmu.c (swapbypass_mmu.h). */
-void kvm_mmu_bypass_drop_sp(struct kvm *kvm, struct kvm_bypass_sp *bsp,
-			    int first, int last);
-void kvm_mmu_bypass_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
-			     gfn_t gfn);
+int kvm_mmu_bypass_drop_sp(struct kvm *kvm, struct kvm_bypass_sp *bsp,
+			   int first, int last, int max);
+int kvm_mmu_bypass_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
+			    gfn_t gfn);
 
 #else
 

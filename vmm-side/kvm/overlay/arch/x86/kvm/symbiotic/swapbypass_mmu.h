@@ -22,19 +22,25 @@ static bool kvm_mmu_is_bypass(u64 *sptep)
  * @bsp: the shadow page's bypass record; may be empty afterwards
  * @first: first index
  * @last: last index, included
+ * @max: most entries to drop, in order of their index
  *
  * Context: kvm->mmu_lock held for writing; the caller flushes the TLBs.
+ * Return: how many were dropped; less than @max if these were all.
  */
-void kvm_mmu_bypass_drop_sp(struct kvm *kvm, struct kvm_bypass_sp *bsp,
-			    int first, int last)
+int kvm_mmu_bypass_drop_sp(struct kvm *kvm, struct kvm_bypass_sp *bsp,
+			   int first, int last, int max)
 {
-	int i;
+	int i, n = 0;
 
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
-	for (i = first; i <= last && bsp->nr; i++)
-		if (bsp->gpte[i])
+	for (i = first; i <= last && bsp->nr && n < max; i++) {
+		if (bsp->gpte[i]) {
 			drop_spte(kvm, &bsp->sp->spt[i]);
+			n++;
+		}
+	}
+	return n;
 }
 
 /**
@@ -46,24 +52,41 @@ void kvm_mmu_bypass_drop_sp(struct kvm *kvm, struct kvm_bypass_sp *bsp,
  * Other mappings stay: the guest kernel's own alias of the window is how it
  * reads and writes slots.
  *
+ * One pass over the aliases, however they are mixed: drop_spte() would look for
+ * each entry again. From the end of each descriptor, since removing an entry
+ * fills its place with the last one of the first descriptor, which is either
+ * the entry itself or has been passed already.
+ *
  * Context: kvm->mmu_lock held for writing; the caller flushes the TLBs.
+ * Return: how many aliases there were.
  */
-void kvm_mmu_bypass_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
-			     gfn_t gfn)
+int kvm_mmu_bypass_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
+			    gfn_t gfn)
 {
 	struct kvm_rmap_head *rmap_head = gfn_to_rmap(gfn, PG_LEVEL_4K, slot);
-	struct rmap_iterator iter;
-	u64 *sptep;
+	int i, nr = pte_list_count(rmap_head);
+	struct pte_list_desc *desc, *next;
 
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
-restart:
-	for_each_rmap_spte(rmap_head, &iter, sptep) {
-		if (kvm_mmu_is_bypass(sptep)) {
-			drop_spte(kvm, sptep);
-			goto restart;
+	if (!(rmap_head->val & KVM_RMAP_MANY)) {
+		if (nr && kvm_mmu_is_bypass((u64 *)rmap_head->val))
+			drop_spte(kvm, (u64 *)rmap_head->val);
+		return nr;
+	}
+
+	desc = (struct pte_list_desc *)(rmap_head->val & ~KVM_RMAP_MANY);
+	for (; desc; desc = next) {
+		/* Emptied, the first descriptor is freed. */
+		next = desc->more;
+		for (i = desc->spte_count - 1; i >= 0; i--) {
+			if (!kvm_mmu_is_bypass(desc->sptes[i]))
+				continue;
+			mmu_spte_clear_track_bits(kvm, desc->sptes[i]);
+			pte_list_desc_remove_entry(kvm, rmap_head, desc, i);
 		}
 	}
+	return nr;
 }
 
 /*
@@ -87,7 +110,7 @@ static void kvm_mmu_bypass_prepare(struct kvm_vcpu *vcpu,
 	    kvm_swapbypass_elsewhere(vcpu, sp->bypass, bypass->gva)) {
 		swap->drop_reason = KVM_BYPASS_DROP_OFF;
 		kvm_mmu_bypass_drop_sp(vcpu->kvm, sp->bypass, 0,
-				       SPTE_ENT_PER_PAGE - 1);
+				       SPTE_ENT_PER_PAGE - 1, SPTE_ENT_PER_PAGE);
 		flush = true;
 	}
 
@@ -157,7 +180,7 @@ static void kvm_mmu_bypass_install(struct kvm_vcpu *vcpu,
 {
 	struct kvm_vcpu_swapbypass *bypass = fault->bypass;
 	struct kvm_mmu_page *sp = sptep_to_sp(sptep);
-	gfn_t window = gpa_to_gfn(vcpu->kvm->arch.symbiotic->swap->desc.window_gpa);
+	gfn_t window = gpa_to_gfn(bypass->desc.window_gpa);
 	int i, index;
 
 	/* A page of the window that is also a guest page table, for one. */

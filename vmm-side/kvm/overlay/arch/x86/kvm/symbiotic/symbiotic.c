@@ -117,6 +117,11 @@ int kvm_symbiotic_create_vcpu(struct kvm_vcpu *vcpu)
 	if (!vcpu->arch.symbiotic)
 		return -ENOMEM;
 
+	if (kvm_swapbypass_vcpu_init(vcpu)) {
+		kvm_symbiotic_destroy_vcpu(vcpu);
+		return -ENOMEM;
+	}
+
 	/*
 	 * Hardware that delivers interrupts by itself (APICv, AVIC) does not
 	 * know that a symcall must not be interrupted.
@@ -448,7 +453,7 @@ static int symbiotic_set_features(struct kvm_vcpu *vcpu, u64 features)
 	withdrawn = vm->accepted & ~features;
 	WRITE_ONCE(vm->accepted, features);
 	if (withdrawn & SYMB_FEAT_SWAPBYPASS)
-		kvm_swapbypass_reset(vcpu->kvm);
+		kvm_swapbypass_reset(vcpu);
 	if (withdrawn & SYMB_FEAT_DMA_OFFSET)
 		__symbiotic_dma_withdraw(vcpu);
 	mutex_unlock(&vm->lock);
@@ -695,8 +700,15 @@ static int symbiotic_tell_user(struct kvm_vcpu *vcpu)
 int __kvm_symbiotic_work(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
-	int r = symbiotic_tell_user(vcpu);
+	int r;
 
+	if (symb->work & KVM_SYMB_WORK_DROP) {
+		r = kvm_swapbypass_work(vcpu);
+		if (r <= 0)
+			return r;
+	}
+
+	r = symbiotic_tell_user(vcpu);
 	if (r <= 0)
 		return r;
 	if (symb->work & KVM_SYMB_WORK_CALL)

@@ -114,6 +114,7 @@ struct kvm_symcall_events {
 #define KVM_SYMB_WORK_UNMAP_LOCAL	BIT(2)	/* tell user space after INIT */
 #define KVM_SYMB_WORK_UNMAP_GLOBAL	BIT(3)
 #define KVM_SYMB_WORK_DMA_OFF		BIT(4)	/* tell it after withdrawal */
+#define KVM_SYMB_WORK_DROP		BIT(5)	/* bypass entries, before all else */
 
 /* What user space has to hear before the guest's next instruction. */
 #define KVM_SYMB_WORK_TELL	(KVM_SYMB_WORK_UNMAP_LOCAL |	\
@@ -310,13 +311,15 @@ static inline int kvm_symbiotic_work(struct kvm_vcpu *vcpu)
 }
 
 /**
- * kvm_symbiotic_must_tell - whether user space has to hear of something first
+ * kvm_symbiotic_must_tell - whether user space has to hear of something first,
+ *	or entries have to be dropped
  * @vcpu: the vCPU, about to enter the guest, possibly just reset by an INIT
  */
 static inline bool kvm_symbiotic_must_tell(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.symbiotic &&
-	       unlikely(vcpu->arch.symbiotic->work & KVM_SYMB_WORK_TELL);
+	       unlikely(vcpu->arch.symbiotic->work &
+			(KVM_SYMB_WORK_TELL | KVM_SYMB_WORK_DROP));
 }
 
 /* pin.c */
