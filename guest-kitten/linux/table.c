@@ -8,8 +8,10 @@
 
 #include <asm/unistd.h>
 
-#define CALL(name)	[__NR_##name] = sys_##name
-#define ALIAS(nr, name)	[__NR_##nr] = sys_##name
+#define CALL(name)		\
+	[__NR_##name] = sys_##name
+#define ALIAS(nr, name)		\
+	[__NR_##nr] = sys_##name
 
 const syscall_fn linux_calls[] = {
 	/* Files of the archive; nothing is written but output. */

@@ -348,7 +348,8 @@ struct elf_source {
  * @info: filled in
  *
  * Return: 0, -ELIBACC for one that is linked dynamically, -ENOEXEC for what is
- * no program at all, -ENOMEM, or an error of @src. On an error the address space is to be destroyed.
+ * no program at all, -ENOMEM, or an error of @src. On an error the address space
+ * is to be destroyed.
  */
 int elf_load(struct aspace *as, const struct elf_source *src,
 	     struct elf_info *info);

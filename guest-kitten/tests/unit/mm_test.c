@@ -429,9 +429,10 @@ static void reserve_random(void)
 		EXPECT(aspace_free(as) == free - (pages + in_heap) * PAGE_SIZE);
 	}
 	for (u64 i = 0; i < PAGES; i++) {
+		u64 pa = aspace_translate(as, a + i * PAGE_SIZE);
+
 		if (has[i])
-			EXPECT(*(u32 *)phys_to_virt(aspace_translate(as,
-				a + i * PAGE_SIZE)) == i + 1);
+			EXPECT(*(u32 *)phys_to_virt(pa) == i + 1);
 	}
 }
 

@@ -134,7 +134,7 @@ static void test_rights(void)
 static void *small(void *arg)
 {
 	char *p = malloc(100);
-	long good = p != NULL;
+	long good = !!p;
 
 	(void)arg;
 	if (p)
@@ -154,7 +154,7 @@ static void test_arenas(size_t size)
 	char *p;
 
 	p = malloc(size);
-	ktap(p != NULL, "a large block");
+	ktap(!!p, "a large block");
 	free(p);
 	pthread_barrier_init(&barrier, NULL, THREADS + 1);
 	for (i = 0; i < THREADS; i++) {
@@ -163,13 +163,13 @@ static void test_arenas(size_t size)
 	}
 	pthread_barrier_wait(&barrier);
 	p = malloc(size);
-	ktap(p != NULL, "the same beside threads that allocate");
+	ktap(!!p, "the same beside threads that allocate");
 	if (p)
 		memset(p, 2, size);
 	pthread_barrier_wait(&barrier);
 	for (i = 0; i < THREADS; i++) {
 		pthread_join(t[i], &result);
-		good += result != NULL;
+		good += !!result;
 	}
 	ktap(good == THREADS, "and they had theirs");
 	free(p);
