@@ -565,6 +565,7 @@ static int cmd_info(struct qmp *qmp, int argc, char **argv)
 	static const char * const words[] = {
 		"features", "global-page", "guest-word", "host-word",
 		"swap-grant", "swap-in-place", "swap-hot", "swap-wanted",
+		"swap-held",
 	};
 	struct json_object *info, *list, *cpu;
 	uint32_t flags;

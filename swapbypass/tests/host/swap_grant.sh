@@ -31,6 +31,8 @@ symcall grant $((pages / 4)) || exit
 # The ABI gives the guest a second; the emulated one gets more.
 wait_for swap-in-place -le $((pages / 4))
 wait_for swap-wanted -gt 0
+# Nobody but the program has them.
+wait_for swap-held -eq 0
 # Seen by the guest, which then uses them all again.
 symcall grant 0xffffffffffffffff || exit
 echo 'swap_grant: ok'

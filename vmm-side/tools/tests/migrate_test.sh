@@ -67,7 +67,8 @@ step 2
 wait_for said withdrawn
 migrates 'withdrawn'
 
-symcall qmp migrate-set-parameters '{"max-bandwidth":1}' || fail 'slow'
+# In bytes a second; a tenth of it is the limit of a step, and 0 would be none.
+symcall qmp migrate-set-parameters '{"max-bandwidth":10000}' || fail 'slow'
 symcall qmp migrate '{"uri":"exec:cat >/dev/null"}' || fail 'does not start'
 wait_for status active
 step 3

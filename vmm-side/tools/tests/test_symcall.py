@@ -142,7 +142,7 @@ class Symcall(unittest.TestCase):
     def test_nonsense(self):
         """Answers of wrong types: one line and status 3."""
         info = {w: 0 for w in ("features", "global-page", "guest-word", "host-word", "swap-grant",
-                               "swap-in-place", "swap-hot", "swap-wanted")}
+                               "swap-in-place", "swap-hot", "swap-wanted", "swap-held")}
         for bad in (None, {}, [], 7, "x", True, {**info, "vcpus": None}, {**info, "vcpus": {}},
                     {**info, "vcpus": [None]}, {**info, "vcpus": [7]}, {**info, "vcpus": [{"flags": "x"}]},
                     {**info, "features": None, "vcpus": []}):

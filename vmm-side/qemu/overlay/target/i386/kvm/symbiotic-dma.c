@@ -173,8 +173,7 @@ static bool pin_ram(MemoryRegion *ram, uint64_t offset, uint64_t size,
 static void vm_state_change(void *opaque, bool running, RunState state)
 {
     if (state == RUN_STATE_GUEST_PANICKED || state == RUN_STATE_SHUTDOWN ||
-        state == RUN_STATE_INTERNAL_ERROR || state == RUN_STATE_WATCHDOG ||
-        state == RUN_STATE_IO_ERROR) {
+        state == RUN_STATE_INTERNAL_ERROR || state == RUN_STATE_WATCHDOG) {
         symbiotic_dma_stop();
     }
 }

@@ -885,6 +885,7 @@ SymbioticInfo *qmp_x_query_symbiotic(Error **errp)
             le64_to_cpu(qatomic_read(&global->swap.in_place));
         info->swap_hot = le64_to_cpu(qatomic_read(&global->swap.hot));
         info->swap_wanted = le64_to_cpu(qatomic_read(&global->swap.wanted));
+        info->swap_held = le64_to_cpu(qatomic_read(&global->swap.held));
     }
     CPU_FOREACH(cs) {
         SymspyPage *page = &symbiotic_vcpu(cs)->local;
