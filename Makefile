@@ -216,15 +216,18 @@ e2e: test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=rege
 style: guest host qemu		## checkpatch --strict, sparse, shellcheck
 	@vmm-side/e2e/suites.py style='vmm-side/e2e/style.sh $(B)'
 
-test: test-files		## everything: unit, style, KUnit, end-to-end
+# KVM's interface also under a kernel that checks memory and locking: what a
+# hostile guest does to its host shows there first.
+test: test-files debug		## everything: unit, style, KUnit, end-to-end
 	@vmm-side/e2e/suites.py \
 		unit='vmm-side/e2e/unit.sh $(B)' \
 		style='vmm-side/e2e/style.sh $(B)' \
 		kunit='vmm-side/e2e/kunit.py' \
 		kunit.py='vmm-side/e2e/kunit-py.sh $(B)' \
-		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'"
+		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'" \
+		kvm-debug="vmm-side/e2e/run.py --only 'kvm-interface' --host-kernel debug"
 
-# As long again as all of the above, for one more kernel and its slowness.
+# The rest of the tests under that kernel.
 test-debug: test-files debug	## the same code under KASAN and lockdep, in the guest and in the host
 	@vmm-side/e2e/suites.py \
 		kunit-kasan='vmm-side/e2e/kunit.py --kasan' \
