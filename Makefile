@@ -12,6 +12,8 @@ STEPS		:= $(RIG)/build
 JOBS		?= $(shell nproc)
 V		?= 0
 export V JOBS
+# Where Python finds the packages rig and e2e.
+export PYTHONPATH := $(CURDIR)/vmm-side
 
 # One build at a time per output: several people or jobs may share a tree.
 LOCK		= mkdir -p $(B) && flock $(B)/$(1).lock
@@ -153,9 +155,9 @@ ready: | $(READY)
 # Nothing is built for options that are wrong, also under -j. What building says goes
 # to stderr: stdout is the guest's command's.
 define GUEST
-	@$(RIG)/cli.py $@ --check
+	@python3 -m rig $@ --check
 	@$(MAKE) --no-print-directory ready >&2
-	@$(RIG)/cli.py $@
+	@python3 -m rig $@
 endef
 
 exec:				## CMD='...': run a command in the guest (see README.md)
@@ -166,7 +168,7 @@ run-kitten: export KERNEL = kitten
 run-kitten: export HOST := $(or $(HOST),bare-metal)
 run-kitten: export CMD = $(or $(KITTEN_CMD),$(KITTEN_RUN))
 run-kitten: kitten | $(if $(filter-out bare-metal,$(HOST)),$(READY_HOST))	## boot the lightweight kernel and run STREAM and GUPS
-	@$(RIG)/cli.py exec
+	@python3 -m rig exec
 
 define KITTEN_RUN
 stream -m 64 -n 3

@@ -16,10 +16,8 @@ import csv
 import datetime
 import pathlib
 import re
-import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(TOP / "vmm-side" / "rig"))
 
 FILES = TOP / "build" / "tests" / "files"
 LINE = re.compile(r"^([a-z-]+) requests (\d+) ns (\d+) tsc (\d+) median (\d+) worst (\d+)$", re.M)
@@ -108,5 +106,5 @@ def main():
 
 
 if __name__ == "__main__":
-    import ending
+    from rig import ending
     ending.exit_when_told(main)

@@ -6,11 +6,9 @@ import pathlib
 import re
 import shutil
 import subprocess
-import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 PROGRAMS = TOP / "build" / "kitten" / "programs"
-sys.path.insert(0, str(TOP / "vmm-side" / "rig"))
 
 GUESTS = ("kitten", "linux")
 

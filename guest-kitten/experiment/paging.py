@@ -83,5 +83,5 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    import ending
+    from rig import ending
     ending.exit_when_told(main)

@@ -23,11 +23,9 @@ import os
 import pathlib
 import re
 import subprocess
-import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
-sys.path.insert(0, str(TOP / "vmm-side" / "rig"))
 
 KERNEL_BAR = 1.005
 KVM_BAR = 1.01
@@ -52,10 +50,9 @@ def counts(text):
 def boot_bare(kernel, programs, rounds):
     """Boots a kernel on the emulated machine with the loop as init."""
     # pylint: disable=C0415
-    import images
-    from cpio import Cpio
-    import ending
-    from machine import L0, TCG_BARE_CPU, nameless, path_of, start
+    from rig import ending, images
+    from rig.cpio import Cpio
+    from rig.host import L0, TCG_BARE_CPU, nameless, path_of, start
     archive = Cpio()
     archive.file("init", programs / "procloop")
     with nameless(data=archive.bytes()) as initrd, nameless() as console, \
@@ -205,5 +202,5 @@ def main(argv=None, bench_class=None, boot=boot_bare):
 
 
 if __name__ == "__main__":
-    import ending
+    from rig import ending
     ending.exit_when_told(main)

@@ -13,13 +13,8 @@ of the whole machine, KVM's included.
 """
 
 import argparse
-import pathlib
 import re
 import statistics
-import sys
-
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(TOP / "vmm-side" / "rig"))
 
 BAR = 1.25
 
@@ -103,5 +98,5 @@ def main(argv=None, bench_class=None):
 
 
 if __name__ == "__main__":
-    import ending
+    from rig import ending
     ending.exit_when_told(main)

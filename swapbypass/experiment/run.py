@@ -15,18 +15,15 @@ import os
 import pathlib
 import re
 import subprocess
-import sys
 import time
+
+import jobs as jobs_module
+import nested
+import plan as plan_module
+import report
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
-sys.path.insert(0, str(HERE))
-sys.path.insert(0, str(TOP / "vmm-side" / "rig"))
-
-import jobs as jobs_module  # noqa: E402
-import nested  # noqa: E402
-import plan as plan_module  # noqa: E402
-import report  # noqa: E402
 
 CALIBRATION_MEM = 144
 
@@ -408,5 +405,5 @@ def main(argv=None, bench_class=None):
 
 
 if __name__ == "__main__":
-    import ending
+    from rig import ending
     ending.exit_when_told(main)

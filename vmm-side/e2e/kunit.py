@@ -8,15 +8,10 @@ On the symbiotic VMM, on unmodified KVM and on bare metal: the same image. With
 --kasan, the checking kernel of Linux instead, on bare metal.
 """
 
-import pathlib
 import re
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "rig"))
-
-import ending  # noqa: E402
-from rig import Bench  # noqa: E402
+from rig import Bench, ending
 
 CMD = "cat /sys/kernel/debug/kunit/*/results"
 # Four spaces: a case; deeper: a row of a parameter table; none: a suite.

@@ -56,13 +56,9 @@ import sys
 import threading
 import time
 
+from rig import Bench, Guest, Machine, OptionError, ending, hardware
+
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "rig"))
-
-import ending  # noqa: E402
-import hardware  # noqa: E402
-from rig import Bench, Guest, Machine, OptionError  # noqa: E402
-
 FILES = HERE.parents[1] / "build" / "tests" / "files"
 LOGS = HERE.parents[1] / "build" / "log" / "e2e"
 

@@ -7,15 +7,12 @@ A suite that fails without saying so, or says nothing, counts as one failure:
 nothing that goes wrong may look like success.
 """
 
-import pathlib
 import re
 import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "rig"))
-
-import ending  # noqa: E402
+from rig import ending
 
 COUNTS = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped\s*$")
 

@@ -16,14 +16,11 @@ import subprocess
 import tempfile
 import time
 
-import ending
-import hang
-import hardware
-import images
-from guest import DISKS, KITTEN, MAXMEM_MB, MEMORIES, PASSTHROUGH, WINDOWS, Guest, Machine
-from images import RigError, read, read_bytes
-from machine import (GUARD, L0, L1, TCG_BARE_CPU, LocalHost, device_args, nameless, path_of, start,
-                     tail)
+from . import ending, hang, hardware, images
+from .guest import DISKS, KITTEN, MAXMEM_MB, MEMORIES, PASSTHROUGH, WINDOWS, Guest, Machine
+from .host import (GUARD, L0, L1, TCG_BARE_CPU, LocalHost, device_args, nameless, path_of, start,
+                   tail)
+from .images import RigError, read, read_bytes
 
 # What the guest's kernel needs to hear for some: zswap goes over a virtio-blk
 # disk, with a larger pool than the fifth of memory that it has by default. A

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """`make exec` and `make shell`: one command, or an interactive shell, in a guest.
 
-The options come from the environment, as make passes them; `cli.py help` lists them.
+The options come from the environment, as make passes them; `rig help` lists them.
 The exit status is that of the command, or, if the command succeeded, that of HOST_CMD.
 2: an option is wrong, nothing was started. 125: the guest or the bench failed.
 128 and a signal's number: interrupted.
@@ -12,10 +11,9 @@ import os
 import signal
 import sys
 
-import ending
-import guest
-import hardware
-from rig import Bench, RigError
+from . import guest, hardware
+from .bench import Bench
+from .images import RigError
 
 WRONG_OPTION = 2
 NO_STATUS = 125
@@ -70,7 +68,7 @@ def main():
         return 0
     check = sys.argv[2:] == ["--check"]
     if not sys.argv[1:] or sys.argv[1] not in modes or sys.argv[2:] and not check:
-        say("usage: cli.py exec|shell [--check] or cli.py help")
+        say("usage: rig exec|shell [--check] or rig help")
         return WRONG_OPTION
     try:
         wanted, machine = guest.from_environment(os.environ, interactive=modes[sys.argv[1]])
@@ -84,6 +82,3 @@ def main():
         say(f"rig: {error}")
         return NO_STATUS
 
-
-if __name__ == "__main__":
-    ending.exit_when_told(main)

@@ -69,7 +69,7 @@ def _watch(make: int, parent: int) -> None:
     os.kill(os.getpid(), signal.SIGINT if os.getppid() == parent else signal.SIGTERM)
 
 
-def exit_when_told(main: Callable[[], int]) -> None:
+def exit_when_told(main: Callable[[], int], name: str = "") -> None:
     """Runs a program's main(), for its status; says so when it was interrupted."""
     for s in SIGNALS:
         # What was ignored stays so: nohup, a shell's background jobs.
@@ -82,7 +82,7 @@ def exit_when_told(main: Callable[[], int]) -> None:
         sys.exit(main())
     except KeyboardInterrupt as e:
         sys.stdout.flush()
-        print(f"{pathlib.Path(sys.argv[0]).name}: interrupted", file=sys.stderr, flush=True)
+        print(f"{name or pathlib.Path(sys.argv[0]).name}: interrupted", file=sys.stderr, flush=True)
         sys.exit(getattr(e, "status", 128 + signal.SIGINT))
 
 

@@ -10,7 +10,7 @@ import re
 import stat
 import subprocess
 
-from cpio import Cpio
+from .cpio import Cpio
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"

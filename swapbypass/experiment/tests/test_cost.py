@@ -4,14 +4,11 @@
 
 import contextlib
 import io
-import pathlib
 import sys
 import types
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-
-import cost  # noqa: E402
+import cost
 
 
 class FakeBench:

@@ -17,13 +17,10 @@ import tempfile
 import types
 import unittest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-import jobs  # noqa: E402
-import plan  # noqa: E402
-import report  # noqa: E402
-import run  # noqa: E402
+import jobs
+import plan
+import report
+import run
 
 KEEP = None
 

@@ -4,15 +4,12 @@
 
 import contextlib
 import io
-import pathlib
 import re
 import sys
 import types
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-
-import micro  # noqa: E402
+import micro
 
 
 class FakeBench:

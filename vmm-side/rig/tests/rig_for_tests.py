@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the tests of the rig share: its programs on machines that are not there.
 
-As a program, cli.py itself, with nothing built and fake_qemu.py as QEMU; or with "e2e"
+As a program, the rig's own, with nothing built and fake_qemu.py as QEMU; or with "e2e"
 as the first argument, the runner of the end-to-end cases.
 """
 
@@ -14,9 +14,9 @@ import tempfile
 import time
 import unittest
 
+from rig import cli, ending, images
+
 HERE = pathlib.Path(__file__).resolve().parent
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(HERE.parent))
 
 SECONDS = 60
 
@@ -53,7 +53,7 @@ class RigTest(unittest.TestCase):
     def start(self, command, **options):
         """A program with such an environment."""
         env = {"PATH": f"{self.dir}/bin:{os.environ['PATH']}", "HOME": str(self.dir), "LANG": "C.UTF-8",
-               "FAKE": str(self.dir / "fake"), "TMPDIR": str(self.dir / "tmp"), "RIG_HARDWARE": "emulated",
+               "FAKE": str(self.dir / "fake"), "PYTHONPATH": os.environ["PYTHONPATH"], "TMPDIR": str(self.dir / "tmp"), "RIG_HARDWARE": "emulated",
                "FAKE_BUILD": str(self.dir / "build"), **options}
         process = subprocess.Popen(command, cwd=self.dir, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, start_new_session=True)
@@ -68,7 +68,7 @@ class RigTest(unittest.TestCase):
             process.communicate()
 
     def cli(self, **options):
-        """(status, stdout, stderr) of cli.py exec with these options."""
+        """(status, stdout, stderr) of `rig exec` with these options."""
         process = self.start([sys.executable, HERE / "rig_for_tests.py", "exec"], **options)
         out, err = process.communicate(timeout=SECONDS)
         return process.returncode, out, err
@@ -85,12 +85,7 @@ class RigTest(unittest.TestCase):
 
 
 def main():
-    """cli.py or run.py."""
-    # pylint: disable=C0415
-    import cli
-    import ending
-    import images
-
+    """The rig, or run.py."""
     images.BUILD = pathlib.Path(os.environ["FAKE_BUILD"])
     images.QEMU = pathlib.Path(os.environ["FAKE"]).parent / "bin" / "qemu-system-x86_64"
     nothing = images.BUILD / "nothing"
@@ -100,8 +95,7 @@ def main():
     program = cli.main
     if sys.argv[1] == "e2e":
         del sys.argv[1]
-        sys.path.insert(0, str(HERE.parents[1] / "e2e"))
-        import run
+        from e2e import run     # pylint: disable=C0415
         run.FILES, run.LOGS = images.BUILD.parent / "files", images.BUILD / "log"
         program = run.main
     ending.exit_when_told(program)

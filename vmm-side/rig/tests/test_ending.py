@@ -10,7 +10,7 @@ import unittest
 
 from rig_for_tests import HERE, SECONDS, RigTest, wait_for
 
-import ending   # noqa: E402
+from rig import ending
 
 CLI = [sys.executable, HERE / "rig_for_tests.py", "exec"]
 MAKE = ["make", "exec"]

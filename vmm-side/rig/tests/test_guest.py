@@ -4,18 +4,15 @@
 import dataclasses
 import pathlib
 import re
-import sys
 import unittest
 
 from rig_for_tests import HERE, RigTest
 
-import guest    # noqa: E402
-from guest import Guest, Machine, OptionError
+from e2e import run
+from rig import guest
+from rig.guest import Guest, Machine, OptionError
 
 TOP = HERE.parents[2]
-sys.path.insert(0, str(TOP / "vmm-side" / "e2e"))
-
-import run      # noqa: E402
 
 # (the environment besides CMD, the sentence)
 REFUSED = (
@@ -89,7 +86,7 @@ ACCEPTED = (
 
 
 class OptionsTest(RigTest):
-    """What cli.py says of its environment."""
+    """What the rig says of its environment."""
 
     def problems(self, options):
         """All that is wrong with an environment."""

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests of the report on a guest that hangs."""
 
-import pathlib
-import sys
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-
-import hang  # noqa: E402
+from rig import hang
 
 MAP = """\
 0000000000001000 A per_cpu_thing

@@ -3,14 +3,11 @@
 
 import pathlib
 import shutil
-import sys
 import tempfile
 import unittest
 from unittest import mock
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-
-import images  # noqa: E402
+from rig import images
 
 
 def entries(blob):

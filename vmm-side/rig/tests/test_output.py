@@ -8,13 +8,13 @@ import unittest
 
 from rig_for_tests import HERE, RigTest
 
-import images   # noqa: E402
+from rig import images
 
 NOT_TEXT = b"a\r\nb\rc\n\n\xff\xfe\0z" + bytes(range(256)) * 100 + b"\r"
 
 
 class OutputTest(RigTest):
-    """cli.py hands on what the guest's command says."""
+    """The rig hands on what the guest's command says."""
 
     def test_bytes(self):
         self.leave(out=NOT_TEXT, err=b"\r\n\0" + NOT_TEXT)

@@ -14,10 +14,9 @@ import subprocess
 import tempfile
 import time
 
-import ending
-import images
-from guest import L1_DISK_MB, PASSTHROUGH
-from images import RigError
+from . import ending, images
+from .guest import L1_DISK_MB, PASSTHROUGH
+from .images import RigError
 
 L0 = "qemu-system-x86_64"
 
