@@ -51,7 +51,6 @@ import hashlib
 import itertools
 import pathlib
 import re
-import shlex
 import sys
 import threading
 import time
@@ -122,7 +121,7 @@ class Case:
             swap_store=self.get("swap_store", "tmpfs"), append=self.get("append"),
             kernel=self.get("kernel", "guest"), timeout=self.number("timeout", 120),
             host_cmd=self.get("host_cmd") or None, host=self.get("host", "symbiotic"),
-            kvm_params=self.get("kvm_params"), qemu_args=shlex.split(self.get("qemu_args")),
+            kvm_params=self.get("kvm_params"), qemu_args=self.get("qemu_args"),
             boot=self.get("boot", "pvh"), reboot=self.flag("reboot"),
             bypass_mode=self.get("bypass_mode"), passthrough=self.get("passthrough").split(),
             ram=self.get("ram", "1G"), noiommu=self.flag("noiommu", "yes"), nonsense=self.flag("nonsense"))

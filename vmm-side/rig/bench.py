@@ -291,7 +291,7 @@ class Bench:
             if "files" in shared:
                 args += self._disk("files", f"@IMG@{shared['files'].name}", readonly=True)
             args += self._swap_args(swap, swap_size)
-            args += self._passthrough_args(passthrough, guest.ram, guest_mem) + list(guest.qemu_args)
+            args += self._passthrough_args(passthrough, guest.ram, guest_mem)
             if interactive:
                 tty = "stdio,signal=off" if self._kind == "local" else "serial,path=/dev/hvc0"
                 args += ["-chardev", f"{tty},id=con"]
@@ -311,7 +311,7 @@ class Bench:
                        "NOIOMMU": "Y" if guest.noiommu else "N", "RAM": guest.ram if passthrough else "",
                        "GUARD": f"{GUARD[0]} {GUARD[1]}",
                        "BYPASS_MODE": self._bypass_mode(guest)}
-            self._write_job(job, args, job_env, guest.host_cmd)
+            self._write_job(job, args, job_env, guest.host_cmd, guest.qemu_args)
             machine = self._host_machine(interactive)
             began = time.monotonic()
             result = self._run_on(machine, job, guest.timeout, interactive)
@@ -340,7 +340,7 @@ class Bench:
             return ""
         return guest.bypass_mode or {"bypass": "always"}.get(guest.swap, "off" if guest.swap in WINDOWS else "")
 
-    def _write_job(self, job, args, env, host_cmd):
+    def _write_job(self, job, args, env, host_cmd, more_args=""):
         replace = {"@WORK@": '"$WORK"', "@JOB@": '"$JOB"', "@SWAP@": '"$SWAPFILE"',
                    "@IMG@": "/run/images/", "@FW@": f"{images.FIRMWARE}/"}
         words = []
@@ -350,6 +350,7 @@ class Bench:
                 # Leave the single quotes for a moment if the word has them.
                 word = word.replace(mark, f"'{value}'" if word.startswith("'") and "$" in value else value)
             words.append(word)
+        words += more_args.split("\n")
         (job / "qemu.cmd").write_bytes(os.fsencode("exec " + " ".join(words) + "\n"))
         (job / "job.env").write_bytes(os.fsencode("".join(f"{k}={shlex.quote(v)}\n" for k, v in env.items())))
         shutil.copy(images.HERE / "l2.sh", job / "run.sh")

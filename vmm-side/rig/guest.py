@@ -10,7 +10,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from .images import RigError
 
@@ -173,6 +173,27 @@ class Options:
             raise OptionError(problems)
 
     @classmethod
+    def keys(cls) -> frozenset[str]:
+        """The names of all options."""
+        return frozenset(f.name for f in dataclasses.fields(cls))   # type: ignore[arg-type]
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, str]) -> Self:
+        """What texts say, by the names of the fields: a row of a table such as the
+        end-to-end cases. A value is written as in the environment: `symbiotic = off`,
+        `passthrough = nvme edu`, `reboot = yes`. Raises an OptionError, which names
+        all that is wrong, unknown names included."""
+        problems = [f"{name}: no such option" for name in sorted(set(row) - cls.keys())]
+        try:
+            made = cls(**{f.name: f.metadata["kind"].parse(row[f.name].strip())
+                          for f in dataclasses.fields(cls) if f.name in row})  # type: ignore[arg-type]
+        except OptionError as e:
+            raise OptionError(problems + e.problems) from None
+        if problems:
+            raise OptionError(problems)
+        return made
+
+    @classmethod
     def parsed(cls, environ: Mapping[str, str]) -> dict[str, Any]:
         """The values that an environment names, by the names of the fields. Empty is
         the default, because make exports what was not given."""
@@ -216,7 +237,8 @@ class Guest(Options):
     stats: bool = option(Flag("0", "1"), False, "STATS", "print what CMD changed in KVM's counters")
     interactive: bool = option(Flag("no", "yes"), False)
     kvm_params: str = option(Text(), "")
-    qemu_args: Any = option(Text(), ())
+    # As a shell reads it: $WORK is a directory of this guest on its host.
+    qemu_args: str = option(Text(), "")
     boot: str = option(Word(("pvh", "bzimage")), "pvh")
     reboot: bool = option(Flag("no", "yes"), False)
     bypass_mode: Any = option(Word(("", "off", "always", "adaptive")), None)
@@ -230,7 +252,6 @@ class Guest(Options):
         if self.guest_mem is None:
             set_field(self, "guest_mem", PASSTHROUGH_MB if self.passthrough else 512)
         set_field(self, "passthrough", tuple(self.passthrough))
-        set_field(self, "qemu_args", tuple(self.qemu_args))
         super().__post_init__()
 
     @property
