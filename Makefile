@@ -6,6 +6,8 @@
 # build/*       objects and results, one directory per thing built
 # build/log/*   the full output of each long step
 
+include versions.mk
+
 B		:= $(CURDIR)/build
 RIG		:= vmm-side/rig
 STEPS		:= $(RIG)/build
@@ -23,24 +25,28 @@ say		= @printf '  %-7s %s\n' $(1) '$(2)'
 .DEFAULT_GOAL	:= help
 .DELETE_ON_ERROR:
 
-help:				## this list
-	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 16
-	@echo
-	@echo "Options: V=1 full output, JOBS=n parallel jobs; more with each target in README.md"
+# What is named at the start of a line in lower case is something to do, not a file.
+.PHONY: $(shell sed -n '/^[a-z][a-z0-9 -]*:/s/:.*//p' Makefile)
 
-# ---- packages and sources -----------------------------------------------
+help:				## this list
+	@sed -n -e 's/^##@ *\(.*\)/\n\1/p' \
+		-e 's/^\([a-z][a-z0-9-]*\):.*## */  \1\t/p' Makefile | expand -t 20
+	@echo
+	@echo "Options: V=1 full output, JOBS=n parallel jobs; those of exec: README.md"
+
+##@ Sources and packages
 
 deps:				## install the Debian packages the project needs
 	@$(STEPS)/deps.sh
 
 $(B)/src/linux-base: | deps
-	$(call say,FETCH,Linux from the package linux-source-6.12)
+	$(call say,FETCH,Linux from the package linux-source-$(LINUX))
 	@mkdir -p $(B)/src
 	@$(call LOCK,linux-base) $(STEP) linux-source $(B)/log/fetch-linux.log \
 		sh -c '[ -e $@ ] || $(STEPS)/fetch.sh linux $@'
 
 $(B)/src/qemu-base: | deps
-	$(call say,FETCH,QEMU from apt-get source qemu)
+	$(call say,FETCH,QEMU $(QEMU) from apt-get source qemu)
 	@mkdir -p $(B)/src
 	@$(call LOCK,qemu-base) $(STEP) qemu-source $(B)/log/fetch-qemu.log \
 		sh -c '[ -e $@ ] || $(STEPS)/fetch.sh qemu $@'
@@ -49,7 +55,7 @@ $(B)/src/qemu-base: | deps
 versions: $(B)/versions
 $(B)/versions: | $(B)/src/linux-base $(B)/src/qemu-base
 	@{ printf 'linux %s\n' "$$(make -s -C $(B)/src/linux-base kernelversion)"; \
-	   printf 'linux-source %s\n' "$$(dpkg-query -W -f='$${Version}' linux-source-6.12)"; \
+	   printf 'linux-source %s\n' "$$(dpkg-query -W -f='$${Version}' linux-source-$(LINUX))"; \
 	   printf 'qemu %s\n' "$$(cat $(B)/src/qemu-base/VERSION)"; \
 	   printf 'qemu-l0 %s\n' "$$(dpkg-query -W -f='$${Version}' qemu-system-x86)"; \
 	   printf 'gcc %s\n' "$$(gcc -dumpfullversion)"; } >$@
@@ -60,10 +66,11 @@ $(B)/versions: | $(B)/src/linux-base $(B)/src/qemu-base
 NEUTRAL		:= symspy symcall swapbypass dma-offset
 HEADERS		:= $(foreach d,$(NEUTRAL),--copy '$(d)/include:include')
 CORE		:= $(foreach d,$(NEUTRAL),--copy '$(d)/*.c:arch/x86/symbiotic/core')
-APPLY_guest	:= $(HEADERS) $(CORE) --copy guest-linux/overlay:. --patches guest-linux/patches/6.12
-APPLY_host	:= $(APPLY_guest) --copy vmm-side/kvm/overlay:. --patches vmm-side/kvm/patches/6.12
-APPLY_qemu	:= $(HEADERS) \
-		   --copy vmm-side/qemu/overlay:. --patches vmm-side/qemu/patches/7.2
+APPLY_guest	:= --version $(LINUX) $(HEADERS) $(CORE) \
+		   --copy guest-linux/overlay:. --patches guest-linux/patches/$(LINUX)
+APPLY_host	:= $(APPLY_guest) --copy vmm-side/kvm/overlay:. --patches vmm-side/kvm/patches/$(LINUX)
+APPLY_qemu	:= --version $(QEMU) $(HEADERS) \
+		   --copy vmm-side/qemu/overlay:. --patches vmm-side/qemu/patches/$(QEMU)
 
 tree-guest tree-host: tree-%: | $(B)/src/linux-base $(B)/versions
 	@$(call LOCK,linux-$*) $(STEPS)/apply.py --base $(B)/src/linux-base \
@@ -79,7 +86,7 @@ check-patches: | $(B)/src/linux-base $(B)/src/qemu-base	## dry run: do all patch
 	@$(STEPS)/apply.py --dry-run --base $(B)/src/linux-base --tree x $(APPLY_host)
 	@$(STEPS)/apply.py --dry-run --base $(B)/src/qemu-base --tree x $(APPLY_qemu)
 
-# ---- builds --------------------------------------------------------------
+##@ Build
 
 # kernel NAME, TREE, FRAGMENTS, TARGETS
 kernel		= @$(call LOCK,$(1)) $(STEP) $(1) $(B)/log/$(1).log \
@@ -123,18 +130,18 @@ kitten: | deps			## the lightweight-kernel guest (build/kitten)
 	@mkdir -p $(B)/log
 	@$(call LOCK,kitten) $(MAKE) --no-print-directory -C guest-kitten O=$(B)/kitten
 
-# Two at a time: one's configuring and linking leave a CPU idle.
-all: | deps			## everything `make exec` needs
-	@$(MAKE) --no-print-directory -j2 guest qemu host tools kitten
-
-# ---- running -------------------------------------------------------------
-
 # The host tools go into L1. A directory with a Makefile builds itself.
 tools: | deps			## host tools (build/tools)
 	$(call say,TOOLS,build/tools)
 	@mkdir -p $(B)/tools
 	@if [ -e vmm-side/tools/Makefile ]; then \
 		$(MAKE) --no-print-directory -s -C vmm-side/tools OUT=$(B)/tools; fi
+
+# Two at a time: one's configuring and linking leave a CPU idle.
+all: | deps			## everything `make exec` needs
+	@$(MAKE) --no-print-directory -j2 guest qemu host tools kitten
+
+##@ Run
 
 # Options of exec and shell go to the rig through the environment.
 export CMD FILES GUEST_MEM SMP PAGING SYMBIOTIC SWAP SWAP_SIZE SWAP_STORE HOST ICOUNT
@@ -178,9 +185,7 @@ endef
 shell:				## an interactive guest, same options as exec
 	$(GUEST)
 
-.PHONY: tools ready exec shell run-kitten
-
-# ---- tests ---------------------------------------------------------------
+##@ Test
 
 # What the guest of a test sees as /files: the static programs and scripts of
 # every */tests/guest directory (its Makefile builds into OUT), the benchmark
@@ -208,7 +213,7 @@ unit:				## host unit tests with sanitizers
 kunit: all			## KUnit suites in the guest: symbiotic, plain KVM, bare metal
 	@vmm-side/e2e/kunit.py $(KUNIT_ARGS)
 
-kunit-py: all			## KUnit by the kernel's own kunit.py, under our VMM
+kunit-py: all			## the same by the kernel's own kunit.py, under our VMM
 	@vmm-side/e2e/suites.py kunit.py='vmm-side/e2e/kunit-py.sh $(B)'
 
 HOST_KERNEL	?= host
@@ -236,7 +241,7 @@ test-debug: test-files debug	## the same code under KASAN and lockdep, in the gu
 		guest-kasan="vmm-side/e2e/run.py --only 'kasan$$'" \
 		host-debug="vmm-side/e2e/run.py --exclude 'kasan$$|^rig/' --host-kernel debug"
 
-# ---- the experiment ------------------------------------------------------
+##@ Measure
 
 run: deps all			## the swap-pressure experiment, short form (8 minutes)
 	@python3 swapbypass/experiment/run.py $(RUN_ARGS)
@@ -265,14 +270,12 @@ bench-noise: deps all		## noise of both guests under the VMM
 bench-paging: deps all		## shadow against nested paging, both guests
 	@python3 guest-kitten/experiment/paging.py $(RUN_ARGS)
 
-.PHONY: bench-noise bench-paging test-files unit kunit kunit-py e2e style test test-debug run run-passthrough experiments bench-count bench-micro bench-cost
+##@ Clean
 
-clean:				## remove objects, keep sources
-	rm -rf $(addprefix $(B)/,kitten guest guest-base host debug qemu tests tools jobs images log)
-	rm -rf $(B)/src/*/obj-*
+# All but the sources, whatever it is: a list of names would be forgotten.
+clean:				## remove what was built, keep sources
+	@[ ! -d $(B) ] || find $(B) -mindepth 1 -maxdepth 1 ! -name src -exec rm -rf {} +
+	@rm -rf $(B)/src/*/obj-*
 
 distclean:			## remove everything that was fetched or built
 	rm -rf $(B)
-
-.PHONY: help deps versions trees tree-guest tree-host tree-qemu check-patches all
-.PHONY: kitten guest guest-base host debug qemu clean distclean

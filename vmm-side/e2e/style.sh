@@ -8,6 +8,8 @@
 set -u
 
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=/dev/null
+. ./versions.mk
 build=$(realpath "$1")
 passed=0 failed=0 skipped=0
 log=$build/log/style.log
@@ -71,7 +73,7 @@ result 'checkpatch --strict, lightweight kernel' $bad
 
 # By a pipe: checkpatch takes a file that git knows for a source file.
 bad=0
-for f in guest-linux/patches/6.12/*.patch vmm-side/kvm/patches/6.12/*.patch; do
+for f in guest-linux/patches/"$LINUX"/*.patch vmm-side/kvm/patches/"$LINUX"/*.patch; do
 	# shellcheck disable=SC2086 # a command and its options
 	$check --ignore "$patch" - <"$f" >>"$build/style.out" 2>&1 || bad=1
 	sed -i "s|^-:|$f:|" "$build/style.out"

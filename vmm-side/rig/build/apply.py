@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Make a patched source tree: a pristine base, overlay files, hook patches.
 
-apply.py --base DIR --tree DIR [--copy SRC:DEST]... [--patches DIR]...
+apply.py --base DIR --version X.Y --tree DIR [--copy SRC:DEST]... [--patches DIR]...
 
 The tree is a full copy of the base (no hard links: an edit in the tree must
 never reach the base). Overlay files are copied when they differ. Patches are
@@ -30,6 +30,15 @@ import tempfile
 def die(text):
     print(f"apply: {text}", file=sys.stderr)
     sys.exit(1)
+
+
+def base_version(base):
+    """The version of a source tree: QEMU's is in VERSION, Linux's in Makefile."""
+    if (base / "VERSION").exists():
+        return (base / "VERSION").read_text().strip()
+    lines = (base / "Makefile").read_text().splitlines()
+    fields = dict(re.split(r"\s*=\s*", line, maxsplit=1) for line in lines[:6] if "=" in line)
+    return ".".join(fields[name] for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL"))
 
 
 def put(src, dest):
@@ -156,11 +165,18 @@ def sync_patches(base, tree, patches, state_dir, old):
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--base", type=pathlib.Path, required=True)
+    ap.add_argument("--version", help="what the patches are for: of any other base, nothing is made")
     ap.add_argument("--tree", type=pathlib.Path, required=True)
     ap.add_argument("--copy", action="append", default=[], metavar="SRC:DEST")
     ap.add_argument("--patches", type=pathlib.Path, action="append", default=[])
     ap.add_argument("--dry-run", action="store_true", help="only check that the patches apply")
     a = ap.parse_args()
+
+    if a.version:
+        found = base_version(a.base)
+        if not f"{found}.".startswith(f"{a.version}."):
+            die(f"{a.base} is {found}, and versions.mk says {a.version}; "
+                "if it was fetched before that was changed: make distclean")
 
     patches = [p for directory in a.patches for p in sorted(directory.glob("*.patch"))]
     if a.dry_run:

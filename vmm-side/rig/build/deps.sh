@@ -6,7 +6,10 @@
 
 set -eu
 
-list=$(sed -e 's/#.*//' "$(dirname "$0")/packages.txt")
+cd "$(dirname "$0")"
+# shellcheck source=/dev/null
+. ../../../versions.mk
+list=$(sed -e 's/#.*//' -e "s/\$LINUX/$LINUX/" packages.txt)
 missing=
 for p in $list; do
 	state=$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null || :)

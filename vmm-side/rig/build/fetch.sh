@@ -3,14 +3,16 @@
 #
 # fetch.sh linux|qemu DEST: unpack a pristine source tree from Debian.
 #
-# The kernel comes from the installed linux-source-6.12 package. QEMU comes by
-# `apt-get source` through an apt configuration that is private to the build:
+# The kernel comes from the installed package linux-source-$LINUX. QEMU comes by
+# `apt-get source`, in the version that this Debian has, through an apt configuration that is private to the build:
 # its entries are the system's own binary entries turned into deb-src ones, so
 # a mirror or a signing key configured on this machine is used here too, and
 # nothing of the system's configuration changes.
 
 set -eu
 
+# shellcheck source=/dev/null
+. "$(dirname "$0")/../../../versions.mk"
 what=$1 dest=$2
 work=$dest.tmp
 
@@ -32,7 +34,7 @@ sources_as_src()
 rm -rf "$work"
 case $what in
 linux)
-	tarball=/usr/src/linux-source-6.12.tar.xz
+	tarball=/usr/src/linux-source-$LINUX.tar.xz
 	mkdir -p "$work"
 	tar -C "$work" --strip-components=1 --use-compress-program='xz -T0' -xf "$tarball"
 	;;
