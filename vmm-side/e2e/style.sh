@@ -129,5 +129,8 @@ PYTHONPYCACHEPREFIX=$build/pycache python3 -m compileall -q vmm-side/rig vmm-sid
 	dma-offset/experiment >"$build/style.out" 2>&1
 result 'python compiles' $?
 
+vmm-side/e2e/tracked.py >"$build/style.out" 2>&1
+result 'licences, paths and links of all files' $?
+
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # The devices of the VMM: two PC machines and what a guest of this project uses.
 # For others add a line, or configure without --with-devices-x86_64=symbiotic.
 CONFIG_I440FX=y

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What holds for every file that git tracks.
+
+It says under which licence it is. A path of this repository that it names, in
+a comment, a script or a page, exists; and so does what a link of a page leads to.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+
+# The texts of licences; LICENSES/README.md says what holds for patches.
+NO_SPDX = re.compile(r"COPYING|LICENSES/[BL].*|.*\.patch")
+SPDX_LINES = 3
+
+# A path from the top, not a part of a longer one, a variable or an #include.
+FOLDERS = ("symspy", "symcall", "swapbypass", "dma-offset", "guest-linux", "guest-kitten",
+           "vmm-side", "kunit", "docs", r"\.ci", "LICENSES")
+PATH = re.compile(rf"(?<![\w/.<$}})-])(?:{'|'.join(FOLDERS)})/[\w./*+-]*")
+
+LINK = re.compile(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+def anchors(page: pathlib.Path) -> set[str]:
+    """The names that the headings of a page have in links, as GitHub makes them."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+            for heading in HEADING.findall(page.read_text())}
+
+
+def licence(name: str, lines: list[str]) -> Iterator[str]:
+    """A complaint if the file does not tell its licence."""
+    if NO_SPDX.fullmatch(name) or any("SPDX-License-Identifier:" in s for s in lines[:SPDX_LINES]):
+        return
+    yield f"{name}: no SPDX-License-Identifier in the first {SPDX_LINES} lines"
+
+
+def paths(name: str, lines: list[str]) -> Iterator[str]:
+    """A complaint for each path that is named and does not exist."""
+    for number, line in enumerate(lines, 1):
+        for match in PATH.finditer(line):
+            path = match.group().rstrip(".-/")
+            if not any(TOP.glob(path)):
+                yield f"{name}:{number}: there is no {path}"
+
+
+def links(name: str, text: str) -> Iterator[str]:
+    """A complaint for each link of a page that leads nowhere."""
+    for target, anchor in LINK.findall(text):
+        page = TOP / name
+        if target:
+            page = page.parent / target
+        if not page.exists():
+            yield f"{name}: a link to {target}, which does not exist"
+        elif anchor and anchor not in anchors(page):
+            yield f"{name}: a link to {target}#{anchor}, and there is no such heading"
+
+
+def complaints(name: str) -> Iterator[str]:
+    """All that is wrong with one file."""
+    text = (TOP / name).read_text()
+    lines = text.splitlines()
+    yield from licence(name, lines)
+    yield from paths(name, lines)
+    if name.endswith(".md"):
+        yield from links(name, text)
+
+
+def main() -> int:
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, check=True, capture_output=True,
+                           text=True).stdout.split("\0")
+    # A file that is removed and not yet committed is still on git's list.
+    found = [c for name in names if name and (TOP / name).exists() for c in complaints(name)]
+    for complaint in found:
+        print(complaint)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
