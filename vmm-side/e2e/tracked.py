@@ -28,20 +28,20 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 def anchors(page: pathlib.Path) -> set[str]:
-    """The names that the headings of a page have in links, as GitHub makes them."""
+    """List the names of a page's headings in links, as GitHub makes them."""
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
             for heading in HEADING.findall(page.read_text())}
 
 
 def licence(name: str, lines: list[str]) -> Iterator[str]:
-    """A complaint if the file does not tell its licence."""
+    """Complain if the file does not tell its licence."""
     if NO_SPDX.fullmatch(name) or any("SPDX-License-Identifier:" in s for s in lines[:SPDX_LINES]):
         return
     yield f"{name}: no SPDX-License-Identifier in the first {SPDX_LINES} lines"
 
 
 def paths(name: str, lines: list[str]) -> Iterator[str]:
-    """A complaint for each path that is named and does not exist."""
+    """Complain of each path that is named and does not exist."""
     for number, line in enumerate(lines, 1):
         for match in PATH.finditer(line):
             path = match.group().rstrip(".-/")
@@ -50,7 +50,7 @@ def paths(name: str, lines: list[str]) -> Iterator[str]:
 
 
 def links(name: str, text: str) -> Iterator[str]:
-    """A complaint for each link of a page that leads nowhere."""
+    """Complain of each link of a page that leads nowhere."""
     for target, anchor in LINK.findall(text):
         page = TOP / name
         if target:
@@ -62,7 +62,7 @@ def links(name: str, text: str) -> Iterator[str]:
 
 
 def complaints(name: str) -> Iterator[str]:
-    """All that is wrong with one file."""
+    """Tell all that is wrong with one file."""
     text = (TOP / name).read_text()
     lines = text.splitlines()
     yield from licence(name, lines)
@@ -72,6 +72,7 @@ def complaints(name: str) -> Iterator[str]:
 
 
 def main() -> int:
+    """Print all complaints; the status says whether there are any."""
     names = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, check=True, capture_output=True,
                            text=True).stdout.split("\0")
     # A file that is removed and not yet committed is still on git's list.

@@ -19,21 +19,24 @@ import filecmp
 import fnmatch
 import json
 import os
-import pathlib
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NoReturn
 
 
-def die(text):
+def die(text: str) -> NoReturn:
+    """End with a complaint."""
     print(f"apply: {text}", file=sys.stderr)
     sys.exit(1)
 
 
-def base_version(base):
-    """The version of a source tree: QEMU's is in VERSION, Linux's in Makefile."""
+def base_version(base: Path) -> str:
+    """Tell the version of a source tree: QEMU's is in VERSION, Linux's in Makefile."""
     if (base / "VERSION").exists():
         return (base / "VERSION").read_text().strip()
     lines = (base / "Makefile").read_text().splitlines()
@@ -41,7 +44,7 @@ def base_version(base):
     return ".".join(fields[name] for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL"))
 
 
-def put(src, dest):
+def put(src: Path, dest: Path) -> None:
     """Copy src over dest; a fresh inode and mtime so that make notices."""
     dest.parent.mkdir(parents=True, exist_ok=True)
     tmp = dest.with_name(dest.name + ".apply-tmp")
@@ -50,15 +53,16 @@ def put(src, dest):
     os.replace(tmp, dest)
 
 
-def same(a, b):
+def same(a: Path, b: Path) -> bool:
+    """Tell whether both are files with the same contents."""
     return a.is_file() and b.is_file() and filecmp.cmp(a, b, shallow=False)
 
 
-def overlay_files(copies):
+def overlay_files(copies: Iterable[str]) -> Iterator[tuple[Path, str]]:
     """Yield (source, path below the tree) for every SRC[/GLOB]:DEST."""
     for spec in copies:
-        src, _, dest = spec.partition(":")
-        src = pathlib.Path(src)
+        name, _, dest = spec.partition(":")
+        src = Path(name)
         pattern = "*"
         deep = True
         if "*" in src.name:
@@ -68,11 +72,12 @@ def overlay_files(copies):
         found = src.rglob("*") if deep else src.glob("*")
         for f in sorted(found):
             if f.is_file() and fnmatch.fnmatch(f.name, pattern) and not f.name.endswith("~"):
-                yield f, str(pathlib.Path(dest) / f.relative_to(src))
+                yield f, str(Path(dest) / f.relative_to(src))
 
 
-def sync_overlay(tree, copies, old):
-    new = {}
+def sync_overlay(tree: Path, copies: Iterable[str], old: list[str]) -> list[str]:
+    """Copy what differs, remove what is an overlay's no longer; returns the files' names."""
+    new: dict[str, str] = {}
     for src, rel in overlay_files(copies):
         if rel in new:
             die(f"{rel} comes from two overlays: {new[rel]} and {src}")
@@ -87,8 +92,8 @@ def sync_overlay(tree, copies, old):
     return sorted(new)
 
 
-def touched(patch):
-    """Names of the files a patch changes or creates."""
+def touched(patch: Path) -> list[str]:
+    """List the names of the files a patch changes or creates."""
     names = []
     for line in patch.read_text().splitlines():
         m = re.match(r"\+\+\+ (?:[^/\s]+)/(\S+)", line)
@@ -99,9 +104,9 @@ def touched(patch):
     return names
 
 
-def patch_results(base, patches, scratch):
+def patch_results(base: Path, patches: list[Path], scratch: Path) -> list[str]:
     """Apply all patches in scratch; returns the names of the files there."""
-    names = []
+    names: list[str] = []
     for p in patches:
         for n in touched(p):
             if n not in names:
@@ -120,20 +125,22 @@ def patch_results(base, patches, scratch):
     return names
 
 
-def merge(tree_file, last, new):
+def merge(tree_file: Path, last: Path, new: Path) -> bool:
     """Three-way merge new into an edited tree file; False on conflict."""
     with tempfile.NamedTemporaryFile(dir=tree_file.parent, prefix=".merge") as out:
         r = subprocess.run(["diff3", "-m", str(tree_file), str(last), str(new)], stdout=out)
         if r.returncode:
             return False
-        put(pathlib.Path(out.name), tree_file)
+        put(Path(out.name), tree_file)
     os.chmod(tree_file, 0o644)
     return True
 
 
-def sync_patches(base, tree, patches, state_dir, old):
+def sync_patches(base: Path, tree: Path, patches: list[Path], state_dir: Path,
+                 old: list[str]) -> list[str]:
+    """Bring what the patches change up to date in the tree; returns the files' names."""
     with tempfile.TemporaryDirectory(dir=state_dir.parent) as tmp:
-        scratch = pathlib.Path(tmp)
+        scratch = Path(tmp)
         names = patch_results(base, patches, scratch)
         for n in set(old) - set(names):
             # No patch touches it any more: its new content is the base's.
@@ -162,13 +169,14 @@ def sync_patches(base, tree, patches, state_dir, old):
     return names
 
 
-def main():
-    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ap.add_argument("--base", type=pathlib.Path, required=True)
-    ap.add_argument("--version", help="what the patches are for: of any other base, nothing is made")
-    ap.add_argument("--tree", type=pathlib.Path, required=True)
+def main() -> None:
+    """Do what the command line says."""
+    ap = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    ap.add_argument("--base", type=Path, required=True)
+    ap.add_argument("--version", help="what the patches are for: no other base is taken")
+    ap.add_argument("--tree", type=Path, required=True)
     ap.add_argument("--copy", action="append", default=[], metavar="SRC:DEST")
-    ap.add_argument("--patches", type=pathlib.Path, action="append", default=[])
+    ap.add_argument("--patches", type=Path, action="append", default=[])
     ap.add_argument("--dry-run", action="store_true", help="only check that the patches apply")
     a = ap.parse_args()
 
@@ -180,8 +188,8 @@ def main():
 
     patches = [p for directory in a.patches for p in sorted(directory.glob("*.patch"))]
     if a.dry_run:
-        with tempfile.TemporaryDirectory() as tmp:
-            names = patch_results(a.base, patches, pathlib.Path(tmp))
+        with tempfile.TemporaryDirectory() as scratch:
+            names = patch_results(a.base, patches, Path(scratch))
         print(f"  {len(patches)} patches apply to {len(names)} files")
         return
 
@@ -193,7 +201,7 @@ def main():
     state_dir = a.tree.with_name("." + a.tree.name + ".applied")
     state_dir.mkdir(exist_ok=True)
     state_file = a.tree.with_name("." + a.tree.name + ".state")
-    state = {"overlay": [], "patched": []}
+    state: dict[str, list[str]] = {"overlay": [], "patched": []}
     if state_file.exists():
         state = json.loads(state_file.read_text())
 
