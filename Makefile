@@ -32,7 +32,7 @@ help:				## this list
 	@sed -n -e 's/^##@ *\(.*\)/\n\1/p' \
 		-e 's/^\([a-z][a-z0-9-]*\):.*## */  \1\t/p' Makefile | expand -t 20
 	@echo
-	@echo "Options: V=1 full output, JOBS=n parallel jobs; those of exec: README.md"
+	@echo "Options: V=1 full output, JOBS=n parallel jobs; make options: those of exec"
 
 ##@ Sources and packages
 
@@ -167,7 +167,7 @@ define GUEST
 	@python3 -m rig $@
 endef
 
-exec:				## CMD='...': run a command in the guest (see README.md)
+exec:				## CMD='...': run a command in the guest
 	$(GUEST)
 
 # On bare metal unless HOST says otherwise: that needs no other build.
@@ -184,6 +184,9 @@ endef
 
 shell:				## an interactive guest, same options as exec
 	$(GUEST)
+
+options:			## the options of exec and shell, with their values
+	@$(RIG)/exec help
 
 ##@ Test
 

@@ -3,7 +3,8 @@
 """What holds for every file that git tracks.
 
 It says under which licence it is. A path of this repository that it names, in
-a comment, a script or a page, exists; and so does what a link of a page leads to.
+a comment, a script or a page, exists; and so do the functions of ours that a page
+names, and what its links lead to.
 """
 
 import pathlib
@@ -24,6 +25,7 @@ FOLDERS = ("symspy", "symcall", "swapbypass", "dma-offset", "guest-linux", "gues
 PATH = re.compile(rf"(?<![\w/.<$}})-])(?:{'|'.join(FOLDERS)})/[\w./*+-]*")
 
 LINK = re.compile(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)")
+FUNCTION = re.compile(r"\b(\w*(?:symb|symspy|symcall|symswap|bypass|dma_offset)\w*)\(\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
@@ -61,14 +63,18 @@ def links(name: str, text: str) -> Iterator[str]:
             yield f"{name}: a link to {target}#{anchor}, and there is no such heading"
 
 
-def complaints(name: str) -> Iterator[str]:
-    """Tell all that is wrong with one file."""
-    text = (TOP / name).read_text()
-    lines = text.splitlines()
-    yield from licence(name, lines)
-    yield from paths(name, lines)
-    if name.endswith(".md"):
-        yield from links(name, text)
+def complaints(texts: dict[str, str]) -> Iterator[str]:
+    """Tell all that is wrong with files, given by their names."""
+    code = {word for name, text in texts.items() if not name.endswith(".md")
+            for word in re.findall(r"\w+", text)}
+    for name, text in texts.items():
+        lines = text.splitlines()
+        yield from licence(name, lines)
+        yield from paths(name, lines)
+        if name.endswith(".md"):
+            yield from links(name, text)
+            for function in sorted(set(FUNCTION.findall(text)) - code):
+                yield f"{name}: there is no function {function}()"
 
 
 def main() -> int:
@@ -76,9 +82,9 @@ def main() -> int:
     names = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, check=True, capture_output=True,
                            text=True).stdout.split("\0")
     # A file that is removed and not yet committed is still on git's list.
-    found = [c for name in names if name and (TOP / name).exists() for c in complaints(name)]
-    for complaint in found:
-        print(complaint)
+    files = [name for name in names if name and (TOP / name).exists()]
+    found = list(complaints({name: (TOP / name).read_text() for name in files}))
+    print(*found, sep="\n", end="\n" if found else "")
     return 1 if found else 0
 
 
