@@ -117,8 +117,8 @@ def patch_results(base: Path, patches: list[Path], scratch: Path) -> list[str]:
             shutil.copy2(base / n, scratch / n)
     for p in patches:
         # --fuzz=0: a hook that only nearly fits must be looked at.
-        r = subprocess.run(["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-s",
-                            "-r", "-", "-d", str(scratch), "-i", str(p.resolve())],
+        r = subprocess.run(["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-r", "-",
+                            "-d", str(scratch), "-i", str(p.resolve())],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if r.returncode:
             die(f"{p} does not apply; the tree is unchanged\n{r.stdout}")
