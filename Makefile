@@ -259,13 +259,13 @@ bench-count: deps all		## the experiment in instructions: the same numbers every
 	@python3 swapbypass/experiment/run.py --icount $(RUN_ARGS)
 
 bench-micro: deps all		## null symcall against null hypercall
-	@python3 swapbypass/experiment/micro.py $(RUN_ARGS)
+	@python3 symcall/experiment/micro.py $(RUN_ARGS)
 
 run-passthrough: deps test-files	## NVMe without an IOMMU: passthrough, bare metal, virtio-blk
 	@python3 dma-offset/experiment/run.py $(RUN_ARGS)
 
 bench-cost: deps all guest-base	## what the extension costs where it is not used
-	@python3 swapbypass/experiment/cost.py $(RUN_ARGS)
+	@python3 guest-linux/experiment/cost.py $(RUN_ARGS)
 
 bench-noise: deps all		## noise of both guests under the VMM
 	@python3 guest-kitten/experiment/noise.py $(RUN_ARGS)

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The null symcall against the null hypercall: `make bench-micro`.
+
+Both run on the same VM in one run, in turns, from inside the guest: loops of
+hypercalls that do nothing, and one hypercall that makes KVM do as many symcalls
+that do nothing. A symcall needs one entry and one exit as well, so a ratio of
+1.0 is the limit.
+
+Once in time, and once in instructions, under an emulator that counts them
+(-icount): there the guest's time-stamp counter advances with the instructions
+of the whole machine, KVM's included.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import statistics
+from collections.abc import Sequence
+
+from rig import Bench, ending, measure
+from rig.measure import Target, say
+
+SCRIPT = pathlib.Path(__file__).resolve().parent / "null_calls.sh"
+KINDS = ("hypercall", "symcall")
+MOST = 1.25
+UNITS = {False: "ns", True: "instructions"}
+
+LINE = re.compile(r"^(hypercall|symcall) calls (\d+) ns (\d+) tsc (\d+) status (-?\d+)$", re.M)
+
+# Of one call, in the order of the rounds; by kind.
+Found = dict[str, list[float]]
+
+
+def rounds_of(bench: measure.Runner, paging: str, calls: int, rounds: int, counted: bool) -> Found:
+    """What a call took in each round but the first."""
+    out = measure.checked(bench.run(measure.script(SCRIPT, rounds, calls), guest_mem=256,
+                                    paging=paging, timeout=300))
+    found: Found = {kind: [] for kind in KINDS}
+    for kind, done, nanos, ticks, status in LINE.findall(out):
+        if status != "0":
+            raise RuntimeError(f"a {kind} failed with status {status}")
+        found[kind].append(int(ticks if counted else nanos) / int(done))
+    if {len(values) for values in found.values()} != {rounds}:
+        raise RuntimeError(f"not {rounds} rounds:\n{out}")
+    return {kind: values[1:] for kind, values in found.items()}
+
+
+def target(paging: str, counted: bool, found: Found) -> Target:
+    """The ratio of the two."""
+    # Neighbours in time saw the same load of the machine.
+    ratio = statistics.median(s / h for s, h in zip(found["symcall"], found["hypercall"]))
+    medians = " / ".join(f"{statistics.median(found[kind]):.0f}" for kind in reversed(KINDS))
+    return Target(f"{'instructions' if counted else 'time'}, {paging} paging: symcall / hypercall",
+                  ratio, MOST, form="{:.3f}",
+                  detail=f"{medians} {UNITS[counted]}; 1.0 is the limit")
+
+
+def main(argv: Sequence[str] | None = None, benches: measure.Benches = Bench) -> int:
+    """Runs the experiment; returns the exit status."""
+    parser = measure.arguments(__doc__, targets=True, time_only=True)
+    parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=21)
+    args = parser.parse_args(argv)
+
+    targets, rows = [], []
+    for counted in (False,) if args.time_only else (False, True):
+        with benches(host="symbiotic", icount=counted) as bench:
+            for paging in ("nested", "shadow"):
+                found = rounds_of(bench, paging, args.calls, args.rounds, counted)
+                targets.append(target(paging, counted, found))
+                say(targets[-1].lines()[0])
+                rows += [(kind, paging, number, f"{value:.1f}", UNITS[counted]) for kind in KINDS
+                         for number, value in enumerate(found[kind], 1)]
+
+    report = measure.Report(args.results, "micro", measure.about(counted=not args.time_only))
+    report.csv(("call", "paging", "round", "value", "unit"), rows)
+    return report.finish([f"Null symcall and null hypercall, medians of {args.rounds - 1} rounds "
+                          f"of {args.calls} calls each, in turns"], targets, args.strict)
+
+
+if __name__ == "__main__":
+    ending.exit_when_told(main)

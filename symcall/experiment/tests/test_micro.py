@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of the microbenchmark with a made-up rig."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import pathlib
+import tempfile
+import unittest
+from typing import Any
+
+import micro
+from rig import Result
+
+
+class FakeBench(contextlib.nullcontext[Any]):
+    """Answers as the guest's test interface does."""
+    ratio = 1.1
+    status = 0
+
+    def __init__(self, host: str, icount: bool) -> None:
+        super().__init__(self)
+        assert host == "symbiotic"
+        self.unit = 3 if icount else 1
+
+    def run(self, cmd: str, **_: Any) -> Result:
+        """Pretends to run the loops."""
+        rounds, calls = map(int, cmd.split("\n", 1)[0].split()[2:])
+        text = ""
+        for number in range(rounds):
+            # The first round is slow, and the machine's load changes.
+            base = calls * 28000 * (5 if number == 0 else 1 + number % 3)
+            text += f"hypercall calls {calls} ns {base} tsc {base * self.unit} status 0\n"
+            base = int(base * self.ratio)
+            text += (f"symcall calls {calls} ns {base} tsc {base * self.unit} "
+                     f"status {self.status}\n")
+        return Result(status=0, out=text.encode())
+
+
+def run(bench: type[FakeBench], *argv: str) -> tuple[int, str, list[dict[str, str]]]:
+    """Runs the experiment; returns (status, output, rows of the CSV file)."""
+    text = io.StringIO()
+    with tempfile.TemporaryDirectory() as results:
+        with contextlib.redirect_stdout(text):
+            status = micro.main(["--strict", "--results", results, *argv], bench)
+        [path] = pathlib.Path(results).glob("*-micro/summary.csv")
+        with open(path, encoding="utf-8") as file:
+            return status, text.getvalue(), list(csv.DictReader(file))
+
+
+class Micro(unittest.TestCase):
+    """The benchmark as a whole."""
+
+    def test_fast(self) -> None:
+        """Below the target, whatever the load does."""
+        status, text, rows = run(FakeBench)
+        self.assertEqual(status, 0, text)
+        report = text.split("Targets:")[1]
+        self.assertEqual(report.count("1.100  (target <= 1.250)"), 4)
+        # Two kinds, two modes of paging, two clocks, and no first round.
+        self.assertEqual(len(rows), 2 * 2 * 2 * 20)
+        self.assertEqual({r["value"] for r in rows if r["call"] == "hypercall" and
+                          r["unit"] == "instructions"}, {"84000.0", "168000.0", "252000.0"})
+
+    def test_time_only(self) -> None:
+        """Half of it."""
+        _, text, rows = run(FakeBench, "--time-only")
+        self.assertEqual(text.split("Targets:")[1].count("PASS"), 2)
+        self.assertEqual({r["unit"] for r in rows}, {"ns"})
+
+    def test_slow(self) -> None:
+        """Above the target."""
+        class Slow(FakeBench):
+            """A slow symcall."""
+            ratio = 1.3
+        status, text, _ = run(Slow)
+        self.assertEqual(status, 1)
+        self.assertEqual(text.split("Targets:")[1].count("MISS"), 4)
+
+    def test_failing_calls(self) -> None:
+        """A loop of failing calls is no result."""
+        class Broken(FakeBench):
+            """Calls that fail."""
+            status = -5
+        with self.assertRaisesRegex(RuntimeError, "symcall failed with status -5"):
+            run(Broken)
+
+    def test_missing_rounds(self) -> None:
+        """Nor is a loop that ended early."""
+        class Short(FakeBench):
+            """The last line is missing."""
+            def run(self, cmd: str, **more: Any) -> Result:
+                whole = super().run(cmd, **more).out
+                return Result(status=0, out=whole[:whole.rindex(b"symcall")])
+        with self.assertRaisesRegex(RuntimeError, "not 21 rounds"):
+            run(Short)
+
+
+if __name__ == "__main__":
+    unittest.main()
