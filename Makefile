@@ -262,7 +262,7 @@ bench-micro: deps all		## null symcall against null hypercall
 	@python3 symcall/experiment/micro.py $(RUN_ARGS)
 
 run-passthrough: deps test-files	## NVMe without an IOMMU: passthrough, bare metal, virtio-blk
-	@python3 dma-offset/experiment/run.py $(RUN_ARGS)
+	@python3 dma-offset/experiment/passthrough.py --strict $(RUN_ARGS)
 
 bench-cost: deps all guest-base	## what the extension costs where it is not used
 	@python3 guest-linux/experiment/cost.py $(RUN_ARGS)
