@@ -67,7 +67,7 @@ config()
 	fi
 }
 
-bypass=mm/symbiotic_bypass in_place=mm/symswap
+bypass=mm/symbiotic_bypass in_place='mm/symswap/page mm/symswap/leave mm/symswap/age mm/symswap/window mm/symswap/sysfs'
 config "$in_place" SYMBIOTIC_BYPASS=n
 config "$bypass" SYMSWAP_IN_PLACE=n
 config "$in_place" SYMBIOTIC_GUEST=n SYMBIOTIC_BYPASS=n SYMBIOTIC_TEST=n

@@ -108,7 +108,7 @@ sparse_tree()
 	result "sparse, $tree" $((1 - $?))
 	rm -f "$build/sparse.out"
 }
-sparse_tree linux-guest guest 'symbiotic|symswap' arch/x86/symbiotic/ mm/symbiotic_bypass.o mm/symswap.o \
+sparse_tree linux-guest guest 'symbiotic|symswap' arch/x86/symbiotic/ mm/symbiotic_bypass.o mm/symswap/ \
 	drivers/block/symswap.o
 sparse_tree linux-host host 'symbiotic|kvm-hold' arch/x86/kvm/
 make -s -C guest-kitten sparse >"$build/style.out" 2>&1 && ! grep -qE ': (warning|error)' "$build/style.out"

@@ -22,9 +22,4 @@ static inline bool symswap_whole_disk(struct swap_info_struct *si)
 	       se->nr_pages >= si->max;
 }
 
-#if IS_ENABLED(CONFIG_KUNIT)
-struct folio *symswap_page_init(struct page *page, void *state);
-void symswap_publish(struct folio *folio);
-#endif
-
 #endif /* _MM_SYMSWAP_H */

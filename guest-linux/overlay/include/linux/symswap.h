@@ -2,7 +2,7 @@
 /*
  * Swap-in in place: a page of the swap window becomes the anonymous page. The
  * hooks that the memory manager calls, and what the driver of the window needs.
- * How it works is at the top of mm/symswap.c.
+ * How it works is at the top of mm/symswap/page.c.
  */
 #ifndef _LINUX_SYMSWAP_H
 #define _LINUX_SYMSWAP_H

@@ -11,6 +11,7 @@
 #include <linux/symswap.h>
 
 #include "../symswap.h"
+#include "../symswap/internal.h"
 
 /* A swap area on a whole disk. */
 struct area {

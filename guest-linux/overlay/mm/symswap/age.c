@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * symswap in place: the VMM's grant, and which pages go when it is short.
+ */
+
+#include <linux/math64.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/pagemap.h>
+#include <linux/rmap.h>
+#include <linux/swap.h>
+#include <linux/symbiotic.h>
+#include <linux/symswap.h>
+#include <linux/workqueue.h>
+
+#include "../internal.h"
+#include "internal.h"
+
+/* Pages unmapped with one flush of the TLBs, locked meanwhile. */
+#define SYMSWAP_FLUSH_BATCH	32
+
+/* ---- The VMM's grant, and what it is told ------------------------------- */
+
+unsigned long symswap_stat_sum(const struct symswap_window *win,
+				      enum symswap_stat stat)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += per_cpu_ptr(win->stats, cpu)[stat];
+	return sum;
+}
+
+static unsigned long symswap_over(const struct symswap_window *win,
+				  unsigned long want)
+{
+	unsigned long nr = atomic_long_read(&win->in_place);
+
+	return nr > want ? nr - want : 0;
+}
+
+/* The words of the global page that are for the swap window, or NULL. */
+static struct symspy_swap *symswap_spy(const struct symswap_window *win)
+{
+	struct symspy_global *global;
+
+	/* There is one grant: the first window's. */
+	if (!win->vmm || !symbiotic_has(SYMB_FEAT_SWAP_GRANT))
+		return NULL;
+	global = symspy_global_page();
+	return global ? &global->swap : NULL;
+}
+
+/* Pages that could not be given back when that was tried last. */
+unsigned long symswap_unreturned(const struct symswap_window *win)
+{
+	unsigned long over = symswap_over(win, READ_ONCE(win->grant));
+	unsigned long held = atomic_long_read(&win->held);
+
+	return READ_ONCE(win->stuck) ? max(over, held) : held;
+}
+
+void symswap_update_grant(struct symswap_window *win)
+{
+	const struct symspy_swap *spy = symswap_spy(win);
+	u64 grant = READ_ONCE(win->limit);
+
+	/* Whatever the VMM writes there is a number of pages. */
+	if (spy)
+		grant = min(grant, READ_ONCE(spy->grant));
+	if (symswap_only_ram)
+		grant = 0;
+	WRITE_ONCE(win->grant, grant);
+}
+
+/* A VMM of version 1.2 may have no room for it. */
+static bool symswap_spy_has_held(const struct symspy_global *global)
+{
+	return READ_ONCE(global->ext.size) + SYMSPY_EXT_OFFSET >=
+	       offsetofend(struct symspy_global, swap.held);
+}
+
+void symswap_report(struct symswap_window *win,
+			   const struct symswap_round *round)
+{
+	struct symspy_swap *spy = symswap_spy(win);
+	u64 in_place = atomic_long_read(&win->in_place);
+
+	if (!spy)
+		return;
+	WRITE_ONCE(spy->in_place, in_place);
+	WRITE_ONCE(spy->wanted, symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT));
+	if (symswap_spy_has_held(container_of(spy, struct symspy_global, swap)))
+		WRITE_ONCE(spy->held, symswap_unreturned(win));
+	if (round && round->used)
+		WRITE_ONCE(spy->hot, div64_u64(in_place * round->hot, round->used));
+	else if (!in_place)
+		WRITE_ONCE(spy->hot, 0);
+}
+
+/* ---- Aging -------------------------------------------------------------- */
+
+/*
+ * Pages in place are on no LRU list. While faults find no grant left, a clock
+ * hand goes round: a page that has not been touched since the last time is
+ * swapped out again, to its slot. A sixteenth of the grant is kept free that way.
+ */
+#define SYMSWAP_AGE_INTERVAL	(HZ / 10)
+#define SYMSWAP_AGE_ROOM	16
+/* A round takes this many intervals at the least. */
+#define SYMSWAP_AGE_SHARE	8
+/* Pages to look at in an interval: for the VMM's information, and for room. */
+#define SYMSWAP_AGE_SAMPLE	512UL
+#define SYMSWAP_AGE_SCAN	4096UL
+/* Slots to pass in it at the most, where few of them are in use. */
+#define SYMSWAP_AGE_SLOTS	16384UL
+
+/* Pages that are unmapped, and wait for the flush. */
+struct symswap_batch {
+	struct folio *folios[SYMSWAP_FLUSH_BATCH];
+	unsigned int nr;
+};
+
+static bool symswap_young_one(struct folio *folio, struct vm_area_struct *vma,
+			      unsigned long addr, void *arg)
+{
+	DEFINE_FOLIO_VMA_WALK(pvmw, folio, vma, addr, 0);
+	bool *young = arg;
+
+	while (page_vma_mapped_walk(&pvmw))
+		*young |= ptep_clear_young_notify(vma, pvmw.address, pvmw.pte);
+	return true;
+}
+
+/* Mappings that say of themselves that their uses mean nothing. */
+static bool symswap_no_recency(struct vm_area_struct *vma, void *arg)
+{
+	return !vma_has_recency(vma);
+}
+
+/*
+ * Has a locked page been used since the last look? folio_referenced() is for
+ * pages on an LRU list: with MGLRU it takes the accessed bits of up to 63
+ * neighbours along, for the list walk that it expects to follow, and asks for
+ * the page's memory cgroup. Pages in place are on no list and have none.
+ */
+static bool symswap_used(struct folio *folio)
+{
+	/* Accessed by others than a processor, or a bit that MGLRU's walk took. */
+	bool young = folio_test_clear_referenced(folio);
+	struct rmap_walk_control rwc = {
+		.rmap_one = symswap_young_one,
+		.arg = &young,
+		.anon_lock = folio_lock_anon_vma_read,
+		.invalid_vma = symswap_no_recency,
+		.try_lock = true,
+	};
+
+	/* Also: its anon_vma is there. */
+	if (folio_mapped(folio))
+		rmap_walk(folio, &rwc);
+	return young || rwc.contended;
+}
+
+static unsigned long symswap_finish(struct symswap_window *win,
+				    struct symswap_batch *batch)
+{
+	unsigned long pushed = 0;
+
+	try_to_unmap_flush();
+	while (batch->nr)
+		pushed += symswap_let_go(win, batch->folios[--batch->nr]);
+	return pushed;
+}
+
+/*
+ * Look at @scan pages, or at those in @slots slots if that is less; push out @nr
+ * that are cold, or any if @all.
+ */
+static struct symswap_round symswap_age(struct symswap_window *win,
+					unsigned long slots, unsigned long scan,
+					unsigned long nr, bool all)
+{
+	struct symswap_round round = { };
+	struct symswap_batch batch = { };
+	struct folio *folio;
+	bool hot;
+
+	if (symswap_skip(SYMSWAP_RULE_AGE))
+		return round;
+	for (; slots && round.used < scan; slots--) {
+		cond_resched();
+		if (++win->hand >= win->nr_pages)
+			win->hand = 1;
+		folio = symswap_get(win, win->hand, false);
+		if (!folio)
+			continue;
+		/* Locked: who migrates it waits, and does not find one user too many. */
+		if (!folio_trylock(folio)) {
+			folio_put(folio);
+			continue;
+		}
+		hot = symswap_used(folio);
+		round.used++;
+		round.hot += hot;
+		if ((hot && !all) || round.pushed + batch.nr >= nr) {
+			folio_unlock(folio);
+			folio_put(folio);
+			continue;
+		}
+		if (symswap_unmap(win, folio))
+			batch.folios[batch.nr++] = folio;
+		if (batch.nr == SYMSWAP_FLUSH_BATCH)
+			round.pushed += symswap_finish(win, &batch);
+	}
+	round.pushed += symswap_finish(win, &batch);
+	return round;
+}
+
+/*
+ * More pages are in place than granted: cold pages go first, then any, and what
+ * is locked into memory goes to the guest's own. What somebody else has a
+ * reference to stays.
+ */
+static struct symswap_round symswap_give_back(struct symswap_window *win,
+					      unsigned long grant)
+{
+	struct symswap_round round;
+	unsigned long over;
+
+	symswap_count(win, SYMSWAP_SEARCHES, 1);
+	over = symswap_over(win, grant);
+	round = symswap_age(win, win->nr_pages, ULONG_MAX, over, false);
+	over -= round.pushed;
+	if (over) {
+		lru_add_drain_all();
+		over -= symswap_age(win, win->nr_pages, ULONG_MAX, over, true).pushed;
+	}
+	if (over)
+		symswap_move(win, false, over);
+
+	win->tried = grant;
+	WRITE_ONCE(win->stuck, symswap_over(win, grant));
+	if (win->stuck)
+		symswap_backoff(&win->age_backoff);
+	else
+		symswap_backoff_reset(&win->age_backoff);
+	return round;
+}
+
+/* A new grant, or time to try once more? */
+static bool symswap_must_give_back(struct symswap_window *win, unsigned long grant)
+{
+	if (!symswap_over(win, grant)) {
+		WRITE_ONCE(win->stuck, false);
+		return false;
+	}
+	if (win->stuck && grant == win->tried)
+		return time_after_eq(jiffies, win->age_backoff.next);
+	symswap_backoff_reset(&win->age_backoff);
+	return true;
+}
+
+void symswap_age_work(struct work_struct *work)
+{
+	struct symswap_window *win = container_of(to_delayed_work(work),
+						  struct symswap_window, age_work);
+	unsigned long declined = symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT);
+	unsigned long in_place = atomic_long_read(&win->in_place);
+	unsigned long grant, scan, over = 0;
+	struct symswap_round round;
+
+	symswap_update_grant(win);
+	grant = READ_ONCE(win->grant);
+	if (symswap_must_give_back(win, grant)) {
+		round = symswap_give_back(win, grant);
+	} else {
+		/* Room is made while it is wanted; the VMM wants to know always. */
+		scan = SYMSWAP_AGE_SAMPLE;
+		if (declined != win->declined) {
+			scan = SYMSWAP_AGE_SCAN;
+			over = symswap_over(win, grant - grant / SYMSWAP_AGE_ROOM);
+		}
+		scan = min(scan, DIV_ROUND_UP(in_place, SYMSWAP_AGE_SHARE));
+		round = symswap_age(win, min(win->nr_pages, SYMSWAP_AGE_SLOTS),
+				    scan, over, false);
+	}
+	win->declined = declined;
+	symswap_report(win, &round);
+
+	if (symswap_only_ram) {
+		/* A fault counts its pages, then looks at the grant. */
+		smp_mb();
+		if (atomic_long_read(&win->in_place))
+			queue_delayed_work(symswap_wq, &win->age_work,
+					   win->age_backoff.pause);
+	} else if (READ_ONCE(win->active) &&
+		   (symswap_spy(win) || grant < win->nr_pages)) {
+		queue_delayed_work(symswap_wq, &win->age_work,
+				   SYMSWAP_AGE_INTERVAL);
+	}
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * symswap in place: what its files share. How it works is at the top of page.c.
+ *
+ *	page.c		a page's life, and faults
+ *	leave.c		how a page leaves its slot, or its slot leaves it
+ *	age.c		the VMM's grant, and which pages go when it is short
+ *	window.c	windows, their modes, and the driver's functions
+ *	sysfs.c		/sys/block/symswap<n>/symswap
+ */
+#ifndef _MM_SYMSWAP_INTERNAL_H
+#define _MM_SYMSWAP_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/jiffies.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/memremap.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#include <linux/symswap.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+/*
+ * page->zone_device_data: NULL for a page that is not in use. Between the last
+ * reference to a page that was kept and the freeing of its slot, the link in
+ * symswap_window.freed.
+ */
+#define SYMSWAP_KEPT	((void *)1)
+#define SYMSWAP_CACHED	((void *)2)
+#define SYMSWAP_HELD	((void *)3)
+
+enum symswap_stat {
+	SYMSWAP_FAULTS,		/* faults served in place */
+	SYMSWAP_PAGES,		/* pages mapped by them */
+	SYMSWAP_SHARED,		/* of these, put into the swap cache */
+	SYMSWAP_DECLINED_GRANT,	/* left to the copy: no grant */
+	SYMSWAP_MIGRATED,	/* moved to memory of the guest */
+	SYMSWAP_PUSHED,		/* unmapped again, left in the slot */
+	SYMSWAP_SEARCHES,	/* looks at all pages, to give some back */
+	SYMSWAP_NR_STATS
+};
+
+/* What others hold up is tried again after 0.1 s, then less and less often. */
+#define SYMSWAP_RETRY_FIRST	(HZ / 10)
+#define SYMSWAP_RETRY_LAST	(64 * HZ)
+
+struct symswap_backoff {
+	unsigned long next;	/* jiffies */
+	unsigned long pause;
+};
+
+static inline void symswap_backoff_reset(struct symswap_backoff *b)
+{
+	b->pause = 0;
+}
+
+/* Returns the pause. */
+static inline unsigned long symswap_backoff(struct symswap_backoff *b)
+{
+	b->pause = clamp(2 * b->pause, (unsigned long)SYMSWAP_RETRY_FIRST,
+			 (unsigned long)SYMSWAP_RETRY_LAST);
+	b->next = jiffies + b->pause;
+	return b->pause;
+}
+
+/**
+ * struct symswap_window - a swap window with struct pages
+ * @pgmap: its struct pages
+ * @disk: the disk on it
+ * @first_pfn: page of slot 0; before it lie the struct pages
+ * @nr_pages: number of slots
+ * @reserved: pages in front of @first_pfn
+ * @mode: what was asked for
+ * @si: its swap device, or NULL. Under symswap_mutex
+ * @type: its swap type, while it has an entry in symswap_by_type
+ * @active: new pages may be mapped
+ * @vmm: the VMM's grant is for this one
+ * @in_place: pages in use, at most @grant but for the moment of a change, and
+ *	for what cannot be given back
+ * @held: pages of these without a slot
+ * @unused: woken when no page is in use
+ * @grant: how many may be: the smaller of @limit and the VMM's grant
+ * @limit: what the guest's administrator allows
+ * @freed: pages whose slot is to be freed, linked by zone_device_data
+ * @free_work: frees them
+ * @retry: slots whose pages may be in the swap cache with no swap entry left
+ * @retry_work: takes them out of it
+ * @age_work: pushes cold pages out, or any above a lowered @grant
+ * @hand: the slot where it goes on
+ * @declined: faults that found no grant left, when it ran last
+ * @tried: the grant that it has tried to get below
+ * @stuck: it could not
+ * @age_backoff: when it tries again
+ * @held_work: moves held pages to memory when they can
+ * @held_backoff: when it tries again
+ * @stats: counters
+ * @list: in symswap_windows, under symswap_mutex
+ */
+struct symswap_window {
+	struct dev_pagemap pgmap;
+	struct gendisk *disk;
+	unsigned long first_pfn;
+	unsigned long nr_pages;
+	unsigned long reserved;
+	enum symswap_mode mode;
+	struct swap_info_struct *si;
+	unsigned int type;
+	bool active;
+	bool vmm;
+	atomic_long_t in_place;
+	atomic_long_t held;
+	wait_queue_head_t *unused;
+	unsigned long grant;
+	unsigned long limit;
+	struct llist_head freed;
+	struct work_struct free_work;
+	unsigned long *retry;
+	struct work_struct retry_work;
+	struct delayed_work age_work;
+	unsigned long hand;
+	unsigned long declined;
+	unsigned long tried;
+	bool stuck;
+	struct symswap_backoff age_backoff;
+	struct delayed_work held_work;
+	struct symswap_backoff held_backoff;
+	unsigned long __percpu *stats;
+	struct list_head list;
+};
+
+/* What one look round has found. */
+struct symswap_round {
+	unsigned long used;
+	unsigned long hot;
+	unsigned long pushed;
+};
+
+extern struct mutex symswap_mutex;
+extern struct workqueue_struct *symswap_wq;
+/* See symswap_stay_in_ram(). */
+extern bool symswap_only_ram;
+extern const char * const symswap_mode_names[SYMSWAP_MODE_NR];
+/*
+ * By swap type, which is a number that the next swapon gives to another device.
+ * So an entry lives as long as the number is this window's: from the swapon to
+ * the end of its swapoff, when nobody has a reference to the swap device, and no
+ * slot is in use. Who has one of the two may look up; see symswap_of().
+ */
+extern struct symswap_window *symswap_by_type[MAX_SWAPFILES];
+
+/*
+ * Bits of symswap.skip=, a test option that breaks the guest on purpose: each
+ * leaves out one rule. The tests of the tests set them while they run.
+ */
+enum symswap_rule {
+	SYMSWAP_RULE_KEEP,	/* the slot of a page in use is not free */
+	SYMSWAP_RULE_SHARED,	/* a slot with several users is shared */
+	SYMSWAP_RULE_ZEROMAP,	/* the content is in the slot */
+	SYMSWAP_RULE_VMA,	/* mlock, shadow stacks */
+	SYMSWAP_RULE_UFFD,	/* userfaultfd sees each page */
+	SYMSWAP_RULE_EVICT,	/* swapoff moves pages */
+	SYMSWAP_RULE_GRANT,	/* no more than granted */
+	SYMSWAP_RULE_AGE,	/* cold pages make room */
+};
+
+#ifdef CONFIG_SYMBIOTIC_TEST
+extern unsigned int symswap_skipped;
+
+static inline bool symswap_skip(enum symswap_rule rule)
+{
+	return READ_ONCE(symswap_skipped) & BIT(rule);
+}
+#else
+static inline bool symswap_skip(enum symswap_rule rule)
+{
+	return false;
+}
+#endif
+
+static inline void symswap_count(struct symswap_window *win,
+				 enum symswap_stat stat, unsigned long nr)
+{
+	this_cpu_add(win->stats[stat], nr);
+}
+
+static inline struct symswap_window *symswap_window_of(const struct folio *folio)
+{
+	return container_of(folio->page.pgmap, struct symswap_window, pgmap);
+}
+
+static inline struct page *symswap_page(const struct symswap_window *win,
+					unsigned long offset)
+{
+	return pfn_to_page(win->first_pfn + offset);
+}
+
+/*
+ * The window of a swap device, also while it is swapped off, or NULL: it is
+ * another device. The caller holds a reference to @si, or a slot of it.
+ */
+static inline struct symswap_window *symswap_of(const struct swap_info_struct *si)
+{
+	return READ_ONCE(symswap_by_type[si->type]);
+}
+
+/* page.c */
+extern const struct dev_pagemap_ops symswap_pgmap_ops;
+void symswap_free_work(struct work_struct *work);
+#if IS_ENABLED(CONFIG_KUNIT)
+struct folio *symswap_page_init(struct page *page, void *state);
+void symswap_publish(struct folio *folio);
+#endif
+
+/* leave.c */
+struct folio *symswap_get(struct symswap_window *win, unsigned long offset,
+			  bool held);
+void symswap_retry_work(struct work_struct *work);
+bool symswap_unmap(struct symswap_window *win, struct folio *folio);
+bool symswap_let_go(struct symswap_window *win, struct folio *folio);
+long symswap_move(struct symswap_window *win, bool held, unsigned long nr);
+void symswap_held_work(struct work_struct *work);
+
+/* age.c */
+unsigned long symswap_stat_sum(const struct symswap_window *win,
+			       enum symswap_stat stat);
+unsigned long symswap_unreturned(const struct symswap_window *win);
+void symswap_update_grant(struct symswap_window *win);
+void symswap_report(struct symswap_window *win, const struct symswap_round *round);
+void symswap_age_work(struct work_struct *work);
+
+/* window.c */
+struct symswap_window *symswap_window_on(const struct gendisk *disk);
+void symswap_apply(struct symswap_window *win);
+
+#endif /* _MM_SYMSWAP_INTERNAL_H */

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * symswap in place: windows, their modes, and what the driver calls.
+ */
+
+#define pr_fmt(fmt) "symswap: " fmt
+
+#include <linux/blkdev.h>
+#include <linux/llist.h>
+#include <linux/memremap.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/suspend.h>
+#include <linux/swap.h>
+#include <linux/symbiotic_bypass.h>
+#include <linux/symswap.h>
+#include <linux/sysfs.h>
+#include <linux/workqueue.h>
+
+#include "../symbiotic_bypass.h"
+#include "../symswap.h"
+#include "internal.h"
+
+struct static_key_false symswap_key = STATIC_KEY_FALSE_INIT;
+EXPORT_SYMBOL_GPL(symswap_key);
+
+DEFINE_MUTEX(symswap_mutex);
+static LIST_HEAD(symswap_windows);
+struct symswap_window *symswap_by_type[MAX_SWAPFILES];
+struct workqueue_struct *symswap_wq;
+bool symswap_only_ram;
+/* Windows with struct pages, listed or not yet. No hibernation if there is one. */
+static unsigned int symswap_nr_windows;
+/* Is under way, without a window: none may come. */
+static bool symswap_hibernating;
+
+const char * const symswap_mode_names[SYMSWAP_MODE_NR] = {
+	[SYMSWAP_MODE_COPY]		= "copy",
+	[SYMSWAP_MODE_SHADOW_BYPASS]	= "shadow-bypass",
+	[SYMSWAP_MODE_IN_PLACE]		= "in-place",
+	[SYMSWAP_MODE_AUTO]		= "auto",
+};
+
+static int default_mode = SYMSWAP_MODE_AUTO;
+
+static int default_mode_set(const char *val, const struct kernel_param *kp)
+{
+	int mode = sysfs_match_string(symswap_mode_names, val);
+
+	if (mode < 0)
+		return mode;
+	default_mode = mode;
+	return 0;
+}
+
+static int default_mode_get(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%s\n", symswap_mode_names[default_mode]);
+}
+
+static const struct kernel_param_ops default_mode_ops = {
+	.set = default_mode_set,
+	.get = default_mode_get,
+};
+
+module_param_cb(mode, &default_mode_ops, NULL, 0444);
+MODULE_PARM_DESC(mode, "Mode of windows at first: copy, shadow-bypass, in-place or auto");
+
+static unsigned long default_limit = ULONG_MAX;
+module_param_named(limit, default_limit, ulong, 0444);
+MODULE_PARM_DESC(limit, "Pages of a window that may be in place, however many the VMM grants");
+
+#ifdef CONFIG_SYMBIOTIC_TEST
+unsigned int symswap_skipped;
+module_param_named(skip, symswap_skipped, uint, 0600);
+MODULE_PARM_DESC(skip, "Test only, corrupts data: leave out rules");
+#endif
+
+struct symswap_window *symswap_window_on(const struct gendisk *disk)
+{
+	struct symswap_window *win;
+
+	lockdep_assert_held(&symswap_mutex);
+	list_for_each_entry(win, &symswap_windows, list)
+		if (win->disk == disk)
+			return win;
+	return NULL;
+}
+
+/* ---- Modes -------------------------------------------------------------- */
+
+/* Make the mode what is done, as far as the VMM and the swap area allow. */
+void symswap_apply(struct symswap_window *win)
+{
+	bool in_place = win->mode == SYMSWAP_MODE_IN_PLACE;
+
+	lockdep_assert_held(&symswap_mutex);
+	if (win->mode == SYMSWAP_MODE_SHADOW_BYPASS || win->mode == SYMSWAP_MODE_AUTO)
+		symbiotic_bypass_swapon(win->si);
+	else
+		symbiotic_bypass_swapoff(win->si);
+	if (win->mode == SYMSWAP_MODE_AUTO)
+		in_place = !symbiotic_bypass_attached(win->si);
+	WRITE_ONCE(win->active, in_place && !symswap_only_ram);
+	if (win->active)
+		mod_delayed_work(symswap_wq, &win->age_work, 0);
+}
+
+/**
+ * symswap_stay_in_ram() - a device is here that cannot reach the window
+ *
+ * A passthrough device without an IOMMU reaches what the VMM has pinned for it,
+ * which is RAM, and where the kernel has no bounce buffers, nothing else. From
+ * now on no page comes in place. Those that are leave, before this returns or, if
+ * somebody holds them, as soon as they can.
+ *
+ * Context: may sleep.
+ */
+void symswap_stay_in_ram(void)
+{
+	struct symswap_window *win;
+
+	if (symswap_only_ram)
+		return;
+
+	mutex_lock(&symswap_mutex);
+	pr_info("a device reaches RAM alone, no pages in place (swiotlb=force would help)\n");
+	symswap_only_ram = true;
+	list_for_each_entry(win, &symswap_windows, list) {
+		if (!win->si)
+			continue;
+		symswap_apply(win);
+		mod_delayed_work(symswap_wq, &win->age_work, 0);
+		flush_delayed_work(&win->age_work);
+		if (atomic_long_read(&win->in_place))
+			pr_info("%s: %ld pages are held in place\n", win->disk->disk_name,
+				atomic_long_read(&win->in_place));
+	}
+	mutex_unlock(&symswap_mutex);
+}
+
+#ifdef CONFIG_SYMBIOTIC_TEST
+static int only_ram_set(const char *val, const struct kernel_param *kp)
+{
+	symswap_stay_in_ram();
+	return 0;
+}
+
+static const struct kernel_param_ops only_ram_ops = {
+	.set = only_ram_set,
+	.get = param_get_bool,
+};
+
+module_param_cb(only_ram, &only_ram_ops, &symswap_only_ram, 0600);
+MODULE_PARM_DESC(only_ram, "Test only: as if a device were here that reaches RAM alone");
+#endif
+
+/**
+ * symswap_swapon() - a swap device is in use (again)
+ * @si: the device
+ *
+ * Context: may sleep.
+ */
+void symswap_swapon(struct swap_info_struct *si)
+{
+	struct symswap_window *win;
+
+	if (!static_branch_unlikely(&symswap_key)) {
+		symbiotic_bypass_swapon(si);
+		return;
+	}
+
+	mutex_lock(&symswap_mutex);
+	win = si->bdev ? symswap_window_on(si->bdev->bd_disk) : NULL;
+	if (!win) {
+		symbiotic_bypass_swapon(si);
+	} else if ((READ_ONCE(si->flags) & SWP_WRITEOK) && symswap_whole_disk(si)) {
+		/* A swapoff that was faster has cleared SWP_WRITEOK. */
+		win->si = si;
+		win->type = si->type;
+		WRITE_ONCE(symswap_by_type[si->type], win);
+		symswap_apply(win);
+	}
+	mutex_unlock(&symswap_mutex);
+}
+
+/**
+ * symswap_swapoff() - a swap device is about to be emptied
+ * @si: the device
+ *
+ * No fault that begins later is served in place.
+ *
+ * Context: may sleep.
+ */
+void symswap_swapoff(struct swap_info_struct *si)
+{
+	struct symswap_window *win;
+
+	symbiotic_bypass_swapoff(si);
+	if (!static_branch_unlikely(&symswap_key))
+		return;
+
+	mutex_lock(&symswap_mutex);
+	win = si->bdev ? symswap_window_on(si->bdev->bd_disk) : NULL;
+	if (win && win->si == si) {
+		WRITE_ONCE(win->active, false);
+		win->si = NULL;
+		cancel_delayed_work_sync(&win->age_work);
+		symswap_report(win, NULL);
+	}
+	mutex_unlock(&symswap_mutex);
+}
+
+/**
+ * symswap_swapoff_done() - a swap device is empty, and nobody uses it any more
+ * @si: the device; its type is about to be free for another one
+ *
+ * Context: may sleep.
+ */
+void symswap_swapoff_done(struct swap_info_struct *si)
+{
+	if (!static_branch_unlikely(&symswap_key))
+		return;
+
+	mutex_lock(&symswap_mutex);
+	WRITE_ONCE(symswap_by_type[si->type], NULL);
+	mutex_unlock(&symswap_mutex);
+}
+
+/*
+ * A hibernated system cannot have windows with struct pages. They, and the pages,
+ * lie outside RAM: the image lacks them, and the kernel that reads the image back
+ * writes its own in their place. Whether a page is in place, or comes in place
+ * while memory is made free for the image, makes no difference.
+ */
+static int symswap_pm_event(struct notifier_block *nb, unsigned long event,
+			    void *unused)
+{
+	int ret = NOTIFY_OK;
+
+	mutex_lock(&symswap_mutex);
+	switch (event) {
+	case PM_HIBERNATION_PREPARE:
+		if (symswap_nr_windows) {
+			pr_err("no hibernation: an image cannot hold the swap window; remove its device first\n");
+			ret = notifier_from_errno(-EBUSY);
+		} else {
+			symswap_hibernating = true;
+		}
+		break;
+	case PM_POST_HIBERNATION:
+		symswap_hibernating = false;
+		break;
+	default:
+		ret = NOTIFY_DONE;
+	}
+	mutex_unlock(&symswap_mutex);
+	return ret;
+}
+
+static struct notifier_block symswap_pm_nb = {
+	.notifier_call = symswap_pm_event,
+};
+
+/* ---- For the driver ----------------------------------------------------- */
+
+static int symswap_count_window(void)
+{
+	int ret = 0;
+
+	mutex_lock(&symswap_mutex);
+	if (symswap_hibernating)
+		ret = -EBUSY;
+	else
+		symswap_nr_windows++;
+	mutex_unlock(&symswap_mutex);
+	return ret;
+}
+
+static void symswap_uncount_window(void)
+{
+	mutex_lock(&symswap_mutex);
+	symswap_nr_windows--;
+	mutex_unlock(&symswap_mutex);
+}
+
+/**
+ * symswap_window_create() - give the pages of a window struct pages
+ * @nid: its node
+ * @start: guest-physical address
+ * @size: its size in bytes
+ *
+ * The struct pages lie in the first pages of the window, so what is left for
+ * slots is smaller; see symswap_window_store().
+ *
+ * Context: may sleep.
+ * Return: the window, or an error: use it without in-place mode.
+ */
+struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 size)
+{
+	unsigned long pages = size >> PAGE_SHIFT;
+	unsigned long reserved = DIV_ROUND_UP(pages * sizeof(struct page), PAGE_SIZE);
+	struct vmem_altmap altmap = {
+		.base_pfn = PHYS_PFN(start),
+		.end_pfn = PHYS_PFN(start + size - 1),
+		.free = reserved,
+	};
+	struct symswap_window *win;
+	void *addr;
+	int ret;
+
+	/* What sections can be added in. */
+	if (!IS_ALIGNED(start, SUBSECTION_SIZE) || !IS_ALIGNED(size, SUBSECTION_SIZE))
+		return ERR_PTR(-EINVAL);
+
+	ret = symswap_count_window();
+	if (ret)
+		return ERR_PTR(ret);
+	ret = -ENOMEM;
+	win = kzalloc(sizeof(*win), GFP_KERNEL);
+	if (!win)
+		goto uncount;
+	win->stats = __alloc_percpu(SYMSWAP_NR_STATS * sizeof(*win->stats),
+				    sizeof(*win->stats));
+	if (!win->stats)
+		goto free;
+	win->retry = kvcalloc(BITS_TO_LONGS(pages - reserved), sizeof(long), GFP_KERNEL);
+	if (!win->retry)
+		goto free;
+
+	win->pgmap.type = MEMORY_DEVICE_COHERENT;
+	win->pgmap.ops = &symswap_pgmap_ops;
+	win->pgmap.owner = win;
+	win->pgmap.flags = PGMAP_ALTMAP_VALID;
+	memcpy(&win->pgmap.altmap, &altmap, sizeof(altmap));
+	win->pgmap.nr_range = 1;
+	win->pgmap.range.start = start;
+	win->pgmap.range.end = start + size - 1;
+	addr = memremap_pages(&win->pgmap, nid);
+	if (IS_ERR(addr)) {
+		ret = PTR_ERR(addr);
+		goto free;
+	}
+
+	win->reserved = reserved;
+	win->first_pfn = PHYS_PFN(start) + reserved;
+	win->nr_pages = pages - reserved;
+	win->mode = default_mode;
+	win->limit = min(default_limit, win->nr_pages);
+	win->grant = win->limit;
+	init_llist_head(&win->freed);
+	INIT_WORK(&win->free_work, symswap_free_work);
+	INIT_WORK(&win->retry_work, symswap_retry_work);
+	INIT_DELAYED_WORK(&win->age_work, symswap_age_work);
+	INIT_DELAYED_WORK(&win->held_work, symswap_held_work);
+	INIT_LIST_HEAD(&win->list);
+	return win;
+
+free:
+	kvfree(win->retry);
+	free_percpu(win->stats);
+	kfree(win);
+uncount:
+	symswap_uncount_window();
+	return ERR_PTR(ret);
+}
+EXPORT_SYMBOL_GPL(symswap_window_create);
+
+/**
+ * symswap_window_store() - the part of a window that holds slots
+ * @win: the window
+ * @start: its guest-physical address
+ * @size: its size in bytes
+ *
+ * Return: where it is mapped.
+ */
+void *symswap_window_store(const struct symswap_window *win, phys_addr_t *start,
+			   u64 *size)
+{
+	*start = PFN_PHYS(win->first_pfn);
+	*size = (u64)win->nr_pages << PAGE_SHIFT;
+	return __va(*start);
+}
+EXPORT_SYMBOL_GPL(symswap_window_store);
+
+/**
+ * symswap_window_add() - a window has its disk, and may be swapped on
+ * @win: the window
+ * @disk: the disk, not added yet
+ * @unused: to be woken when no page is in use any more
+ *
+ * Context: may sleep.
+ */
+void symswap_window_add(struct symswap_window *win, struct gendisk *disk,
+			wait_queue_head_t *unused)
+{
+	mutex_lock(&symswap_mutex);
+	win->disk = disk;
+	win->unused = unused;
+	win->vmm = list_empty(&symswap_windows);
+	list_add_tail(&win->list, &symswap_windows);
+	static_branch_enable(&symswap_key);
+	mutex_unlock(&symswap_mutex);
+}
+EXPORT_SYMBOL_GPL(symswap_window_add);
+
+/**
+ * symswap_window_destroy() - the disk is gone, and with it the last user
+ * @win: the window
+ *
+ * Context: may sleep.
+ */
+void symswap_window_destroy(struct symswap_window *win)
+{
+	/* The disk was open while it was swapped on, so no entry is left. */
+	mutex_lock(&symswap_mutex);
+	list_del_init(&win->list);
+	mutex_unlock(&symswap_mutex);
+	cancel_delayed_work_sync(&win->held_work);
+	flush_work(&win->retry_work);
+	flush_work(&win->free_work);
+	memunmap_pages(&win->pgmap);
+	kvfree(win->retry);
+	symswap_uncount_window();
+	free_percpu(win->stats);
+	kfree(win);
+}
+EXPORT_SYMBOL_GPL(symswap_window_destroy);
+
+static int __init symswap_init(void)
+{
+	/* Freezable: while the machine suspends, the window may be out of reach. */
+	symswap_wq = alloc_workqueue("symswap", WQ_MEM_RECLAIM | WQ_UNBOUND |
+				     WQ_HIGHPRI | WQ_FREEZABLE, 0);
+	if (!symswap_wq)
+		return -ENOMEM;
+	return register_pm_notifier(&symswap_pm_nb);
+}
+subsys_initcall(symswap_init);
