@@ -101,9 +101,8 @@
 #include <symbiotic/symcall.h>
 
 #include "internal.h"
-#include "swap.h"
 #include "symbiotic_bypass.h"
-#include "symswap.h"
+#include "symswap/slots.h"
 
 /*
  * On from the registration of the first device, so long before a swapon: a zap
@@ -427,21 +426,14 @@ VISIBLE_IF_KUNIT u32 bypass_facts_pte(const struct bypass_dev *dev, pte_t pte,
 VISIBLE_IF_KUNIT u32 bypass_facts_slot(const struct bypass_dev *dev,
 				       unsigned long slot)
 {
-	unsigned char map = READ_ONCE(dev->swap_map[slot]);
+	unsigned int state = symswap_slot_read(&dev->slots, slot);
 	u32 facts = 0;
 
-	/*
-	 * SWAP_HAS_CACHE: somebody reads the slot back, or has not finished
-	 * writing it, or the newest content is in the swap-cache page.
-	 */
-	if ((map & SWAP_HAS_CACHE) && !bypass_skip(BYPASS_SKIP_SWAPCACHE))
+	if (symswap_slot_cached(state) && !bypass_skip(BYPASS_SKIP_SWAPCACHE))
 		facts |= SYMB_FACT_SLOT_CACHE;
-	map &= ~SWAP_HAS_CACHE;
-
-	/* Not free, bad, shmem, or a count that is continued elsewhere. */
-	if (map >= 1 && map <= SWAP_MAP_MAX)
+	if (symswap_slot_used(state))
 		facts |= SYMB_FACT_SLOT_USED;
-	if (map == 1)
+	if (symswap_slot_single(state))
 		facts |= SYMB_FACT_SLOT_SINGLE;
 
 	/*
@@ -449,7 +441,7 @@ VISIBLE_IF_KUNIT u32 bypass_facts_slot(const struct bypass_dev *dev,
 	 * so it is at least as new as the state above.
 	 */
 	smp_rmb();
-	if ((test_bit(slot, dev->zeromap) && !bypass_skip(BYPASS_SKIP_ZEROMAP)) ||
+	if ((symswap_slot_zero(&dev->slots, slot) && !bypass_skip(BYPASS_SKIP_ZEROMAP)) ||
 	    !zswap_never_enabled())
 		facts |= SYMB_FACT_SLOT_ELSEWHERE;
 	return facts;
@@ -804,8 +796,7 @@ void symbiotic_bypass_swapon(struct swap_info_struct *si)
 	dev->base = bypass_base;
 	dev->nr_pages = min_t(unsigned long, bypass_nr_pages, si->max);
 	dev->type = si->type;
-	dev->swap_map = si->swap_map;
-	dev->zeromap = si->zeromap;
+	dev->slots = symswap_slots(si);
 	dev->marks = kvcalloc(BITS_TO_LONGS(dev->nr_pages), sizeof(long), GFP_KERNEL);
 	if (!dev->marks)
 		goto free;
@@ -846,7 +837,7 @@ static void bypass_detach(void)
 	/* Pairs with the acquire in bypass_drop_refused(). */
 	smp_store_release(&bypass_detach_seq, bypass_detach_seq + 1);
 	wake_up_all(&bypass_detach_wq);
-	/* Queries and drops under way use swap_map and the marks. */
+	/* Queries and drops under way use the slots' state and the marks. */
 	synchronize_rcu();
 	kvfree(dev->marks);
 	kfree(dev);
@@ -857,7 +848,7 @@ static void bypass_detach(void)
  * @si: the device
  *
  * After this nothing is mapped, and try_to_unuse() reads the final content.
- * Also the end of all use of @si->swap_map here.
+ * Also the end of all use of @si here.
  *
  * Context: may sleep.
  */

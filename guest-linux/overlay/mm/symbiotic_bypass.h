@@ -9,6 +9,8 @@
 #include <linux/types.h>
 #include <symbiotic/abi.h>
 
+#include "symswap/slots.h"
+
 struct gendisk;
 struct swap_info_struct;
 
@@ -18,8 +20,7 @@ struct swap_info_struct;
  * @base: guest-physical address of the window
  * @nr_pages: its size; all slots are below it
  * @type: swap type of its swap entries
- * @swap_map: use counts, of the swap_info_struct
- * @zeromap: slots whose pages are all zero and not stored, likewise
+ * @slots: their state
  * @marks: bit per slot: it may be mapped
  * @desc: what the VMM was told
  */
@@ -28,8 +29,7 @@ struct bypass_dev {
 	phys_addr_t base;
 	unsigned long nr_pages;
 	unsigned int type;
-	unsigned char *swap_map;
-	unsigned long *zeromap;
+	struct symswap_slots slots;
 	unsigned long *marks;
 	struct symb_swap_desc desc;
 };

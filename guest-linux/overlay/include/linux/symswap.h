@@ -42,7 +42,6 @@ DECLARE_STATIC_KEY_FALSE(symswap_key);
 
 bool __symswap_folio(const struct folio *folio);
 bool __symswap_in_place(const struct swap_info_struct *si);
-bool symswap_claim_slot(struct swap_info_struct *si, unsigned long offset);
 bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si);
 struct folio *symswap_cache_folio(struct vm_fault *vmf,
 				  struct swap_info_struct *si,
@@ -52,7 +51,6 @@ bool __symswap_slot_kept(const struct swap_info_struct *si,
 			 unsigned long offset);
 bool __symswap_swap_pte(pte_t pte);
 void __symswap_free_later(struct folio *folio);
-void symswap_retire_slot(struct swap_info_struct *si, unsigned long offset);
 int __symswap_evict(struct swap_info_struct *si);
 unsigned long symswap_next_held(struct swap_info_struct *si, unsigned long prev);
 struct folio *symswap_alloc_copy(struct folio *src);

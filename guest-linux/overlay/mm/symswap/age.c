@@ -22,7 +22,7 @@
 /* ---- The VMM's grant, and what it is told ------------------------------- */
 
 unsigned long symswap_stat_sum(const struct symswap_window *win,
-				      enum symswap_stat stat)
+			       enum symswap_stat stat)
 {
 	unsigned long sum = 0;
 	int cpu;
@@ -82,7 +82,7 @@ static bool symswap_spy_has_held(const struct symspy_global *global)
 }
 
 void symswap_report(struct symswap_window *win,
-			   const struct symswap_round *round)
+		    const struct symswap_round *round)
 {
 	struct symspy_swap *spy = symswap_spy(win);
 	u64 in_place = atomic_long_read(&win->in_place);

@@ -18,9 +18,8 @@
 #include <linux/workqueue.h>
 
 #include "../internal.h"
-#include "../swap.h"
-#include "../symswap.h"
 #include "internal.h"
+#include "slots.h"
 
 static bool symswap_is_held(const struct page *page)
 {
@@ -29,7 +28,7 @@ static bool symswap_is_held(const struct page *page)
 
 /* A page in use, held or with a slot, referenced, or NULL. */
 struct folio *symswap_get(struct symswap_window *win,
-				 unsigned long offset, bool held)
+			  unsigned long offset, bool held)
 {
 	struct page *page = symswap_page(win, offset);
 
@@ -75,19 +74,11 @@ void __symswap_free_later(struct folio *folio)
  */
 static bool symswap_free_cached(struct folio *folio, swp_entry_t entry)
 {
-	struct address_space *mapping = swap_address_space(entry);
-
-	xa_lock_irq(&mapping->i_pages);
-	if (!folio_ref_freeze(folio, 2)) {
-		xa_unlock_irq(&mapping->i_pages);
+	if (!symswap_cache_take(folio, entry))
 		return false;
-	}
-	__delete_from_swap_cache(folio, entry, NULL);
-	xa_unlock_irq(&mapping->i_pages);
-
 	folio_unlock(folio);
 	free_zone_device_folio(folio);
-	put_swap_folio(folio, entry);
+	symswap_slot_put(folio, entry);
 	return true;
 }
 
@@ -118,9 +109,8 @@ bool symswap_unmap(struct symswap_window *win, struct folio *folio)
 		 * Its swap PTEs need a count, and others a way to find it.
 		 * Reclaim allocates like this too, with other pages locked.
 		 */
-		if (add_to_swap_cache(folio, symswap_entry(win, folio),
-				      __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN,
-				      NULL))
+		if (symswap_cache_add(folio, symswap_entry(win, folio),
+				      __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN))
 			goto unlock;
 		WRITE_ONCE(folio->page.zone_device_data, SYMSWAP_CACHED);
 	}
@@ -244,7 +234,7 @@ static bool symswap_hold(struct symswap_window *win, struct swap_info_struct *si
 	if (kept) {
 		atomic_long_inc(&win->held);
 		WRITE_ONCE(folio->page.zone_device_data, SYMSWAP_HELD);
-		symswap_retire_slot(si, offset);
+		symswap_slot_retire(si, offset);
 	}
 	folio_unlock(folio);
 	folio_put(folio);

@@ -73,8 +73,8 @@
 #include <kunit/visibility.h>
 
 #include "../internal.h"
-#include "../swap.h"
 #include "internal.h"
+#include "slots.h"
 
 /* What is left of fault_around when half of the grant is used. */
 #define SYMSWAP_SHORT_SHARE	8
@@ -215,7 +215,7 @@ void symswap_free_work(struct work_struct *work)
 		entries[n++] = swp_entry(win->type,
 					 page_to_pfn(page) - win->first_pfn);
 		if (n == ARRAY_SIZE(entries) || !next) {
-			swapcache_free_entries(entries, n);
+			symswap_slots_free(entries, n);
 			n = 0;
 			cond_resched();
 		}
@@ -235,7 +235,7 @@ void symswap_keep_slot(struct folio *folio, swp_entry_t entry)
 			      symswap_window_of(folio)->first_pfn + swp_offset(entry),
 			      folio);
 	if (symswap_skip(SYMSWAP_RULE_KEEP)) {
-		put_swap_folio(folio, entry);
+		symswap_slot_put(folio, entry);
 		return;
 	}
 	WRITE_ONCE(folio->page.zone_device_data, SYMSWAP_KEPT);
@@ -263,12 +263,14 @@ static bool symswap_slot_ok(const struct symswap_window *win,
 			    const struct swap_info_struct *si,
 			    unsigned long offset)
 {
+	const struct symswap_slots slots = symswap_slots(si);
+
 	if (!offset || offset >= win->nr_pages)
 		return false;
 	/* Pairs with symswap_page_free(). */
 	if (smp_load_acquire(&symswap_page(win, offset)->zone_device_data))
 		return false;
-	if (test_bit(offset, si->zeromap) && !symswap_skip(SYMSWAP_RULE_ZEROMAP))
+	if (symswap_slot_zero(&slots, offset) && !symswap_skip(SYMSWAP_RULE_ZEROMAP))
 		return false;
 	return zswap_never_enabled();
 }
@@ -290,8 +292,8 @@ static unsigned long symswap_reserve(struct symswap_window *win, unsigned long n
 static bool symswap_claim(struct swap_info_struct *si, swp_entry_t entry)
 {
 	if (!symswap_skip(SYMSWAP_RULE_SHARED))
-		return symswap_claim_slot(si, swp_offset(entry));
-	if (swapcache_prepare(entry, 1))
+		return symswap_slot_claim(si, swp_offset(entry));
+	if (!symswap_slot_cache(entry))
 		return false;
 	swap_free(entry);
 	return true;
@@ -312,12 +314,11 @@ static struct folio *symswap_take(struct symswap_window *win,
 		return NULL;
 	/* Not earlier: the slot could just have been written. */
 	if (!symswap_slot_ok(win, si, offset)) {
-		swap_duplicate(entry);
-		swapcache_clear(si, entry, 1);
+		symswap_slot_unclaim(si, entry);
 		return NULL;
 	}
 	if (symswap_skip(SYMSWAP_RULE_KEEP)) {
-		swapcache_clear(si, entry, 1);
+		symswap_slot_uncache(si, entry);
 		return symswap_page_init(symswap_page(win, offset), SYMSWAP_CACHED);
 	}
 	return symswap_page_init(symswap_page(win, offset), SYMSWAP_KEPT);
@@ -467,10 +468,10 @@ struct folio *symswap_cache_folio(struct vm_fault *vmf,
 		symswap_count(win, SYMSWAP_DECLINED_GRANT, 1);
 		return NULL;
 	}
-	if (swapcache_prepare(entry, 1))
+	if (!symswap_slot_cache(entry))
 		goto unreserve;
 	if (!symswap_slot_ok(win, si, offset)) {
-		swapcache_clear(si, entry, 1);
+		symswap_slot_uncache(si, entry);
 		goto unreserve;
 	}
 
@@ -478,8 +479,8 @@ struct folio *symswap_cache_folio(struct vm_fault *vmf,
 	folio = symswap_page_init(symswap_page(win, offset), SYMSWAP_CACHED);
 	__folio_set_locked(folio);
 	symswap_publish(folio);
-	if (add_to_swap_cache(folio, entry, GFP_KERNEL, NULL)) {
-		put_swap_folio(folio, entry);
+	if (symswap_cache_add(folio, entry, GFP_KERNEL)) {
+		symswap_slot_put(folio, entry);
 		folio_unlock(folio);
 		folio_put(folio);
 		return NULL;

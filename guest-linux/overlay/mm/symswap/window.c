@@ -22,12 +22,13 @@
 #include <linux/workqueue.h>
 
 #include "../symbiotic_bypass.h"
-#include "../symswap.h"
 #include "internal.h"
+#include "slots.h"
 
 struct static_key_false symswap_key = STATIC_KEY_FALSE_INIT;
 EXPORT_SYMBOL_GPL(symswap_key);
 
+/* Windows, their modes, which swap device each has. */
 DEFINE_MUTEX(symswap_mutex);
 static LIST_HEAD(symswap_windows);
 struct symswap_window *symswap_by_type[MAX_SWAPFILES];

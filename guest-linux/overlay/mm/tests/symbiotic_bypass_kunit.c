@@ -215,8 +215,7 @@ static void slot_test(struct kunit *test)
 	DECLARE_BITMAP(zero, 64) = { };
 	struct bypass_dev dev = {
 		.nr_pages = 64,
-		.swap_map = map,
-		.zeromap = zero,
+		.slots = { .map = map, .zeromap = zero },
 	};
 
 	/* The neighbours are different, so that an index error shows. */

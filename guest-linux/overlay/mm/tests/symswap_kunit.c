@@ -10,8 +10,8 @@
 #include <linux/swap.h>
 #include <linux/symswap.h>
 
-#include "../symswap.h"
 #include "../symswap/internal.h"
+#include "../symswap/slots.h"
 
 /* A swap area on a whole disk. */
 struct area {
