@@ -174,6 +174,11 @@ static unsigned long symswap_finish(struct symswap_window *win,
 	return pushed;
 }
 
+static bool symswap_ages(void)
+{
+	return !symswap_skip(SYMSWAP_RULE_AGE);
+}
+
 /*
  * Look at @scan pages, or at those in @slots slots if that is less; push out @nr
  * that are cold, or any if @all.
@@ -187,7 +192,7 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 	struct folio *folio;
 	bool hot;
 
-	if (symswap_skip(SYMSWAP_RULE_AGE))
+	if (!symswap_ages())
 		return round;
 	for (; slots && round.used < scan; slots--) {
 		cond_resched();

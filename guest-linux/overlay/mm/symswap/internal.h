@@ -158,7 +158,8 @@ extern struct symswap_window *symswap_by_type[MAX_SWAPFILES];
 
 /*
  * Bits of symswap.skip=, a test option that breaks the guest on purpose: each
- * leaves out one rule. The tests of the tests set them while they run.
+ * leaves out one rule. The tests of the tests set them while they run. Each is
+ * looked at in a predicate that says what the rule is about, and nowhere else.
  */
 enum symswap_rule {
 	SYMSWAP_RULE_KEEP,	/* the slot of a page in use is not free */

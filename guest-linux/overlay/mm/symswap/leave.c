@@ -241,6 +241,11 @@ static bool symswap_hold(struct symswap_window *win, struct swap_info_struct *si
 	return kept;
 }
 
+static bool symswap_evicts(void)
+{
+	return !symswap_skip(SYMSWAP_RULE_EVICT);
+}
+
 /*
  * Swapoff must end whoever has references to pages, as it does where pages are
  * copied. What does not move by the second attempt stays, and gives up its slot.
@@ -251,7 +256,7 @@ int __symswap_evict(struct swap_info_struct *si)
 	unsigned long offset, held = 0;
 	long left;
 
-	if (!win || symswap_skip(SYMSWAP_RULE_EVICT))
+	if (!win || !symswap_evicts())
 		return 0;
 	left = symswap_move(win, false, ULONG_MAX);
 	if (left > 0)

@@ -222,6 +222,11 @@ void symswap_free_work(struct work_struct *work)
 	}
 }
 
+static bool symswap_keeps_slots(void)
+{
+	return !symswap_skip(SYMSWAP_RULE_KEEP);
+}
+
 /**
  * symswap_keep_slot() - a window page leaves the swap cache, its slot stays
  * @folio: the page; the last swap entry that named the slot is gone
@@ -234,11 +239,10 @@ void symswap_keep_slot(struct folio *folio, swp_entry_t entry)
 	VM_WARN_ON_ONCE_FOLIO(page_to_pfn(&folio->page) !=
 			      symswap_window_of(folio)->first_pfn + swp_offset(entry),
 			      folio);
-	if (symswap_skip(SYMSWAP_RULE_KEEP)) {
+	if (symswap_keeps_slots())
+		WRITE_ONCE(folio->page.zone_device_data, SYMSWAP_KEPT);
+	else
 		symswap_slot_put(folio, entry);
-		return;
-	}
-	WRITE_ONCE(folio->page.zone_device_data, SYMSWAP_KEPT);
 }
 
 /* ---- Faults ------------------------------------------------------------- */
@@ -253,6 +257,25 @@ static bool symswap_vma_ok(const struct vm_area_struct *vma)
 	       symswap_skip(SYMSWAP_RULE_VMA);
 }
 
+/* userfaultfd wants to see each page: by a whole VMA, or by a single PTE. */
+static bool symswap_uffd_vma(struct vm_area_struct *vma)
+{
+	return userfaultfd_armed(vma) && !symswap_skip(SYMSWAP_RULE_UFFD);
+}
+
+static bool symswap_uffd_pte(pte_t pte)
+{
+	return pte_swp_uffd_wp(pte) && !symswap_skip(SYMSWAP_RULE_UFFD);
+}
+
+/* Is a page of zeroes in the zero map, and anything in the slot? */
+static bool symswap_in_zeromap(const struct swap_info_struct *si, unsigned long offset)
+{
+	const struct symswap_slots slots = symswap_slots(si);
+
+	return symswap_slot_zero(&slots, offset) && !symswap_skip(SYMSWAP_RULE_ZEROMAP);
+}
+
 /*
  * Is the content in the slot, and its page not in use? Stable once
  * SWAP_HAS_CACHE is ours. A page that moved to memory while it was cached may
@@ -263,35 +286,46 @@ static bool symswap_slot_ok(const struct symswap_window *win,
 			    const struct swap_info_struct *si,
 			    unsigned long offset)
 {
-	const struct symswap_slots slots = symswap_slots(si);
-
 	if (!offset || offset >= win->nr_pages)
 		return false;
 	/* Pairs with symswap_page_free(). */
 	if (smp_load_acquire(&symswap_page(win, offset)->zone_device_data))
 		return false;
-	if (symswap_slot_zero(&slots, offset) && !symswap_skip(SYMSWAP_RULE_ZEROMAP))
-		return false;
-	return zswap_never_enabled();
+	return !symswap_in_zeromap(si, offset) && zswap_never_enabled();
+}
+
+/* How many of @nr pages in place are more than granted. */
+static unsigned long symswap_ungranted(const struct symswap_window *win,
+				       unsigned long nr)
+{
+	if (symswap_skip(SYMSWAP_RULE_GRANT))
+		return 0;
+	return nr - min(nr, READ_ONCE(win->grant));
 }
 
 /* Count up to @nr pages as in place; returns how many the grant allows. */
 static unsigned long symswap_reserve(struct symswap_window *win, unsigned long nr)
 {
-	unsigned long over = atomic_long_add_return(nr, &win->in_place);
+	unsigned long over;
 
-	over -= min(over, READ_ONCE(win->grant));
-	if (!over || symswap_skip(SYMSWAP_RULE_GRANT))
+	over = symswap_ungranted(win, atomic_long_add_return(nr, &win->in_place));
+	if (!over)
 		return nr;
 	over = min(over, nr);
 	atomic_long_sub(over, &win->in_place);
 	return nr - over;
 }
 
+/* Also one that has other users? Only a test takes what others need. */
+static bool symswap_claims_shared(void)
+{
+	return symswap_skip(SYMSWAP_RULE_SHARED);
+}
+
 /* From count 1 to SWAP_HAS_CACHE alone. */
 static bool symswap_claim(struct swap_info_struct *si, swp_entry_t entry)
 {
-	if (!symswap_skip(SYMSWAP_RULE_SHARED))
+	if (!symswap_claims_shared())
 		return symswap_slot_claim(si, swp_offset(entry));
 	if (!symswap_slot_cache(entry))
 		return false;
@@ -317,17 +351,10 @@ static struct folio *symswap_take(struct symswap_window *win,
 		symswap_slot_unclaim(si, entry);
 		return NULL;
 	}
-	if (symswap_skip(SYMSWAP_RULE_KEEP)) {
-		symswap_slot_uncache(si, entry);
-		return symswap_page_init(symswap_page(win, offset), SYMSWAP_CACHED);
-	}
-	return symswap_page_init(symswap_page(win, offset), SYMSWAP_KEPT);
-}
-
-/* userfaultfd wants to see each page. */
-static bool symswap_uffd(struct vm_area_struct *vma)
-{
-	return userfaultfd_armed(vma) && !symswap_skip(SYMSWAP_RULE_UFFD);
+	if (symswap_keeps_slots())
+		return symswap_page_init(symswap_page(win, offset), SYMSWAP_KEPT);
+	symswap_slot_uncache(si, entry);
+	return symswap_page_init(symswap_page(win, offset), SYMSWAP_CACHED);
 }
 
 static bool symswap_map_one(struct vm_fault *vmf, struct symswap_window *win,
@@ -340,8 +367,7 @@ static bool symswap_map_one(struct vm_fault *vmf, struct symswap_window *win,
 	struct folio *folio;
 	swp_entry_t entry;
 
-	if (!is_swap_pte(old) ||
-	    (pte_swp_uffd_wp(old) && !symswap_skip(SYMSWAP_RULE_UFFD)))
+	if (!is_swap_pte(old) || symswap_uffd_pte(old))
 		return false;
 	entry = pte_to_swp_entry(old);
 	if (non_swap_entry(entry) || swp_type(entry) != si->type)
@@ -401,7 +427,7 @@ bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si)
 	pte_t *ptep, *first;
 	spinlock_t *ptl;	/* of the page table */
 
-	if (!symswap_vma_ok(vma) || symswap_uffd(vma))
+	if (!symswap_vma_ok(vma) || symswap_uffd_vma(vma))
 		return false;
 
 	first = pte_offset_map_lock(vma->vm_mm, vmf->pmd, vmf->address, &ptl);

@@ -186,7 +186,7 @@ static inline void symswap_slot_put(struct folio *folio, swp_entry_t entry)
  * @entries: the slots, of one swap device; their order is not kept
  * @nr: how many
  *
- * Context: may sleep. Takes and releases the locks of the device and of clusters.
+ * Context: takes and releases the locks of the device and of the clusters.
  */
 static inline void symswap_slots_free(swp_entry_t *entries, int nr)
 {
