@@ -13,7 +13,7 @@
  * Why the mappings are never wrong
  * ================================
  *
- * A yes rests on the facts that bypass_facts() gathers (the rules are in
+ * A yes rests on the facts that bypass_judge() gathers (the rules are in
  * swapbypass/query.c): PTE, VMA, slot. For each of them, whoever changes the
  * fact runs into one of four hooks:
  *
@@ -224,6 +224,11 @@ static void __init bypass_debugfs_init(void) { }
 
 /* ---- Dropping --------------------------------------------------------- */
 
+static bool bypass_hook_drops(enum symbiotic_bypass_hook hook)
+{
+	return !bypass_skip(BYPASS_SKIP_HOOK(hook));
+}
+
 /*
  * The VMM has refused a drop, with @seq read before it was asked. Fine if it
  * detaches: the end of that drops everything.
@@ -244,7 +249,7 @@ static void bypass_drop_range(struct mm_struct *mm, unsigned long start,
 	unsigned int seq = READ_ONCE(bypass_detach_seq);
 	long ret;
 
-	if (bypass_skip(BYPASS_SKIP_HOOK(hook)))
+	if (!bypass_hook_drops(hook))
 		return;
 	/* Detached: the VMM has nothing mapped and may not know the call. */
 	if (!rcu_access_pointer(bypass_dev))
@@ -318,7 +323,7 @@ void __symbiotic_bypass_zap_end(struct mm_struct *mm)
 static long bypass_drop_run(unsigned long first, unsigned long nr,
 			    enum symbiotic_bypass_hook hook)
 {
-	if (bypass_skip(BYPASS_SKIP_HOOK(hook)))
+	if (!bypass_hook_drops(hook))
 		return 0;
 
 	this_cpu_inc(bypass_stats.drops[hook]);
@@ -393,6 +398,20 @@ bool __symbiotic_bypass_stores_zeroes(swp_entry_t entry)
 
 /* ---- Answering -------------------------------------------------------- */
 
+/*
+ * Rule 4 in the PTE and in the slot: nobody else can have the page. One test option
+ * takes both for true.
+ */
+static bool bypass_pte_alone(pte_t pte)
+{
+	return pte_swp_exclusive(pte) || bypass_skip(BYPASS_SKIP_SHARED);
+}
+
+static bool bypass_slot_alone(unsigned int state)
+{
+	return symswap_slot_single(state) || bypass_skip(BYPASS_SKIP_SHARED);
+}
+
 /* Rule 1: the kind of swap entry. */
 VISIBLE_IF_KUNIT u32 bypass_facts_pte(const struct bypass_dev *dev, pte_t pte,
 				      unsigned long *slot)
@@ -415,11 +434,21 @@ VISIBLE_IF_KUNIT u32 bypass_facts_pte(const struct bypass_dev *dev, pte_t pte,
 
 	*slot = swp_offset(entry);
 	facts |= SYMB_FACT_PTE_OURS;
-	if (pte_swp_exclusive(pte))
+	if (bypass_pte_alone(pte))
 		facts |= SYMB_FACT_PTE_EXCLUSIVE;
 	if (pte_swp_uffd_wp(pte))
 		facts |= SYMB_FACT_PTE_WATCHED;
 	return facts;
+}
+
+static bool bypass_slot_cached(unsigned int state)
+{
+	return symswap_slot_cached(state) && !bypass_skip(BYPASS_SKIP_SWAPCACHE);
+}
+
+static bool bypass_slot_in_zeromap(const struct bypass_dev *dev, unsigned long slot)
+{
+	return symswap_slot_zero(&dev->slots, slot) && !bypass_skip(BYPASS_SKIP_ZEROMAP);
 }
 
 /* Rules 3 and 4: the state of the slot. */
@@ -429,11 +458,11 @@ VISIBLE_IF_KUNIT u32 bypass_facts_slot(const struct bypass_dev *dev,
 	unsigned int state = symswap_slot_read(&dev->slots, slot);
 	u32 facts = 0;
 
-	if (symswap_slot_cached(state) && !bypass_skip(BYPASS_SKIP_SWAPCACHE))
+	if (bypass_slot_cached(state))
 		facts |= SYMB_FACT_SLOT_CACHE;
 	if (symswap_slot_used(state))
 		facts |= SYMB_FACT_SLOT_USED;
-	if (symswap_slot_single(state))
+	if (bypass_slot_alone(state))
 		facts |= SYMB_FACT_SLOT_SINGLE;
 
 	/*
@@ -441,8 +470,7 @@ VISIBLE_IF_KUNIT u32 bypass_facts_slot(const struct bypass_dev *dev,
 	 * so it is at least as new as the state above.
 	 */
 	smp_rmb();
-	if ((symswap_slot_zero(&dev->slots, slot) && !bypass_skip(BYPASS_SKIP_ZEROMAP)) ||
-	    !zswap_never_enabled())
+	if (bypass_slot_in_zeromap(dev, slot) || !zswap_never_enabled())
 		facts |= SYMB_FACT_SLOT_ELSEWHERE;
 	return facts;
 }
@@ -456,6 +484,31 @@ VISIBLE_IF_KUNIT u32 bypass_facts_slot(const struct bypass_dev *dev,
 				 VM_MIXEDMAP | VM_IO | VM_LOCKED | VM_LOCKONFAULT | \
 				 VM_SHADOW_STACK)
 
+static bool bypass_vma_special(struct vm_area_struct *vma, unsigned long flags)
+{
+	return (flags & BYPASS_VM_SPECIAL || userfaultfd_armed(vma) || vma_pkey(vma)) &&
+	       !bypass_skip(BYPASS_SKIP_VMA_KIND);
+}
+
+static bool bypass_vma_allows(unsigned long flags, unsigned long access)
+{
+	return flags & access || bypass_skip(BYPASS_SKIP_ACCESS);
+}
+
+/* Somebody has write-locked the VMA since mm->mm_lock_seq was @seq. */
+static bool bypass_vma_locked(const struct mm_struct *mm,
+			      const struct vm_area_struct *vma, unsigned int seq)
+{
+	return (READ_ONCE(mm->mm_lock_seq.sequence) != seq ||
+		READ_ONCE(vma->vm_lock_seq) == seq) &&
+	       !bypass_skip(BYPASS_SKIP_VMA_LOCKED);
+}
+
+static bool bypass_mm_zapping(const struct mm_struct *mm)
+{
+	return atomic_read(&mm->bypass_zapping) && !bypass_skip(BYPASS_SKIP_ZAPPING);
+}
+
 static u32 bypass_facts_vma(struct vm_area_struct *vma)
 {
 	unsigned long flags = READ_ONCE(vma->vm_flags);
@@ -463,208 +516,263 @@ static u32 bypass_facts_vma(struct vm_area_struct *vma)
 
 	if (vma_is_anonymous(vma))
 		facts |= SYMB_FACT_VMA_ANON;
-	if ((flags & BYPASS_VM_SPECIAL || userfaultfd_armed(vma) || vma_pkey(vma)) &&
-	    !bypass_skip(BYPASS_SKIP_VMA_KIND))
+	if (bypass_vma_special(vma, flags))
 		facts |= SYMB_FACT_VMA_SPECIAL;
-	if (flags & VM_ACCESS_FLAGS)
+	if (bypass_vma_allows(flags, VM_ACCESS_FLAGS))
 		facts |= SYMB_FACT_VMA_READ;
-	if (flags & VM_WRITE)
+	if (bypass_vma_allows(flags, VM_WRITE))
 		facts |= SYMB_FACT_VMA_WRITE;
-	if (bypass_skip(BYPASS_SKIP_ACCESS))
-		facts |= SYMB_FACT_VMA_READ | SYMB_FACT_VMA_WRITE;
 	return facts;
 }
 
 /*
- * Page-table entry of @addr, or NULL. Interrupts are off, so page-table pages
+ * Page-table entry of @vaddr, or NULL. Interrupts are off, so page-table pages
  * stay; see the top of this file.
  */
-static pte_t *bypass_walk(struct mm_struct *mm, unsigned long addr)
+static pte_t *bypass_walk(struct mm_struct *mm, unsigned long vaddr)
 {
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
 	pud_t *pudp, pud;
 	pmd_t pmd;
 
-	pgdp = pgd_offset(mm, addr);
+	pgdp = pgd_offset(mm, vaddr);
 	pgd = READ_ONCE(*pgdp);
 	if (pgd_none(pgd) || unlikely(pgd_bad(pgd)))
 		return NULL;
-	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
+	p4dp = p4d_offset_lockless(pgdp, pgd, vaddr);
 	p4d = READ_ONCE(*p4dp);
 	if (p4d_none(p4d) || unlikely(p4d_bad(p4d)))
 		return NULL;
-	pudp = pud_offset_lockless(p4dp, p4d, addr);
+	pudp = pud_offset_lockless(p4dp, p4d, vaddr);
 	pud = READ_ONCE(*pudp);
 	if (!pud_present(pud) || pud_leaf(pud) || unlikely(pud_bad(pud)))
 		return NULL;
-	pmd = pmdp_get_lockless(pmd_offset_lockless(pudp, pud, addr));
+	pmd = pmdp_get_lockless(pmd_offset_lockless(pudp, pud, vaddr));
 	if (!pmd_present(pmd) || pmd_leaf(pmd) || unlikely(pmd_bad(pmd)))
 		return NULL;
-	return (pte_t *)pmd_page_vaddr(pmd) + pte_index(addr);
+	return (pte_t *)pmd_page_vaddr(pmd) + pte_index(vaddr);
 }
 
-static enum symb_decline bypass_query(unsigned long addr, u64 asked, u32 access,
-				      u64 max, unsigned long *base,
-				      unsigned int *nr,
-				      struct symb_lookup_entry *out)
-{
-	u32 common = SYMB_FACT_ON | SYMB_FACT_MM;
-	enum symb_decline ret = SYMB_DECLINE_OFF;
-	struct mm_struct *mm = current->mm;
-	unsigned long start, end, slot;
-	struct vm_area_struct *vma;
+/**
+ * struct bypass_question - what the VMM asks, and what the answer is made from
+ * @vaddr: address of the page that faulted
+ * @pte: the raw PTE that the VMM has seen there
+ * @access: SYMB_ACCESS_* of the fault
+ * @max: pages that the VMM wants
+ * @out: the answer, by page from @start. Until it is given, @out[].pte is the PTE
+ *	that was marked, or 0
+ * @start: address of the first page
+ * @nr: number of pages; 0 on a decline
+ * @dev: the swap window
+ * @mm: the address space
+ * @vma: the VMA that has all of them
+ * @seq: mm->mm_lock_seq before @vma was looked for
+ * @ptep: page-table entry of the first page
+ */
+struct bypass_question {
+	unsigned long vaddr;
+	u64 pte;
+	u32 access;
+	u64 max;
+	struct symb_lookup_entry *out;
+
+	unsigned long start;
+	unsigned int nr;
 	const struct bypass_dev *dev;
-	unsigned int i, seq, n;
+	struct mm_struct *mm;
+	struct vm_area_struct *vma;
+	unsigned int seq;
 	pte_t *ptep;
-	u32 facts, flags;
+};
 
-	MA_STATE(mas, NULL, addr, addr);
+/*
+ * First part of a query: where the page and its neighbours are. Nothing that is
+ * read here counts for the answer.
+ */
+static enum symb_decline bypass_find(struct bypass_question *q)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long start, end, group;
+	unsigned int nr;
+	pte_t *ptep;
 
-	*nr = 0;
-	addr &= PAGE_MASK;
-	rcu_read_lock();
-	dev = rcu_dereference(bypass_dev);
-	if (!dev)
-		goto out;
+	MA_STATE(mas, NULL, q->vaddr, q->vaddr);
+
+	q->dev = rcu_dereference(bypass_dev);
+	if (!q->dev)
+		return SYMB_DECLINE_OFF;
 
 	/*
 	 * Rule 2, "the current mm": not a kernel thread, and not in the middle
 	 * of a switch, when CR3 and current do not belong together.
 	 */
-	ret = SYMB_DECLINE_NO_MM;
 	if (!mm || !nmi_uaccess_okay() || __pa(mm->pgd) != read_cr3_pa())
-		goto out;
+		return SYMB_DECLINE_NO_MM;
+	q->mm = mm;
 
-	ret = SYMB_DECLINE_VMA;
-	if (addr >= TASK_SIZE_MAX)
-		goto out;
+	if (q->vaddr >= TASK_SIZE_MAX)
+		return SYMB_DECLINE_VMA;
 
 	/* Rule 2, "its sequence re-checked": this is the first reading. */
-	seq = READ_ONCE(mm->mm_lock_seq.sequence);
+	q->seq = READ_ONCE(mm->mm_lock_seq.sequence);
 	/* Before anything that it protects is read. */
 	smp_rmb();
 
 	/* Rule 2, "without any lock": an RCU walk; the VMA is freed by RCU. */
 	mas.tree = &mm->mm_mt;
-	vma = mas_walk(&mas);
-	if (!vma)
-		goto out;
-	start = READ_ONCE(vma->vm_start);
-	end = READ_ONCE(vma->vm_end);
-	if (addr < start || addr >= end)
-		goto out;
+	q->vma = mas_walk(&mas);
+	if (!q->vma)
+		return SYMB_DECLINE_VMA;
+	start = READ_ONCE(q->vma->vm_start);
+	end = READ_ONCE(q->vma->vm_end);
+	if (q->vaddr < start || q->vaddr >= end)
+		return SYMB_DECLINE_VMA;
 
-	ret = SYMB_DECLINE_NOT_SWAP;
-	ptep = bypass_walk(mm, addr);
+	ptep = bypass_walk(mm, q->vaddr);
 	if (!ptep)
-		goto out;
+		return SYMB_DECLINE_NOT_SWAP;
 
 	/*
 	 * The group, clipped to the VMA. Its size is a power of two, and it is
 	 * aligned, so it is within one page-table page.
 	 */
-	*base = symb_query_group(addr, max, &n);
-	end = min(end, *base + n * PAGE_SIZE);
-	start = max(start, *base);
-	ptep -= (addr - start) >> PAGE_SHIFT;
-	n = (end - start) >> PAGE_SHIFT;
-	*base = start;
+	group = symb_query_group(q->vaddr, q->max, &nr);
+	q->start = max(start, group);
+	q->nr = (min(end, group + nr * PAGE_SIZE) - q->start) >> PAGE_SHIFT;
+	q->ptep = ptep - ((q->vaddr - q->start) >> PAGE_SHIFT);
 
 	/* A first look, so as to mark no slot without need. */
-	if (pte_val(ptep_get_lockless(ptep + ((addr - start) >> PAGE_SHIFT))) != asked) {
-		ret = SYMB_DECLINE_PTE_CHANGED;
-		goto out;
-	}
-	for (i = 0; i < n; i++) {
-		pte_t pte = ptep_get_lockless(ptep + i);
+	if (pte_val(ptep_get_lockless(ptep)) != q->pte)
+		return SYMB_DECLINE_PTE_CHANGED;
+	return SYMB_DECLINE_NONE;
+}
 
-		out[i].pte = 0;
-		facts = bypass_facts_pte(dev, pte, &slot);
+/*
+ * Second part: leave the marks that the hooks will look for, in the slots that
+ * could be mapped, and in the VMA.
+ */
+static void bypass_mark(const struct bypass_question *q)
+{
+	unsigned long slot;
+	unsigned int i;
+	u32 facts;
+
+	for (i = 0; i < q->nr; i++) {
+		pte_t pte = ptep_get_lockless(q->ptep + i);
+
+		q->out[i].pte = 0;
+		facts = bypass_facts_pte(q->dev, pte, &slot);
 		if (!(facts & SYMB_FACT_PTE_OURS))
 			continue;
-		facts = bypass_facts_slot(dev, slot);
+		facts = bypass_facts_slot(q->dev, slot);
 		if ((facts & (SYMB_FACT_SLOT_CACHE | SYMB_FACT_SLOT_ELSEWHERE |
 			      SYMB_FACT_SLOT_USED)) != SYMB_FACT_SLOT_USED)
 			continue;
-		if (!test_bit(slot, dev->marks))
-			set_bit(slot, dev->marks);
-		out[i].pte = pte_val(pte);
+		if (!test_bit(slot, q->dev->marks))
+			set_bit(slot, q->dev->marks);
+		q->out[i].pte = pte_val(pte);
 	}
-	if (!READ_ONCE(vma->bypass_mapped))
-		WRITE_ONCE(vma->bypass_mapped, true);
+	if (!READ_ONCE(q->vma->bypass_mapped))
+		WRITE_ONCE(q->vma->bypass_mapped, true);
+}
 
-	/*
-	 * The marks are set; only what is read from here on counts. Pairs with
-	 * the barriers in the hooks a) to d).
-	 */
-	smp_mb();
+/* What is true of all pages of the group. */
+static u32 bypass_facts_common(const struct bypass_question *q)
+{
+	unsigned long end = q->start + q->nr * PAGE_SIZE;
+	u32 facts = SYMB_FACT_ON | SYMB_FACT_MM | bypass_facts_vma(q->vma);
 
-	common |= bypass_facts_vma(vma);
 	/* The VMA may have been unmapped, moved or resized ... */
-	if (READ_ONCE(vma->detached) || READ_ONCE(vma->vm_mm) != mm ||
-	    start < READ_ONCE(vma->vm_start) || end > READ_ONCE(vma->vm_end))
-		common &= ~SYMB_FACT_VMA;
+	if (READ_ONCE(q->vma->detached) || READ_ONCE(q->vma->vm_mm) != q->mm ||
+	    q->start < READ_ONCE(q->vma->vm_start) || end > READ_ONCE(q->vma->vm_end))
+		facts &= ~SYMB_FACT_VMA;
 	/* ... or be in somebody's hands, or have been since the first reading. */
-	if ((READ_ONCE(mm->mm_lock_seq.sequence) != seq ||
-	     READ_ONCE(vma->vm_lock_seq) == seq) &&
-	    !bypass_skip(BYPASS_SKIP_VMA_LOCKED))
-		common |= SYMB_FACT_VMA_LOCKED;
-	if (atomic_read(&mm->bypass_zapping) &&
-	    !bypass_skip(BYPASS_SKIP_ZAPPING))
-		common |= SYMB_FACT_VMA_LOCKED;
+	if (bypass_vma_locked(q->mm, q->vma, q->seq))
+		facts |= SYMB_FACT_VMA_LOCKED;
+	if (bypass_mm_zapping(q->mm))
+		facts |= SYMB_FACT_VMA_LOCKED;
+	return facts;
+}
+
+/* One page: the answer is in @q->out if it is yes. */
+static enum symb_decline bypass_judge_page(const struct bypass_question *q,
+					   unsigned int i, bool faulted, u32 common)
+{
+	pte_t pte = ptep_get_lockless(q->ptep + i);
+	struct symb_lookup_entry *out = &q->out[i];
+	enum symb_decline decline;
+	unsigned long slot;
+	u32 facts, flags;
+
+	facts = common | bypass_facts_pte(q->dev, pte, &slot);
+	if (pte_val(pte) == (faulted ? q->pte : out->pte))
+		facts |= SYMB_FACT_PTE_SAME;
+	if (facts & SYMB_FACT_PTE_OURS)
+		facts |= bypass_facts_slot(q->dev, slot);
+	/* The first write to a page must be seen: soft-dirty. */
+	if (IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) &&
+	    vma_soft_dirty_enabled(q->vma) && !pte_swp_soft_dirty(pte))
+		facts |= SYMB_FACT_WRITE_WATCHED;
+
+	decline = symb_query_decide(facts, faulted ? q->access : 0, &flags);
+	/* A page that has no mark must not be mapped. */
+	if (!decline && !out->pte)
+		decline = SYMB_DECLINE_SWAPCACHE;
+	if (decline)
+		return decline;
+	out->slot = slot;
+	out->flags = flags;
+	return SYMB_DECLINE_NONE;
+}
+
+/* Third part: what may be mapped, now that the marks can be seen. */
+static enum symb_decline bypass_judge(const struct bypass_question *q)
+{
+	enum symb_decline decline, ret = SYMB_DECLINE_NOT_SWAP;
+	u32 common = bypass_facts_common(q);
+	unsigned int i;
+
 	/* The PTEs are at least as new as the end of the last zap. */
 	smp_rmb();
 
-	ret = SYMB_DECLINE_NOT_SWAP;
-	for (i = 0; i < n; i++) {
-		unsigned long page = start + i * PAGE_SIZE;
-		enum symb_decline decline;
-		bool same;
-		pte_t pte;
+	for (i = 0; i < q->nr; i++) {
+		bool faulted = q->start + i * PAGE_SIZE == q->vaddr;
 
 		/* The page that faulted always gets its own reason. */
-		if (!out[i].pte && page != addr)
+		if (!q->out[i].pte && !faulted)
 			continue;
-
-		pte = ptep_get_lockless(ptep + i);
-		facts = common | bypass_facts_pte(dev, pte, &slot);
-		same = pte_val(pte) == (page == addr ? asked : out[i].pte);
-		if (same)
-			facts |= SYMB_FACT_PTE_SAME;
-		if (facts & SYMB_FACT_PTE_OURS)
-			facts |= bypass_facts_slot(dev, slot);
-		/* Rule 4 has a switch of its own. */
-		if (bypass_skip(BYPASS_SKIP_SHARED))
-			facts |= SYMB_FACT_PTE_EXCLUSIVE | SYMB_FACT_SLOT_SINGLE;
-		/* The first write to a page must be seen: soft-dirty. */
-		if (IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) &&
-		    vma_soft_dirty_enabled(vma) && !pte_swp_soft_dirty(pte))
-			facts |= SYMB_FACT_WRITE_WATCHED;
-
-		decline = symb_query_decide(facts, page == addr ? access : 0,
-					    &flags);
-		/* A page that has no mark must not be mapped. */
-		if (!decline && !out[i].pte)
-			decline = SYMB_DECLINE_SWAPCACHE;
-		if (page == addr)
+		decline = bypass_judge_page(q, i, faulted, common);
+		if (decline)
+			q->out[i].pte = 0;
+		if (faulted)
 			ret = decline;
-		if (decline) {
-			out[i].pte = 0;
-			continue;
-		}
-		out[i].slot = slot;
-		out[i].flags = flags;
 	}
-	if (!ret)
-		*nr = n;
-out:
-	rcu_read_unlock();
 	return ret;
 }
 
-static void bypass_count(enum symb_decline decline,
-			 const struct symb_lookup_entry *out, unsigned int nr)
+static enum symb_decline bypass_query(struct bypass_question *q)
+{
+	enum symb_decline ret;
+
+	rcu_read_lock();
+	ret = bypass_find(q);
+	if (!ret) {
+		bypass_mark(q);
+		/*
+		 * The marks are set; only what is read from here on counts.
+		 * Pairs with the barriers in the hooks a) to d).
+		 */
+		smp_mb();
+		ret = bypass_judge(q);
+	}
+	rcu_read_unlock();
+	if (ret)
+		q->nr = 0;
+	return ret;
+}
+
+static void bypass_count(const struct bypass_question *q, enum symb_decline decline)
 {
 	unsigned int i, answered = 0;
 
@@ -673,45 +781,53 @@ static void bypass_count(enum symb_decline decline,
 		this_cpu_inc(bypass_stats.declined[decline]);
 		return;
 	}
-	for (i = 0; i < nr; i++)
-		answered += !!out[i].pte;
+	for (i = 0; i < q->nr; i++)
+		answered += !!q->out[i].pte;
 	this_cpu_add(bypass_stats.answered, answered);
 }
 
 /*
- * RBX = address, RCX = raw PTE, RDX = SYMB_ACCESS_*, RSI = pages wanted.
+ * RBX = vaddr, RCX = raw PTE, RDX = SYMB_ACCESS_*, RSI = pages wanted.
  * Results: RBX = entries in this CPU's local page, RCX = why none.
  */
 static int bypass_symcall_batch(struct symcall_regs *regs)
 {
+	struct bypass_question q = {
+		.vaddr = regs->rbx & PAGE_MASK,
+		.pte = regs->rcx,
+		.access = regs->rdx,
+		.max = regs->rsi,
+	};
 	struct symspy_local *local = symspy_this_cpu();
 	enum symb_decline decline;
-	unsigned long base = 0;
-	unsigned int nr;
 
 	if (!local)
 		return SYMCALL_ERR_BUSY;
 
-	decline = bypass_query(regs->rbx, regs->rcx, regs->rdx, regs->rsi, &base,
-			       &nr, local->lookup);
-	local->lookup_base = base;
-	local->lookup_nr = nr;
-	bypass_count(decline, local->lookup, nr);
-	regs->rbx = nr;
+	q.out = local->lookup;
+	decline = bypass_query(&q);
+	bypass_count(&q, decline);
+	local->lookup_base = q.start;
+	local->lookup_nr = q.nr;
+	regs->rbx = q.nr;
 	regs->rcx = decline;
 	return 0;
 }
 
-/* The published form: RBX = address, RCX = raw PTE; result: SYMB_PERM_*. */
+/* The published form: RBX = vaddr, RCX = raw PTE; result: SYMB_PERM_*. */
 static int bypass_symcall_lookup(struct symcall_regs *regs)
 {
 	struct symb_lookup_entry one;
+	struct bypass_question q = {
+		.vaddr = regs->rbx & PAGE_MASK,
+		.pte = regs->rcx,
+		.max = 1,
+		.out = &one,
+	};
 	enum symb_decline decline;
-	unsigned long base;
-	unsigned int nr;
 
-	decline = bypass_query(regs->rbx, regs->rcx, 0, 1, &base, &nr, &one);
-	bypass_count(decline, &one, nr);
+	decline = bypass_query(&q);
+	bypass_count(&q, decline);
 	regs->rbx = 0;
 	if (!decline) {
 		regs->rbx = SYMB_PERM_READ;
@@ -753,7 +869,7 @@ static long bypass_hc_attach(struct bypass_dev *dev)
 
 static void bypass_hc_detach(void)
 {
-	if (bypass_skip(BYPASS_SKIP_HOOK(BYPASS_HOOK_SWAPOFF)))
+	if (!bypass_hook_drops(BYPASS_HOOK_SWAPOFF))
 		return;
 	this_cpu_inc(bypass_stats.drops[BYPASS_HOOK_SWAPOFF]);
 	kvm_hypercall0(SYMB_HC_SWAP_DETACH);
