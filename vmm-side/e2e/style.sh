@@ -43,8 +43,8 @@ checkfiles()
 # A file is new to the kernel, but not to a tree with a MAINTAINERS file.
 common=FILE_PATH_CHANGES
 # The shared headers serve user space as well: no BIT(), no __packed, and C's
-# own assert.
-abi=$common,BIT_MACRO,CAMELCASE,PREFER_DEFINED_ATTRIBUTE_MACRO
+# own assert. A list X(...) X(...) is what checkpatch takes for a mistake.
+abi=$common,BIT_MACRO,CAMELCASE,PREFER_DEFINED_ATTRIBUTE_MACRO,COMPLEX_MACRO,MACRO_ARG_REUSE
 # TRACE_EVENT() has a layout of its own in all of the kernel.
 trace=$common,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,SPACING,COMPLEX_MACRO
 # The header of a patch here names no author; that is for sending it upstream.

@@ -1118,31 +1118,26 @@ static ssize_t stat_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(buf, "%lu\n", bypass_stat_sum(offset));
 }
 
-#define BYPASS_STAT(_name, _field)					\
-	static struct bypass_attr attr_##_name = {			\
-		.attr = __ATTR(_name, 0444, stat_show, NULL),		\
-		.offset = offsetof(struct bypass_stats, _field),	\
-	}
+#define BYPASS_COUNTER(_name, _field) {					\
+	.attr = __ATTR(_name, 0444, stat_show, NULL),			\
+	.offset = offsetof(struct bypass_stats, _field),		\
+}
 
-BYPASS_STAT(queries, queries);
-BYPASS_STAT(answered_pages, answered);
-BYPASS_STAT(declined_no_mm, declined[SYMB_DECLINE_NO_MM]);
-BYPASS_STAT(declined_not_swap, declined[SYMB_DECLINE_NOT_SWAP]);
-BYPASS_STAT(declined_pte_changed, declined[SYMB_DECLINE_PTE_CHANGED]);
-BYPASS_STAT(declined_vma, declined[SYMB_DECLINE_VMA]);
-BYPASS_STAT(declined_vma_locked, declined[SYMB_DECLINE_VMA_LOCKED]);
-BYPASS_STAT(declined_access, declined[SYMB_DECLINE_ACCESS]);
-BYPASS_STAT(declined_swapcache, declined[SYMB_DECLINE_SWAPCACHE]);
-BYPASS_STAT(declined_zeromap, declined[SYMB_DECLINE_ZEROMAP]);
-BYPASS_STAT(declined_shared, declined[SYMB_DECLINE_SHARED]);
-BYPASS_STAT(declined_off, declined[SYMB_DECLINE_OFF]);
-BYPASS_STAT(drops_vma, drops[BYPASS_HOOK_VMA]);
-BYPASS_STAT(drops_zap, drops[BYPASS_HOOK_ZAP]);
-BYPASS_STAT(drops_free, drops[BYPASS_HOOK_FREE]);
-BYPASS_STAT(drops_move, drops[BYPASS_HOOK_MOVE]);
-BYPASS_STAT(drops_read, drops[BYPASS_HOOK_READ]);
-BYPASS_STAT(drops_write, drops[BYPASS_HOOK_WRITE]);
-BYPASS_STAT(drops_detach, drops[BYPASS_HOOK_SWAPOFF]);
+#define BYPASS_DECLINED(NAME, name)					\
+	BYPASS_COUNTER(declined_##name, declined[SYMB_DECLINE_##NAME]),
+
+static struct bypass_attr bypass_counters[] = {
+	BYPASS_COUNTER(queries, queries),
+	BYPASS_COUNTER(answered_pages, answered),
+	SYMB_DECLINE_REASONS(BYPASS_DECLINED)
+	BYPASS_COUNTER(drops_vma, drops[BYPASS_HOOK_VMA]),
+	BYPASS_COUNTER(drops_zap, drops[BYPASS_HOOK_ZAP]),
+	BYPASS_COUNTER(drops_free, drops[BYPASS_HOOK_FREE]),
+	BYPASS_COUNTER(drops_move, drops[BYPASS_HOOK_MOVE]),
+	BYPASS_COUNTER(drops_read, drops[BYPASS_HOOK_READ]),
+	BYPASS_COUNTER(drops_write, drops[BYPASS_HOOK_WRITE]),
+	BYPASS_COUNTER(drops_detach, drops[BYPASS_HOOK_SWAPOFF]),
+};
 
 static ssize_t attached_show(struct kobject *kobj, struct kobj_attribute *attr,
 			     char *buf)
@@ -1152,28 +1147,9 @@ static ssize_t attached_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute attr_attached = __ATTR_RO(attached);
 
-static struct attribute *bypass_attrs[] = {
+/* The counters are put in at init; the last one is NULL. */
+static struct attribute *bypass_attrs[1 + ARRAY_SIZE(bypass_counters) + 1] = {
 	&attr_attached.attr,
-	&attr_queries.attr.attr,
-	&attr_answered_pages.attr.attr,
-	&attr_declined_no_mm.attr.attr,
-	&attr_declined_not_swap.attr.attr,
-	&attr_declined_pte_changed.attr.attr,
-	&attr_declined_vma.attr.attr,
-	&attr_declined_vma_locked.attr.attr,
-	&attr_declined_access.attr.attr,
-	&attr_declined_swapcache.attr.attr,
-	&attr_declined_zeromap.attr.attr,
-	&attr_declined_shared.attr.attr,
-	&attr_declined_off.attr.attr,
-	&attr_drops_vma.attr.attr,
-	&attr_drops_zap.attr.attr,
-	&attr_drops_free.attr.attr,
-	&attr_drops_move.attr.attr,
-	&attr_drops_read.attr.attr,
-	&attr_drops_write.attr.attr,
-	&attr_drops_detach.attr.attr,
-	NULL
 };
 
 static const struct attribute_group bypass_group = {
@@ -1187,7 +1163,7 @@ static struct syscore bypass_syscore = {
 
 static int __init bypass_init(void)
 {
-	int ret;
+	int i, ret;
 
 	if (!symbiotic_has(SYMB_FEAT_SYMCALL | SYMB_FEAT_SWAPBYPASS))
 		return 0;
@@ -1202,6 +1178,8 @@ static int __init bypass_init(void)
 	/* After the core's, so suspended before it. */
 	register_syscore(&bypass_syscore);
 	register_pm_notifier(&bypass_pm_nb);
+	for (i = 0; i < ARRAY_SIZE(bypass_counters); i++)
+		bypass_attrs[1 + i] = &bypass_counters[i].attr.attr;
 	if (symbiotic_kobj && sysfs_create_group(symbiotic_kobj, &bypass_group))
 		pr_warn("no counters in sysfs\n");
 	bypass_debugfs_init();

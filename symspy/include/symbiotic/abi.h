@@ -308,19 +308,28 @@ struct symspy_local {
 #define SYMCALL_ERR_INVAL		2	/* bad argument */
 #define SYMCALL_ERR_BUSY		3	/* cannot answer now */
 
-/* Why query_vaddr() said no (RCX of SYMCALL_QUERY_BATCH). */
+/*
+ * Why query_vaddr() said no (RCX of SYMCALL_QUERY_BATCH), as X(NAME, name). All
+ * lists of reasons are made from this one: counters, files and traces have these
+ * names. The place here is the number, so new reasons come last.
+ */
+#define SYMB_DECLINE_REASONS(X)						\
+	X(NO_MM, no_mm)			/* no user address space, or CR3 differs */ \
+	X(NOT_SWAP, not_swap)		/* PTE is no swap entry of our device */ \
+	X(PTE_CHANGED, pte_changed)	/* PTE is not the one that was asked for */ \
+	X(VMA, vma)			/* no VMA, or not private anonymous */	\
+	X(VMA_LOCKED, vma_locked)	/* VMA is being changed */		\
+	X(ACCESS, access)		/* VMA forbids the access */		\
+	X(SWAPCACHE, swapcache)		/* slot is in the swap cache */		\
+	X(ZEROMAP, zeromap)		/* content is not in the slot */	\
+	X(SHARED, shared)		/* write to a slot that is not exclusive */ \
+	X(OFF, off)			/* swapoff under way, or feature off */
+
+#define SYMB_DECLINE_ENUM(NAME, ...)	SYMB_DECLINE_##NAME,
+
 enum symb_decline {
-	SYMB_DECLINE_NONE		= 0,
-	SYMB_DECLINE_NO_MM		= 1,	/* no user address space, or CR3 differs */
-	SYMB_DECLINE_NOT_SWAP		= 2,	/* PTE is no swap entry of our device */
-	SYMB_DECLINE_PTE_CHANGED	= 3,	/* PTE is not the one that was asked for */
-	SYMB_DECLINE_VMA		= 4,	/* no VMA, or not private anonymous */
-	SYMB_DECLINE_VMA_LOCKED		= 5,	/* VMA is being changed */
-	SYMB_DECLINE_ACCESS		= 6,	/* VMA forbids the access */
-	SYMB_DECLINE_SWAPCACHE		= 7,	/* slot is in the swap cache */
-	SYMB_DECLINE_ZEROMAP		= 8,	/* content is not in the slot */
-	SYMB_DECLINE_SHARED		= 9,	/* write to a slot that is not exclusive */
-	SYMB_DECLINE_OFF		= 10,	/* swapoff under way, or feature off */
+	SYMB_DECLINE_NONE = 0,
+	SYMB_DECLINE_REASONS(SYMB_DECLINE_ENUM)
 	SYMB_DECLINE_NR
 };
 
@@ -370,6 +379,7 @@ _Static_assert(sizeof(struct symspy_local) == SYMB_PAGE_SIZE, "local page");
 _Static_assert(sizeof(struct symb_lookup_entry) == 16, "lookup entry");
 _Static_assert(sizeof(struct symspy_ext_header) == 16, "extension header");
 _Static_assert(sizeof(struct symb_swap_desc) == 40, "swap descriptor");
+_Static_assert(SYMB_DECLINE_OFF == 10, "reasons have kept their numbers");
 _Static_assert(sizeof(struct symspy_dma_range) == 24, "DMA range");
 _Static_assert(sizeof(struct symspy_dma) == 656, "DMA ranges and devices");
 _Static_assert(__builtin_offsetof(struct symspy_global, dma) == 296, "since 1.1");

@@ -97,7 +97,6 @@ module_param_cb(swapbypass, &kvm_bypass_param_ops, &kvm_bypass_default_mode, 064
 MODULE_PARM_DESC(swapbypass, "SwapBypass mode of new VMs: off, always or adaptive (default)");
 
 static_assert(ARRAY_SIZE(((struct kvm_vm_stat *)0)->bypass_drop) == KVM_BYPASS_DROP_NR);
-static_assert(ARRAY_SIZE(((struct kvm_vcpu_stat *)0)->bypass_decline) == SYMB_DECLINE_NR);
 
 static struct kvm_swapbypass *kvm_swapbypass(struct kvm *kvm)
 {

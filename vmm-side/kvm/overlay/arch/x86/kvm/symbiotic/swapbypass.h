@@ -24,6 +24,15 @@ enum kvm_bypass_drop {
 	KVM_BYPASS_DROP_NR
 };
 
+/* The description of a counter in kvm_vcpu_stat.bypass_decline[]. */
+#define KVM_BYPASS_DECLINE_DESC(NAME, reason) {				\
+	STATS_DESC_COMMON(KVM_STATS_TYPE_CUMULATIVE, KVM_STATS_UNIT_NONE, \
+			  KVM_STATS_BASE_POW10, 0, 1, 0),		\
+	.offset = offsetof(struct kvm_vcpu_stat,			\
+			   bypass_decline[SYMB_DECLINE_##NAME]),	\
+	.name = "bypass_decline_" #reason,				\
+},
+
 /**
  * struct kvm_bypass_sp - bypass entries of one level-1 shadow page
  * @node: in kvm_swapbypass.sps exactly while @nr is not 0

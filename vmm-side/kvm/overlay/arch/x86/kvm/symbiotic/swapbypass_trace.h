@@ -9,19 +9,11 @@
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM kvm
 
+#define symb_decline_name(NAME, name)	, { SYMB_DECLINE_##NAME, #name }
+
 #define show_symb_decline(reason)					\
-	__print_symbolic(reason,					\
-		{ SYMB_DECLINE_NONE,		"none" },		\
-		{ SYMB_DECLINE_NO_MM,		"no_mm" },		\
-		{ SYMB_DECLINE_NOT_SWAP,	"not_swap" },		\
-		{ SYMB_DECLINE_PTE_CHANGED,	"pte_changed" },	\
-		{ SYMB_DECLINE_VMA,		"vma" },		\
-		{ SYMB_DECLINE_VMA_LOCKED,	"vma_locked" },		\
-		{ SYMB_DECLINE_ACCESS,		"access" },		\
-		{ SYMB_DECLINE_SWAPCACHE,	"swapcache" },		\
-		{ SYMB_DECLINE_ZEROMAP,		"zeromap" },		\
-		{ SYMB_DECLINE_SHARED,		"shared" },		\
-		{ SYMB_DECLINE_OFF,		"off" })
+	__print_symbolic(reason, { SYMB_DECLINE_NONE, "none" }		\
+			 SYMB_DECLINE_REASONS(symb_decline_name))
 
 #define show_bypass_drop(reason)					\
 	__print_symbolic(reason,					\
