@@ -123,9 +123,9 @@ struct symswap_batch {
 };
 
 static bool symswap_young_one(struct folio *folio, struct vm_area_struct *vma,
-			      unsigned long addr, void *arg)
+			      unsigned long vaddr, void *arg)
 {
-	DEFINE_FOLIO_VMA_WALK(pvmw, folio, vma, addr, 0);
+	DEFINE_FOLIO_VMA_WALK(pvmw, folio, vma, vaddr, 0);
 	bool *young = arg;
 
 	while (page_vma_mapped_walk(&pvmw))

@@ -144,9 +144,9 @@ bool symswap_let_go(struct symswap_window *win, struct folio *folio)
 }
 
 static bool symswap_owner_one(struct folio *folio, struct vm_area_struct *vma,
-			      unsigned long addr, void *arg)
+			      unsigned long vaddr, void *arg)
 {
-	DEFINE_FOLIO_VMA_WALK(pvmw, folio, vma, addr, 0);
+	DEFINE_FOLIO_VMA_WALK(pvmw, folio, vma, vaddr, 0);
 	struct mem_cgroup **memcg = arg;
 
 	if (!page_vma_mapped_walk(&pvmw))

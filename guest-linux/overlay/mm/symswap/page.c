@@ -358,11 +358,11 @@ static struct folio *symswap_take(struct symswap_window *win,
 }
 
 static bool symswap_map_one(struct vm_fault *vmf, struct symswap_window *win,
-			    struct swap_info_struct *si, unsigned long addr,
+			    struct swap_info_struct *si, unsigned long vaddr,
 			    pte_t *ptep)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	bool faulting = addr == vmf->address;
+	bool faulting = vaddr == vmf->address;
 	pte_t old = ptep_get(ptep), pte;
 	struct folio *folio;
 	swp_entry_t entry;
@@ -389,11 +389,11 @@ static bool symswap_map_one(struct vm_fault *vmf, struct symswap_window *win,
 	if (!faulting)
 		pte = pte_mkold(pte);
 
-	folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
+	folio_add_new_anon_rmap(folio, vma, vaddr, RMAP_EXCLUSIVE);
 	symswap_publish(folio);
-	set_pte_at(vma->vm_mm, addr, ptep, pte);
+	set_pte_at(vma->vm_mm, vaddr, ptep, pte);
 	if (faulting)
-		update_mmu_cache(vma, addr, ptep);
+		update_mmu_cache(vma, vaddr, ptep);
 	return true;
 }
 
@@ -422,7 +422,7 @@ bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si)
 	struct symswap_window *win = symswap_of(si);
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long size = symswap_around(win);
-	unsigned long addr, start, end;
+	unsigned long vaddr, start, end;
 	unsigned long reserved, nr = 0;
 	pte_t *ptep, *first;
 	spinlock_t *ptl;	/* of the page table */
@@ -448,9 +448,9 @@ bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si)
 	if (reserved && symswap_map_one(vmf, win, si, vmf->address, first)) {
 		nr++;
 		ptep = first - ((vmf->address - start) >> PAGE_SHIFT);
-		for (addr = start; addr < end && nr < reserved; addr += PAGE_SIZE, ptep++)
-			if (addr != vmf->address)
-				nr += symswap_map_one(vmf, win, si, addr, ptep);
+		for (vaddr = start; vaddr < end && nr < reserved; vaddr += PAGE_SIZE, ptep++)
+			if (vaddr != vmf->address)
+				nr += symswap_map_one(vmf, win, si, vaddr, ptep);
 		/* Live: the device is swapped on. */
 		percpu_ref_get_many(&win->pgmap.ref, nr);
 		add_mm_counter(vma->vm_mm, MM_ANONPAGES, nr);
