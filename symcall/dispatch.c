@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * Symcalls by number. OS-neutral; <symbiotic/symcall.h> has the contract.
  */

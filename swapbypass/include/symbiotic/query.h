@@ -1,9 +1,9 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * SwapBypass: may the VMM map a page of the swap window at this address?
  *
  * The decision, apart from the kernel that gathers the facts. The rules are
- * those of docs/design.md, "SwapBypass, and when it is safe"; their numbers
+ * those of docs/design.md, "The rules, and where each is"; their numbers
  * appear in the comments here and in query.c.
  */
 #ifndef SYMBIOTIC_QUERY_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR BSD-2-Clause */
 /*
  * What a kernel's symcall entry, which is assembly, needs to know and cannot
  * take from the C headers: hypercall numbers and offsets in struct
