@@ -109,6 +109,7 @@
  * that began before the key was switched is not counted in bypass_zapping.
  */
 struct static_key_false symbiotic_bypass_key = STATIC_KEY_FALSE_INIT;
+/* For vma_start_write(), which modules use. */
 EXPORT_SYMBOL_GPL(symbiotic_bypass_key);
 
 /* What the driver registered. Protected by bypass_mutex. */
@@ -196,7 +197,6 @@ void symbiotic_bypass_stall(enum symbiotic_bypass_hook hook)
 	if (READ_ONCE(stall_pid) == task_tgid_nr(current))
 		msleep(READ_ONCE(stall_ms));
 }
-EXPORT_SYMBOL_GPL(symbiotic_bypass_stall);
 
 static void __init bypass_debugfs_init(void)
 {
@@ -382,7 +382,6 @@ out:
 	if (ret)
 		bypass_drop_refused("slots", ret, seq);
 }
-EXPORT_SYMBOL_GPL(symbiotic_bypass_drop_slots);
 
 bool __symbiotic_bypass_stores_zeroes(swp_entry_t entry)
 {
@@ -1033,7 +1032,6 @@ int symbiotic_bypass_register(struct gendisk *disk, phys_addr_t base,
 	mutex_unlock(&bypass_mutex);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(symbiotic_bypass_register);
 
 /**
  * symbiotic_bypass_unregister() - the swap window goes away
@@ -1050,7 +1048,6 @@ void symbiotic_bypass_unregister(struct gendisk *disk)
 	}
 	mutex_unlock(&bypass_mutex);
 }
-EXPORT_SYMBOL_GPL(symbiotic_bypass_unregister);
 
 /*
  * Suspend: the VMM may forget us (it does when the boot CPU is reset), so

@@ -21,6 +21,7 @@
 
 /* ---- The VMM's grant, and what it is told ------------------------------- */
 
+/* One counter, of all CPUs. */
 unsigned long symswap_stat_sum(const struct symswap_window *win,
 			       enum symswap_stat stat)
 {
@@ -61,6 +62,7 @@ unsigned long symswap_unreturned(const struct symswap_window *win)
 	return READ_ONCE(win->stuck) ? max(over, held) : held;
 }
 
+/* From the limit, and what the VMM grants at this moment. */
 void symswap_update_grant(struct symswap_window *win)
 {
 	const struct symspy_swap *spy = symswap_spy(win);
@@ -81,6 +83,7 @@ static bool symswap_spy_has_held(const struct symspy_global *global)
 	       offsetofend(struct symspy_global, swap.held);
 }
 
+/* Tell the VMM. What is hot is known after a look at some pages; see @round. */
 void symswap_report(struct symswap_window *win,
 		    const struct symswap_round *round)
 {

@@ -38,6 +38,7 @@ struct folio *symswap_get(struct symswap_window *win,
 	return page_folio(page);
 }
 
+/* Who wanted to take these pages out of the swap cache did not get the lock. */
 void symswap_retry_work(struct work_struct *work)
 {
 	struct symswap_window *win = container_of(work, struct symswap_window,
@@ -331,7 +332,6 @@ unsigned long symswap_window_in_use(const struct symswap_window *win)
 {
 	return win ? atomic_long_read(&win->in_place) : 0;
 }
-EXPORT_SYMBOL_GPL(symswap_window_in_use);
 
 /**
  * symswap_window_held() - are pages in use there that have no slot?
@@ -351,7 +351,6 @@ bool symswap_window_held(const struct symswap_window *win, unsigned long offset,
 			return true;
 	return false;
 }
-EXPORT_SYMBOL_GPL(symswap_window_held);
 
 /**
  * symswap_alloc_copy() - a page that takes a window page's place

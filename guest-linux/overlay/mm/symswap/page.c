@@ -198,6 +198,7 @@ bool __symswap_folio(const struct folio *folio)
 	       folio->page.pgmap->ops == &symswap_pgmap_ops;
 }
 
+/* Frees the slots of pages that were kept. Not where the last reference goes. */
 void symswap_free_work(struct work_struct *work)
 {
 	struct symswap_window *win = container_of(work, struct symswap_window,

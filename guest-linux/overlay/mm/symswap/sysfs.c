@@ -187,4 +187,3 @@ const struct attribute_group symswap_group = {
 	.attrs = symswap_attrs,
 	.is_visible = symswap_visible,
 };
-EXPORT_SYMBOL_GPL(symswap_group);

@@ -26,7 +26,6 @@
 #include "slots.h"
 
 struct static_key_false symswap_key = STATIC_KEY_FALSE_INIT;
-EXPORT_SYMBOL_GPL(symswap_key);
 
 /* Windows, their modes, which swap device each has. */
 DEFINE_MUTEX(symswap_mutex);
@@ -369,7 +368,6 @@ uncount:
 	symswap_uncount_window();
 	return ERR_PTR(ret);
 }
-EXPORT_SYMBOL_GPL(symswap_window_create);
 
 /**
  * symswap_window_store() - the part of a window that holds slots
@@ -386,7 +384,6 @@ void *symswap_window_store(const struct symswap_window *win, phys_addr_t *start,
 	*size = (u64)win->nr_pages << PAGE_SHIFT;
 	return __va(*start);
 }
-EXPORT_SYMBOL_GPL(symswap_window_store);
 
 /**
  * symswap_window_add() - a window has its disk, and may be swapped on
@@ -407,7 +404,6 @@ void symswap_window_add(struct symswap_window *win, struct gendisk *disk,
 	static_branch_enable(&symswap_key);
 	mutex_unlock(&symswap_mutex);
 }
-EXPORT_SYMBOL_GPL(symswap_window_add);
 
 /**
  * symswap_window_destroy() - the disk is gone, and with it the last user
@@ -430,7 +426,6 @@ void symswap_window_destroy(struct symswap_window *win)
 	free_percpu(win->stats);
 	kfree(win);
 }
-EXPORT_SYMBOL_GPL(symswap_window_destroy);
 
 static int __init symswap_init(void)
 {

@@ -51,7 +51,6 @@ u32 symbiotic_features(void)
 {
 	return READ_ONCE(features);
 }
-EXPORT_SYMBOL_GPL(symbiotic_features);
 
 struct symspy_local *symspy_this_cpu(void)
 {

@@ -13,7 +13,6 @@
 #include "symbiotic.h"
 
 struct kobject *symbiotic_kobj;
-EXPORT_SYMBOL_GPL(symbiotic_kobj);
 
 static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
 			  char *buf)
