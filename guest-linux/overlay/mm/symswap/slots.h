@@ -3,7 +3,7 @@
  * All that SwapBypass and the window in place know of how Linux keeps its swap
  * slots: where one lies, the swap map, the zero map, and what goes into and out of
  * the swap cache. A kernel that keeps them otherwise needs another version of this
- * file, and of no other.
+ * file, and of its test, slot_test() in tests/symbiotic_bypass_kunit.c.
  *
  * The swap map has a byte for each slot: how many swap entries name it, and
  * SWAP_HAS_CACHE for whoever keeps it besides, which is a page in the swap cache,
