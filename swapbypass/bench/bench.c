@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-struct bench_options bench_opt;
+struct bench_settings bench_opt;
 
 static const char *counter_path[BENCH_MAX_FILES];
 static unsigned int nr_counters;
@@ -49,7 +50,7 @@ uint64_t bench_number(const char *text, uint64_t limit)
 	return value;
 }
 
-double bench_seconds(const char *text)
+static double parse_seconds(const char *text)
 {
 	char *end;
 	double value = strtod(text, &end);
@@ -128,14 +129,12 @@ void bench_run_passes(unsigned int passes, int (*pass)(unsigned int number))
 	unsigned int i;
 
 	for (i = 0; i < passes; i++) {
-		if (bench_opt.run_limit > 0 && bench_now() - start > bench_opt.run_limit)
-			break;
-		if (!pass(i))
+		if (bench_late(start, bench_opt.run_limit) || !pass(i))
 			break;
 	}
 }
 
-void bench_add_counter(const char *path)
+static void add_counter(char *path)
 {
 	if (nr_counters == BENCH_MAX_FILES) {
 		fprintf(stderr, "more than %d counter files\n",
@@ -174,7 +173,7 @@ static uint64_t find_count(const char *text, const char *name)
 	return at ? strtoull(at + strlen(name), NULL, 10) : 0;
 }
 
-void bench_read_counters(struct bench_counters *now)
+static void read_counters(struct bench_counters *now)
 {
 	static char text[16384];
 	unsigned int i;
@@ -190,8 +189,8 @@ void bench_read_counters(struct bench_counters *now)
 	}
 }
 
-void bench_print_counters(const struct bench_counters *before,
-			  const struct bench_counters *after)
+static void print_counters(const struct bench_counters *before,
+			   const struct bench_counters *after)
 {
 	unsigned int i;
 
@@ -207,13 +206,48 @@ void bench_print_counters(const struct bench_counters *before,
 	}
 }
 
-int bench_run_and_time_exit(int (*body)(void))
+void bench_pass_start(struct bench_pass *pass)
+{
+	read_counters(&pass->before);
+	pass->start = bench_now();
+}
+
+void bench_pass_stop(struct bench_pass *pass)
+{
+	pass->seconds = bench_now() - pass->start;
+	read_counters(&pass->after);
+}
+
+void bench_pass_print(const struct bench_pass *pass, const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("pass ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	print_counters(&pass->before, &pass->after);
+	printf("\n");
+	fflush(stdout);
+}
+
+int bench_verdict(size_t checked, size_t of, uint64_t wrong, double start)
+{
+	printf("verify result=%s checked=%zu of=%zu wrong=%llu seconds=%.6f\n",
+	       wrong ? "WRONG" : "ok", checked, of, (unsigned long long)wrong,
+	       bench_now() - start);
+	return wrong ? BENCH_WRONG_DATA : 0;
+}
+
+int bench_run(int (*body)(void))
 {
 	volatile double *left;
 	double end;
 	pid_t child;
 	int status;
 
+	if (!bench_opt.time_exit)
+		return body();
 	left = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (left == MAP_FAILED)
@@ -247,31 +281,74 @@ int bench_run_and_time_exit(int (*body)(void))
 	return WEXITSTATUS(status);
 }
 
-int bench_take_option(int option, const char *argument)
+/* ---- options ---- */
+
+static const struct bench_option common[] = {
+	{ 'o', NULL, "swap the data out before the first pass", .number = &bench_opt.page_out },
+	{ 't', "seconds", "limit for a pass; it ends the run", .seconds = &bench_opt.pass_limit },
+	{ 'T', "seconds", "start no pass after this time", .seconds = &bench_opt.run_limit },
+	{ 'V', "seconds", "limit for the check of the data", .seconds = &bench_opt.check_limit },
+	{ 'C', "file", "print how this counter changed in each pass", .take = add_counter },
+	{ 'x', NULL, "also time the exit of the process", .number = &bench_opt.time_exit },
+	{ 'X', NULL, "damage one word (test of the check)", .number = &bench_opt.corrupt },
+	{ 0 }
+};
+
+static const struct bench_option *tables[2] = { NULL, common };
+static const char *program;
+
+void bench_usage(void)
 {
-	switch (option) {
-	case 'o':
-		bench_opt.page_out = 1;
-		return 1;
-	case 't':
-		bench_opt.pass_limit = bench_seconds(argument);
-		return 1;
-	case 'T':
-		bench_opt.run_limit = bench_seconds(argument);
-		return 1;
-	case 'V':
-		bench_opt.check_limit = bench_seconds(argument);
-		return 1;
-	case 'C':
-		bench_add_counter(argument);
-		return 1;
-	case 'x':
-		bench_opt.time_exit = 1;
-		return 1;
-	case 'X':
-		bench_opt.corrupt = 1;
-		return 1;
-	default:
-		return 0;
+	const struct bench_option *o;
+	unsigned int i;
+
+	fprintf(stderr, "usage: %s [options]\n", program);
+	for (i = 0; i < ARRAY_SIZE(tables); i++)
+		for (o = tables[i]; o->letter; o++)
+			fprintf(stderr, "  -%c %-8s %s\n", o->letter,
+				o->argument ? o->argument : "", o->help);
+	exit(BENCH_USAGE);
+}
+
+static const struct bench_option *find_option(int letter)
+{
+	const struct bench_option *o;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(tables); i++)
+		for (o = tables[i]; o->letter; o++)
+			if (o->letter == letter)
+				return o;
+	bench_usage();
+}
+
+void bench_parse(int argc, char **argv, const struct bench_option *own)
+{
+	const struct bench_option *o;
+	char letters[64], *at = letters;
+	unsigned int i;
+	int letter;
+
+	program = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
+	tables[0] = own;
+	for (i = 0; i < ARRAY_SIZE(tables); i++) {
+		for (o = tables[i]; o->letter; o++) {
+			*at++ = o->letter;
+			if (o->argument)
+				*at++ = ':';
+		}
 	}
+	*at = '\0';
+
+	while ((letter = getopt(argc, argv, letters)) != -1) {
+		o = find_option(letter);
+		if (o->take)
+			o->take(optarg);
+		else if (o->seconds)
+			*o->seconds = parse_seconds(optarg);
+		else
+			*o->number = o->argument ? bench_number(optarg, o->limit) : 1;
+	}
+	if (optind != argc)
+		bench_usage();
 }

@@ -28,7 +28,7 @@
  * @pswpin: pages read from swap
  * @pswpout: pages written to swap
  * @pgmajfault: faults that needed a read
- * @file: values of the files that bench_add_counter() named
+ * @file: values of the files that -C named
  */
 struct bench_counters {
 	uint64_t pswpin;
@@ -38,7 +38,7 @@ struct bench_counters {
 };
 
 /**
- * struct bench_options - the options that the benchmarks have in common
+ * struct bench_settings - the options that the benchmarks have in common
  * @page_out: -o, swap the data out before the first pass
  * @corrupt: -X, damage the data before the check
  * @time_exit: -x, time the exit of the process
@@ -46,22 +46,42 @@ struct bench_counters {
  * @run_limit: -T, start no pass after this time
  * @check_limit: -V, seconds for the check of the data
  */
-struct bench_options {
-	int page_out;
-	int corrupt;
-	int time_exit;
+struct bench_settings {
+	uint64_t page_out;
+	uint64_t corrupt;
+	uint64_t time_exit;
 	double pass_limit;
 	double run_limit;
 	double check_limit;
 };
 
-extern struct bench_options bench_opt;
+extern struct bench_settings bench_opt;
 
-/* What getopt() needs for them. */
-#define BENCH_OPTIONS		"ot:T:V:C:xX"
+/**
+ * struct bench_option - one row of a table of options, which an empty row ends
+ * @letter: what follows the dash
+ * @argument: what it takes, as the usage says it; NULL for a flag
+ * @help: what it does
+ * @number: gets a number from 1 to @limit, or 1 from a flag
+ * @limit: keeps later products inside 64 bits
+ * @seconds: or gets a time above 0
+ * @take: or this is called with the argument
+ */
+struct bench_option {
+	char letter;
+	const char *argument;
+	const char *help;
+	uint64_t *number;
+	uint64_t limit;
+	double *seconds;
+	void (*take)(char *argument);
+};
 
-/* Takes one of these options; returns 0 if it is none of them. */
-int bench_take_option(int option, const char *argument);
+/* Takes the options of @own and those of all benchmarks; ends a wrong call. */
+void bench_parse(int argc, char **argv, const struct bench_option *own);
+
+/* Says how the program is called, and ends it. */
+void bench_usage(void) __attribute__((noreturn));
 
 /* Seconds on a clock that never goes back. */
 double bench_now(void);
@@ -69,12 +89,8 @@ double bench_now(void);
 /* Prints a message with the reason from errno and ends the program. */
 void bench_die(const char *what) __attribute__((noreturn));
 
-/*
- * Parses a whole positive number or ends the program. The limit keeps later
- * products inside 64 bits.
- */
+/* Parses a whole positive number up to @limit or ends the program. */
 uint64_t bench_number(const char *text, uint64_t limit);
-double bench_seconds(const char *text);
 
 /* Anonymous memory without huge pages, not touched yet. */
 void *bench_alloc(size_t bytes);
@@ -111,12 +127,35 @@ void bench_begin(void *start, size_t bytes);
 /* Up to @passes calls of @pass, until one returns 0 or the time of -T is up. */
 void bench_run_passes(unsigned int passes, int (*pass)(unsigned int number));
 
-/* Names a file with one number whose change is printed with every pass. */
-void bench_add_counter(const char *path);
+/**
+ * struct bench_pass - the clock and the swap counters of one pass
+ * @start: when it started
+ * @seconds: how long it took
+ * @before: the counters then
+ * @after: ... and at its end
+ */
+struct bench_pass {
+	double start;
+	double seconds;
+	struct bench_counters before;
+	struct bench_counters after;
+};
 
-void bench_read_counters(struct bench_counters *now);
-void bench_print_counters(const struct bench_counters *before,
-			  const struct bench_counters *after);
+void bench_pass_start(struct bench_pass *pass);
+void bench_pass_stop(struct bench_pass *pass);
+
+/* Is a limit, if there is one, over? */
+static inline int bench_late(double start, double limit)
+{
+	return limit > 0 && bench_now() - start > limit;
+}
+
+/* A line of what was done, with the change of the counters. */
+void bench_pass_print(const struct bench_pass *pass, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The line of the check that began at @start; returns the program's status. */
+int bench_verdict(size_t checked, size_t of, uint64_t wrong, double start);
 
 /* One step of splitmix64, to make contents from a position. */
 static inline uint64_t bench_mix(uint64_t x)
@@ -137,10 +176,10 @@ static inline uint64_t bench_data(uint64_t block, uint64_t word)
 }
 
 /*
- * Runs @body in a child, and prints how long the kernel needed from the
- * child's exit call until the parent got its status: with the working set
- * still mapped, that is the cost of tearing it down. Returns the status.
+ * Runs @body. With -x in a child, and prints how long the kernel needed from the
+ * child's exit call until the parent got its status: with the working set still
+ * mapped, that is the cost of tearing it down. Returns the status.
  */
-int bench_run_and_time_exit(int (*body)(void));
+int bench_run(int (*body)(void));
 
 #endif /* SWAPBYPASS_BENCH_H */

@@ -20,13 +20,14 @@
 #define MAX_JOBS	64
 
 static struct {
+	uint64_t mib;
 	size_t pages;		/* of the parent's state */
 	uint64_t units;		/* per pass */
-	unsigned int passes;
-	unsigned int jobs;
-	unsigned int own;	/* MiB of each unit's program */
+	uint64_t passes;
+	uint64_t jobs;
+	uint64_t own;		/* MiB of each unit's program */
 } opt = {
-	.pages = (64UL << 20) / PAGE_BYTES,
+	.mib = 64,
 	.units = 50,
 	.passes = 2,
 	.jobs = 2,
@@ -84,7 +85,7 @@ static void unit(uint64_t number)
 			state[page][0] = ~number;
 	}
 	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)number);
-	snprintf(mib, sizeof(mib), "%u", opt.own);
+	snprintf(mib, sizeof(mib), "%llu", (unsigned long long)opt.own);
 	execl("/proc/self/exe", "forkmix", "--unit", seed, mib, (char *)NULL);
 	_exit(BENCH_SYSTEM);
 }
@@ -126,15 +127,12 @@ static void wait_unit(void)
 /* Returns 0 if the time ran out. */
 static int run_pass(unsigned int pass)
 {
-	struct bench_counters before, after;
-	double start, seconds;
 	uint64_t begun, running = 0;
+	struct bench_pass p;
 
-	bench_read_counters(&before);
-	start = bench_now();
+	bench_pass_start(&p);
 	for (begun = 0; begun < opt.units; begun++) {
-		if (bench_opt.pass_limit > 0 &&
-		    bench_now() - start > bench_opt.pass_limit)
+		if (bench_late(p.start, bench_opt.pass_limit))
 			break;
 		if (running == opt.jobs) {
 			wait_unit();
@@ -145,14 +143,10 @@ static int run_pass(unsigned int pass)
 	}
 	for (; running; running--)
 		wait_unit();
-	seconds = bench_now() - start;
-	bench_read_counters(&after);
-	printf("pass kernel=unit pass=%u seconds=%.6f ops=%llu rate_per_s=%.6f complete=%d",
-	       pass + 1, seconds, (unsigned long long)begun, (double)begun / seconds,
-	       begun == opt.units);
-	bench_print_counters(&before, &after);
-	printf("\n");
-	fflush(stdout);
+	bench_pass_stop(&p);
+	bench_pass_print(&p, "kernel=unit pass=%u seconds=%.6f ops=%llu rate_per_s=%.6f complete=%d",
+			 pass + 1, p.seconds, (unsigned long long)begun,
+			 (double)begun / p.seconds, begun == opt.units);
 	return begun == opt.units;
 }
 
@@ -168,16 +162,13 @@ static int check(void)
 		count[page_of(i, 0)]++;
 	for (page = 0; page < opt.pages; page++) {
 		wrong += !page_ok(page, count[page]);
-		if (bench_opt.check_limit > 0 &&
-		    bench_now() - start > bench_opt.check_limit) {
+		if (bench_late(start, bench_opt.check_limit)) {
 			page++;
 			break;
 		}
 	}
 	free(count);
-	printf("verify result=%s checked=%zu of=%zu wrong=%zu seconds=%.6f\n",
-	       wrong ? "WRONG" : "ok", page, opt.pages, wrong, bench_now() - start);
-	return wrong ? BENCH_WRONG_DATA : 0;
+	return bench_verdict(page, opt.pages, wrong, start);
 }
 
 static int body(void)
@@ -200,60 +191,26 @@ static int body(void)
 	return check();
 }
 
-static void usage(void)
-{
-	fputs("usage: forkmix [options]\n"
-	      "  -m MiB      state of the parent (64)\n"
-	      "  -u units    of a pass (50)\n"
-	      "  -n passes   (2)\n"
-	      "  -j jobs     units side by side, up to 64 (2)\n"
-	      "  -p MiB      memory of each unit's own program (2)\n"
-	      "  -o          swap the state out before the first pass\n"
-	      "  -t seconds  limit for a pass; it ends the run\n"
-	      "  -T seconds  start no pass after this time\n"
-	      "  -V seconds  limit for the check of the data\n"
-	      "  -C file     print how this counter changed in each pass\n"
-	      "  -x          also time the exit of the process\n"
-	      "  -X          damage one word (test of the check)\n",
-	      stderr);
-	exit(BENCH_USAGE);
-}
+static const struct bench_option options[] = {
+	{ 'm', "MiB", "state of the parent (64)", &opt.mib, 1UL << 20 },
+	{ 'u', "units", "of a pass (50)", &opt.units, 1ULL << 40 },
+	{ 'n', "passes", "(2)", &opt.passes, 1000 },
+	{ 'j', "jobs", "units side by side, up to 64 (2)", &opt.jobs, MAX_JOBS },
+	{ 'p', "MiB", "memory of each unit's own program (2)", &opt.own, 1UL << 20 },
+	{ 0 }
+};
 
 int main(int argc, char **argv)
 {
-	int option;
-
 	if (argc == 4 && argv[1][0] == '-' && argv[1][1] == '-')
 		return run_own(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
 
-	while ((option = getopt(argc, argv, "m:u:n:j:p:" BENCH_OPTIONS)) != -1) {
-		switch (option) {
-		case 'm':
-			opt.pages = (bench_number(optarg, 1UL << 20) << 20) / PAGE_BYTES;
-			break;
-		case 'u':
-			opt.units = bench_number(optarg, 1ULL << 40);
-			break;
-		case 'n':
-			opt.passes = (unsigned int)bench_number(optarg, 1000);
-			break;
-		case 'j':
-			opt.jobs = (unsigned int)bench_number(optarg, MAX_JOBS);
-			break;
-		case 'p':
-			opt.own = (unsigned int)bench_number(optarg, 1UL << 20);
-			break;
-		default:
-			if (!bench_take_option(option, optarg))
-				usage();
-		}
-	}
-	if (optind != argc)
-		usage();
+	bench_parse(argc, argv, options);
+	opt.pages = (opt.mib << 20) / PAGE_BYTES;
 
-	printf("forkmix bytes=%zu passes=%u ops_per_pass=%llu\n", opt.pages * PAGE_BYTES,
-	       opt.passes, (unsigned long long)opt.units);
+	printf("forkmix bytes=%zu passes=%llu ops_per_pass=%llu\n", opt.pages * PAGE_BYTES,
+	       (unsigned long long)opt.passes, (unsigned long long)opt.units);
 	/* Children inherit what is in the buffer. */
 	fflush(stdout);
-	return bench_opt.time_exit ? bench_run_and_time_exit(body) : body();
+	return bench_run(body);
 }

@@ -13,8 +13,6 @@
 #include "bench.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 /* x^64 is x^2 + x + 1 here. */
 #define POLY		7ULL
@@ -26,11 +24,13 @@
 #define STREAMS		128
 
 static struct {
+	uint64_t mib;
 	size_t words;
-	uint64_t rounds;		/* per pass; a round is STREAMS updates */
-	unsigned int passes;
+	uint64_t updates;		/* per pass */
+	uint64_t rounds;		/* of STREAMS updates */
+	uint64_t passes;
 } opt = {
-	.words = (64UL << 20) / 8,
+	.mib = 64,
 	.passes = 1,
 };
 
@@ -91,30 +91,24 @@ static inline void run_round(void)
 /* Returns 0 if the time ran out. */
 static int run_pass(unsigned int pass)
 {
-	struct bench_counters before, after;
-	double start, seconds, updates;
+	struct bench_pass p;
+	double updates;
 	uint64_t round;
 
-	bench_read_counters(&before);
-	start = bench_now();
+	bench_pass_start(&p);
 	for (round = 0; round < opt.rounds; ) {
 		run_round();
 		round++;
-		if (bench_opt.pass_limit > 0 &&
-		    bench_now() - start > bench_opt.pass_limit)
+		if (bench_late(p.start, bench_opt.pass_limit))
 			break;
 	}
-	seconds = bench_now() - start;
-	bench_read_counters(&after);
+	bench_pass_stop(&p);
 
 	rounds_done += round;
 	updates = (double)round * STREAMS;
-	printf("pass kernel=update pass=%u seconds=%.6f updates=%.0f rate_gups=%.9f complete=%d",
-	       pass + 1, seconds, updates, updates / seconds * 1e-9,
-	       round == opt.rounds);
-	bench_print_counters(&before, &after);
-	printf("\n");
-	fflush(stdout);
+	bench_pass_print(&p, "kernel=update pass=%u seconds=%.6f updates=%.0f rate_gups=%.9f complete=%d",
+			 pass + 1, p.seconds, updates, updates / p.seconds * 1e-9,
+			 round == opt.rounds);
 	return round == opt.rounds;
 }
 
@@ -131,16 +125,12 @@ static int check(void)
 	start = bench_now();
 	for (i = 0; i < opt.words; i++) {
 		wrong += table[i] != i;
-		if (i % 512 == 511 && bench_opt.check_limit > 0 &&
-		    bench_now() - start > bench_opt.check_limit) {
+		if (i % 512 == 511 && bench_late(start, bench_opt.check_limit)) {
 			i++;
 			break;
 		}
 	}
-	printf("verify result=%s checked=%zu of=%zu wrong=%zu seconds=%.6f\n",
-	       wrong ? "WRONG" : "ok", i, opt.words, wrong,
-	       bench_now() - start);
-	return wrong ? BENCH_WRONG_DATA : 0;
+	return bench_verdict(i, opt.words, wrong, start);
 }
 
 static int body(void)
@@ -164,56 +154,25 @@ static int body(void)
 	return check();
 }
 
-static void usage(void)
-{
-	fputs("usage: gups [options]\n"
-	      "  -m MiB      table, a power of two (64)\n"
-	      "  -u updates  of a pass (four per word of the table)\n"
-	      "  -n passes   (1)\n"
-	      "  -o          swap the table out before the first pass\n"
-	      "  -t seconds  limit for a pass; it ends the run\n"
-	      "  -T seconds  start no pass after this time\n"
-	      "  -V seconds  limit for the check of the data, after the same\n"
-	      "              updates have been run again\n"
-	      "  -C file     print how this counter changed in each pass\n"
-	      "  -x          also time the exit of the process\n"
-	      "  -X          damage one word (test of the check)\n",
-	      stderr);
-	exit(BENCH_USAGE);
-}
+static const struct bench_option options[] = {
+	{ 'm', "MiB", "table, a power of two (64)", &opt.mib, 1UL << 20 },
+	{ 'u', "updates", "of a pass (four per word of the table)", &opt.updates, 1ULL << 40 },
+	{ 'n', "passes", "(1)", &opt.passes, 1000 },
+	{ 0 }
+};
 
 int main(int argc, char **argv)
 {
-	uint64_t updates = 0, mib;
-	int option;
+	bench_parse(argc, argv, options);
+	if (opt.mib & (opt.mib - 1))
+		bench_usage();
+	opt.words = (opt.mib << 20) / sizeof(*table);
+	if (!opt.updates)
+		opt.updates = 4 * (uint64_t)opt.words;
+	opt.rounds = (opt.updates + STREAMS - 1) / STREAMS;
 
-	while ((option = getopt(argc, argv, "m:u:n:" BENCH_OPTIONS)) != -1) {
-		switch (option) {
-		case 'm':
-			mib = bench_number(optarg, 1UL << 20);
-			if (mib & (mib - 1))
-				usage();
-			opt.words = (mib << 20) / sizeof(*table);
-			break;
-		case 'u':
-			updates = bench_number(optarg, 1ULL << 40);
-			break;
-		case 'n':
-			opt.passes = (unsigned int)bench_number(optarg, 1000);
-			break;
-		default:
-			if (!bench_take_option(option, optarg))
-				usage();
-		}
-	}
-	if (optind != argc)
-		usage();
-	if (!updates)
-		updates = 4 * (uint64_t)opt.words;
-	opt.rounds = (updates + STREAMS - 1) / STREAMS;
-
-	printf("gups bytes=%zu words=%zu passes=%u updates_per_pass=%llu\n",
-	       opt.words * sizeof(*table), opt.words, opt.passes,
+	printf("gups bytes=%zu words=%zu passes=%llu updates_per_pass=%llu\n",
+	       opt.words * sizeof(*table), opt.words, (unsigned long long)opt.passes,
 	       (unsigned long long)(opt.rounds * STREAMS));
-	return bench_opt.time_exit ? bench_run_and_time_exit(body) : body();
+	return bench_run(body);
 }

@@ -7,22 +7,20 @@
 #include "bench.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #define VALUE_WORDS	32	/* 256 bytes, a common size */
 #define BATCH		64	/* operations between two looks at the clock */
 
 static struct {
+	uint64_t mib;
 	size_t values;
 	uint64_t ops;		/* per pass */
-	unsigned int passes;
-	unsigned int writes;	/* percent */
-	unsigned int hot;	/* percent of operations on a tenth of the keys */
-	int shift;		/* another tenth in each pass */
+	uint64_t passes;
+	uint64_t writes;	/* percent */
+	uint64_t hot;		/* percent of operations on a tenth of the keys */
+	uint64_t shift;		/* another tenth in each pass */
 } opt = {
-	.values = (64UL << 20) / (VALUE_WORDS * 8),
+	.mib = 64,
 	.passes = 2,
 	.writes = 10,
 	.hot = 50,
@@ -89,29 +87,23 @@ static void operate(unsigned int pass)
 /* Returns 0 if the time ran out. */
 static int run_pass(unsigned int pass)
 {
-	struct bench_counters before, after;
-	double start, seconds;
+	struct bench_pass p;
 	uint64_t op;
 	int i;
 
-	bench_read_counters(&before);
-	start = bench_now();
+	bench_pass_start(&p);
 	for (op = 0; op < opt.ops; op += BATCH) {
 		for (i = 0; i < BATCH; i++)
 			operate(pass);
-		if (bench_opt.pass_limit > 0 &&
-		    bench_now() - start > bench_opt.pass_limit) {
+		if (bench_late(p.start, bench_opt.pass_limit)) {
 			op += BATCH;
 			break;
 		}
 	}
-	seconds = bench_now() - start;
-	bench_read_counters(&after);
-	printf("pass kernel=mix pass=%u seconds=%.6f ops=%.0f rate_mops=%.6f complete=%d",
-	       pass + 1, seconds, (double)op, (double)op / seconds * 1e-6, op >= opt.ops);
-	bench_print_counters(&before, &after);
-	printf("\n");
-	fflush(stdout);
+	bench_pass_stop(&p);
+	bench_pass_print(&p, "kernel=mix pass=%u seconds=%.6f ops=%.0f rate_mops=%.6f complete=%d",
+			 pass + 1, p.seconds, (double)op, (double)op / p.seconds * 1e-6,
+			 op >= opt.ops);
 	return op >= opt.ops;
 }
 
@@ -135,74 +127,34 @@ static int body(void)
 	start = bench_now();
 	for (i = 0; i < opt.values; i++) {
 		wrong += check_value(i, versions[i]);
-		if (i % 16 == 15 && bench_opt.check_limit > 0 &&
-		    bench_now() - start > bench_opt.check_limit) {
+		if (i % 16 == 15 && bench_late(start, bench_opt.check_limit)) {
 			i++;
 			break;
 		}
 	}
-	printf("verify result=%s checked=%zu of=%zu wrong=%llu seconds=%.6f\n",
-	       wrong ? "WRONG" : "ok", i, opt.values, (unsigned long long)wrong,
-	       bench_now() - start);
-	return wrong ? BENCH_WRONG_DATA : 0;
+	return bench_verdict(i, opt.values, wrong, start);
 }
 
-static void usage(void)
-{
-	fputs("usage: kv [options]\n"
-	      "  -m MiB      values (64)\n"
-	      "  -u ops      of a pass (one per value)\n"
-	      "  -n passes   (2)\n"
-	      "  -w percent  of the operations that write, 1 to 100 (10)\n"
-	      "  -H percent  of the operations on a tenth of the keys, 1 to 100 (50)\n"
-	      "  -S          another tenth in each pass\n"
-	      "  -o          swap the values out before the first pass\n"
-	      "  -t seconds  limit for a pass; it ends the run\n"
-	      "  -T seconds  start no pass after this time\n"
-	      "  -V seconds  limit for the check of the data\n"
-	      "  -C file     print how this counter changed in each pass\n"
-	      "  -x          also time the exit of the process\n"
-	      "  -X          damage one value (test of the check)\n",
-	      stderr);
-	exit(BENCH_USAGE);
-}
+static const struct bench_option options[] = {
+	{ 'm', "MiB", "values (64)", &opt.mib, 1UL << 20 },
+	{ 'u', "ops", "of a pass (one per value)", &opt.ops, 1ULL << 40 },
+	{ 'n', "passes", "(2)", &opt.passes, 1000 },
+	{ 'w', "percent", "of the operations that write, 1 to 100 (10)", &opt.writes, 100 },
+	{ 'H', "percent", "of the operations on a tenth of the keys, 1 to 100 (50)",
+	  &opt.hot, 100 },
+	{ 'S', NULL, "another tenth in each pass", &opt.shift },
+	{ 0 }
+};
 
 int main(int argc, char **argv)
 {
-	int option;
-
-	while ((option = getopt(argc, argv, "m:u:n:w:H:S" BENCH_OPTIONS)) != -1) {
-		switch (option) {
-		case 'm':
-			opt.values = (bench_number(optarg, 1UL << 20) << 20) / sizeof(*table);
-			break;
-		case 'u':
-			opt.ops = bench_number(optarg, 1ULL << 40);
-			break;
-		case 'n':
-			opt.passes = (unsigned int)bench_number(optarg, 1000);
-			break;
-		case 'w':
-			opt.writes = (unsigned int)bench_number(optarg, 100);
-			break;
-		case 'H':
-			opt.hot = (unsigned int)bench_number(optarg, 100);
-			break;
-		case 'S':
-			opt.shift = 1;
-			break;
-		default:
-			if (!bench_take_option(option, optarg))
-				usage();
-		}
-	}
-	if (optind != argc)
-		usage();
+	bench_parse(argc, argv, options);
+	opt.values = (opt.mib << 20) / sizeof(*table);
 	if (!opt.ops)
 		opt.ops = opt.values;
 
-	printf("kv bytes=%zu values=%zu passes=%u ops_per_pass=%llu\n",
-	       opt.values * sizeof(*table), opt.values, opt.passes,
+	printf("kv bytes=%zu values=%zu passes=%llu ops_per_pass=%llu\n",
+	       opt.values * sizeof(*table), opt.values, (unsigned long long)opt.passes,
 	       (unsigned long long)opt.ops);
-	return bench_opt.time_exit ? bench_run_and_time_exit(body) : body();
+	return bench_run(body);
 }

@@ -9,20 +9,19 @@
 #include "bench.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#define MIN_BYTES	(64UL << 10)
 #define MAX_STRIDE	512	/* words: a page */
 
 static struct {
+	uint64_t mib;
+	uint64_t first_kib;
 	size_t bytes;		/* the largest working set */
 	size_t first;		/* the smallest */
-	unsigned int factor;	/* between strides */
-	unsigned int passes;
+	uint64_t factor;	/* between strides */
+	uint64_t passes;
 } opt = {
-	.bytes = 64UL << 20,
-	.first = MIN_BYTES,
+	.mib = 64,
+	.first_kib = 64,
 	.factor = 8,
 	.passes = 2,
 };
@@ -66,17 +65,12 @@ static uint64_t init_sum(size_t n)
 }
 
 static void point(const char *kernel, size_t n, size_t stride, unsigned int pass,
-		  double seconds, const struct bench_counters *before)
+		  struct bench_pass *p)
 {
-	struct bench_counters after;
-
-	bench_read_counters(&after);
-	printf("pass kernel=%s bytes=%zu stride=%zu pass=%u seconds=%.6f rate_mbs=%.3f",
-	       kernel, n * sizeof(*words), stride, pass + 1, seconds,
-	       (double)(n * sizeof(*words)) / seconds * 1e-6);
-	bench_print_counters(before, &after);
-	printf("\n");
-	fflush(stdout);
+	bench_pass_stop(p);
+	bench_pass_print(p, "kernel=%s bytes=%zu stride=%zu pass=%u seconds=%.6f rate_mbs=%.3f",
+			 kernel, n * sizeof(*words), stride, pass + 1, p->seconds,
+			 (double)(n * sizeof(*words)) / p->seconds * 1e-6);
 }
 
 /*
@@ -86,34 +80,32 @@ static void point(const char *kernel, size_t n, size_t stride, unsigned int pass
 static int time_for(double last)
 {
 	return bench_opt.run_limit <= 0 ||
-	       bench_now() - begin + last * opt.factor <= bench_opt.run_limit;
+	       bench_now() - begin + last * (double)opt.factor <= bench_opt.run_limit;
 }
 
 /* All strides of one size. Returns the words that turned out wrong: 0, or 1. */
 static int sweep(size_t n)
 {
-	struct bench_counters before;
+	struct bench_pass p;
 	uint64_t want = init_sum(n);
 	size_t stride;
 	unsigned int pass;
-	double start, last = 0;
+	double last = 0;
 
 	if (bench_opt.page_out)
 		bench_page_out(words, n * sizeof(*words));
 	for (stride = 1; stride <= MAX_STRIDE && time_for(last); stride *= opt.factor) {
 		last = bench_now();
 		for (pass = 0; pass < opt.passes; pass++) {
-			bench_read_counters(&before);
-			start = bench_now();
+			bench_pass_start(&p);
 			if (load_sum(n, stride) != want)
 				return 1;
-			point("load", n, stride, pass, bench_now() - start, &before);
+			point("load", n, stride, pass, &p);
 
-			bench_read_counters(&before);
-			start = bench_now();
+			bench_pass_start(&p);
 			update(n, stride);
 			want += n;
-			point("update", n, stride, pass, bench_now() - start, &before);
+			point("update", n, stride, pass, &p);
 		}
 		last = bench_now() - last;
 	}
@@ -138,50 +130,24 @@ static int body(void)
 	return 0;
 }
 
-static void usage(void)
-{
-	fputs("usage: memperf [options]\n"
-	      "  -m MiB      largest working set, a power of two (64)\n"
-	      "  -f KiB      smallest, a power of two (64)\n"
-	      "  -s factor   from stride to stride, 2 to 512 (8)\n"
-	      "  -n passes   for each point (2)\n"
-	      "  -o          swap out what fits no cache before each size\n"
-	      "  -T seconds  measure no stride that could take longer than to this time\n"
-	      "  -C file     print how this counter changed in each pass\n"
-	      "  -x          also time the exit of the process\n"
-	      "  -X          damage one word (test of the check)\n",
-	      stderr);
-	exit(BENCH_USAGE);
-}
+static const struct bench_option options[] = {
+	{ 'm', "MiB", "largest working set, a power of two (64)", &opt.mib, 1UL << 20 },
+	{ 'f', "KiB", "smallest, a power of two (64)", &opt.first_kib, 1UL << 30 },
+	{ 's', "factor", "from stride to stride, 2 to 512 (8)", &opt.factor, MAX_STRIDE },
+	{ 'n', "passes", "for each point (2)", &opt.passes, 1000 },
+	{ 0 }
+};
 
 int main(int argc, char **argv)
 {
-	int option;
+	bench_parse(argc, argv, options);
+	opt.bytes = opt.mib << 20;
+	opt.first = opt.first_kib << 10;
+	if (opt.factor < 2 || opt.first > opt.bytes || opt.bytes & (opt.bytes - 1) ||
+	    opt.first & (opt.first - 1))
+		bench_usage();
 
-	while ((option = getopt(argc, argv, "m:f:s:n:" BENCH_OPTIONS)) != -1) {
-		switch (option) {
-		case 'm':
-			opt.bytes = bench_number(optarg, 1UL << 20) << 20;
-			break;
-		case 'f':
-			opt.first = bench_number(optarg, 1UL << 30) << 10;
-			break;
-		case 's':
-			opt.factor = (unsigned int)bench_number(optarg, MAX_STRIDE);
-			break;
-		case 'n':
-			opt.passes = (unsigned int)bench_number(optarg, 1000);
-			break;
-		default:
-			if (!bench_take_option(option, optarg))
-				usage();
-		}
-	}
-	if (optind != argc || opt.factor < 2 || opt.first > opt.bytes ||
-	    opt.bytes & (opt.bytes - 1) || opt.first & (opt.first - 1))
-		usage();
-
-	printf("memperf bytes=%zu first=%zu factor=%u passes=%u\n", opt.bytes,
-	       opt.first, opt.factor, opt.passes);
-	return bench_opt.time_exit ? bench_run_and_time_exit(body) : body();
+	printf("memperf bytes=%zu first=%zu factor=%llu passes=%llu\n", opt.bytes,
+	       opt.first, (unsigned long long)opt.factor, (unsigned long long)opt.passes);
+	return bench_run(body);
 }

@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SCALAR		3.0
 #define EPSILON		1e-13
@@ -60,13 +59,14 @@ struct element {
 };
 
 static struct {
+	uint64_t mib;
 	size_t elements;
-	unsigned int passes;
+	uint64_t passes;
 	unsigned int kernels;		/* bit per enum kernel */
 	enum contents contents;
 	uint64_t seed;
 } opt = {
-	.elements = (64UL << 20) / sizeof(struct element),
+	.mib = 64,
 	.passes = 10,
 	.kernels = (1U << NR_KERNELS) - 1,
 	.seed = 1,
@@ -163,31 +163,25 @@ static void run_chunk(enum kernel kernel, size_t from, size_t to)
 /* Returns 0 if the time ran out before the end. */
 static int run_kernel(enum kernel kernel, unsigned int pass)
 {
-	struct bench_counters before, after;
-	double start, seconds, bytes;
+	struct bench_pass p;
+	double bytes;
 	size_t at, to;
 
-	bench_read_counters(&before);
-	start = bench_now();
+	bench_pass_start(&p);
 	for (at = 0; at < opt.elements; at = to) {
 		to = opt.elements - at < CHUNK ? opt.elements : at + CHUNK;
 		run_chunk(kernel, at, to);
-		if (bench_opt.pass_limit > 0 &&
-		    bench_now() - start > bench_opt.pass_limit) {
+		if (bench_late(p.start, bench_opt.pass_limit)) {
 			at = to;
 			break;
 		}
 	}
-	seconds = bench_now() - start;
-	bench_read_counters(&after);
+	bench_pass_stop(&p);
 
 	bytes = (double)at * kernel_words[kernel] * sizeof(double);
-	printf("pass kernel=%s pass=%u seconds=%.6f bytes=%.0f rate_mbs=%.3f complete=%d",
-	       kernel_name[kernel], pass + 1, seconds, bytes,
-	       bytes / seconds / 1e6, at == opt.elements);
-	bench_print_counters(&before, &after);
-	printf("\n");
-	fflush(stdout);
+	bench_pass_print(&p, "kernel=%s pass=%u seconds=%.6f bytes=%.0f rate_mbs=%.3f complete=%d",
+			 kernel_name[kernel], pass + 1, p.seconds, bytes,
+			 bytes / p.seconds / 1e6, at == opt.elements);
 
 	if (at < opt.elements) {
 		done.pass = pass;
@@ -205,7 +199,7 @@ static void run_passes(void)
 
 	for (pass = 0; pass < opt.passes; pass++) {
 		done.pass = pass;
-		if (bench_opt.run_limit > 0 && bench_now() - start > bench_opt.run_limit)
+		if (bench_late(start, bench_opt.run_limit))
 			return;
 		for (kernel = 0; kernel < NR_KERNELS; kernel++) {
 			if ((opt.kernels & (1U << kernel)) &&
@@ -213,7 +207,7 @@ static void run_passes(void)
 				return;
 		}
 	}
-	done.pass = opt.passes;
+	done.pass = (unsigned int)opt.passes;
 }
 
 /*
@@ -274,8 +268,7 @@ static int check(void)
 		sum.b += fabs(e.b);
 		sum.c += fabs(e.c);
 
-		if (i % CHUNK == CHUNK - 1 && bench_opt.check_limit > 0 &&
-		    bench_now() - start > bench_opt.check_limit) {
+		if (i % CHUNK == CHUNK - 1 && bench_late(start, bench_opt.check_limit)) {
 			i++;
 			break;
 		}
@@ -288,10 +281,7 @@ static int check(void)
 		fprintf(stderr, "element %zu: a=%.17g b=%.17g c=%.17g\n",
 			first_wrong, a[first_wrong], b[first_wrong],
 			c[first_wrong]);
-	printf("verify result=%s checked=%zu of=%zu wrong=%zu seconds=%.6f\n",
-	       !wrong && average_ok ? "ok" : "WRONG", i, opt.elements, wrong,
-	       bench_now() - start);
-	return wrong || !average_ok ? BENCH_WRONG_DATA : 0;
+	return bench_verdict(i, opt.elements, wrong ? wrong : !average_ok, start);
 }
 
 static int body(void)
@@ -336,7 +326,7 @@ static int body(void)
 	return check();
 }
 
-static unsigned int parse_kernels(char *list)
+static void parse_kernels(char *list)
 {
 	unsigned int kernel, mask = 0;
 	char *word;
@@ -352,68 +342,37 @@ static unsigned int parse_kernels(char *list)
 		}
 		mask |= 1U << kernel;
 	}
-	return mask;
+	opt.kernels = mask;
 }
 
-static void usage(void)
+static void parse_contents(char *name)
 {
-	fputs("usage: stream [options]\n"
-	      "  -m MiB      working set: the three arrays together (64)\n"
-	      "  -n passes   (10)\n"
-	      "  -k list     kernels of a pass (copy,scale,add,triad)\n"
-	      "  -c contents constant, compressible (runs of equal values) or\n"
-	      "              random (constant)\n"
-	      "  -s seed     of random contents\n"
-	      "  -o          swap the arrays out before the first pass\n"
-	      "  -t seconds  limit for one kernel of one pass; it ends the run\n"
-	      "  -T seconds  start no pass after this time\n"
-	      "  -V seconds  limit for the check of the data\n"
-	      "  -C file     print how this counter changed in each pass\n"
-	      "  -x          also time the exit of the process\n"
-	      "  -X          damage one element (test of the check)\n",
-	      stderr);
-	exit(BENCH_USAGE);
+	for (opt.contents = 0; opt.contents < NR_CONTENTS; opt.contents++) {
+		if (!strcmp(name, contents_name[opt.contents]))
+			return;
+	}
+	bench_usage();
 }
+
+static const struct bench_option options[] = {
+	{ 'm', "MiB", "working set: the three arrays together (64)", &opt.mib, 1UL << 20 },
+	{ 'n', "passes", "(10)", &opt.passes, MAX_PASSES },
+	{ 'k', "list", "kernels of a pass (copy,scale,add,triad)", .take = parse_kernels },
+	{ 'c', "contents", "constant, compressible (runs of equal values) or random (constant)",
+	  .take = parse_contents },
+	{ 's', "seed", "of random contents", &opt.seed, UINT64_MAX },
+	{ 0 }
+};
 
 int main(int argc, char **argv)
 {
-	int option;
+	bench_parse(argc, argv, options);
+	if (!opt.kernels)
+		bench_usage();
+	opt.elements = (opt.mib << 20) / sizeof(struct element);
 
-	while ((option = getopt(argc, argv, "m:n:k:c:s:" BENCH_OPTIONS)) != -1) {
-		switch (option) {
-		case 'm':
-			opt.elements = (bench_number(optarg, 1UL << 20) << 20) /
-				       sizeof(struct element);
-			break;
-		case 'n':
-			opt.passes = (unsigned int)bench_number(optarg,
-								MAX_PASSES);
-			break;
-		case 'k':
-			opt.kernels = parse_kernels(optarg);
-			break;
-		case 'c':
-			for (opt.contents = 0; opt.contents < NR_CONTENTS;
-			     opt.contents++) {
-				if (!strcmp(optarg, contents_name[opt.contents]))
-					break;
-			}
-			if (opt.contents == NR_CONTENTS)
-				usage();
-			break;
-		case 's':
-			opt.seed = bench_number(optarg, UINT64_MAX);
-			break;
-		default:
-			if (!bench_take_option(option, optarg))
-				usage();
-		}
-	}
-	if (optind != argc || !opt.kernels)
-		usage();
-
-	printf("stream bytes=%zu elements=%zu passes=%u contents=%s\n",
-	       opt.elements * sizeof(struct element), opt.elements, opt.passes,
-	       contents_name[opt.contents]);
-	return bench_opt.time_exit ? bench_run_and_time_exit(body) : body();
+	printf("stream bytes=%zu elements=%zu passes=%llu contents=%s\n",
+	       opt.elements * sizeof(struct element), opt.elements,
+	       (unsigned long long)opt.passes, contents_name[opt.contents]);
+	return bench_run(body);
 }
