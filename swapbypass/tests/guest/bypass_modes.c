@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <ktap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #define FEW		16UL
 #define MANY		1024UL
 #define DEADLINE_MS	180000
+#define STEPS		5
 
 static char *few, *many;
 static unsigned int seq;
@@ -46,8 +48,7 @@ static void guest_word(const char *val)
 
 static void fail(const char *step, size_t bypassed, size_t of)
 {
-	printf("FAILED %s: %zu of %zu pages went through the bypass\n", step,
-	       bypassed, of);
+	ktap(false, "%s: %zu of %zu pages went through the bypass", step, bypassed, of);
 	guest_word("0xbad");
 	exit(TEST_VIOLATED);
 }
@@ -59,7 +60,7 @@ static void check(const char *p, size_t n, unsigned int want)
 	for (i = 0; i < n; i++) {
 		if (page_check(p + i * PAGE, i, want) < 0)
 			continue;
-		printf("FAILED data: page %zu\n", i);
+		ktap(false, "data: page %zu", i);
 		guest_word("0xbad");
 		exit(TEST_VIOLATED);
 	}
@@ -107,6 +108,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!bypass_attached())
 		setup_error("SwapBypass is not attached");
+	ktap_plan(STEPS);
 	few = anon_map(FEW * PAGE);
 	many = anon_map(MANY * PAGE);
 
@@ -152,11 +154,10 @@ int main(void)
 			check(few, FEW, seq);
 			break;
 		default:	/* 9: the host has given up, or is done */
-			printf("%lu steps\n", done);
-			return done == 5 ? TEST_OK : TEST_VIOLATED;
+			return ktap_end();
 		}
 		done = word;
-		printf("ok %lu: %zu pages\n", word, n);
+		ktap(true, "step %lu: %zu pages", word, n);
 		snprintf(answer, sizeof(answer), "0x%lx", word);
 		guest_word(answer);
 	}

@@ -17,6 +17,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <ktap.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -97,7 +98,7 @@ static void fail(const char *fmt, ...)
 {
 	va_list ap;
 
-	printf("VIOLATED worker %u: ", worker_id);
+	printf("# violated: worker %u: ", worker_id);
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
@@ -533,11 +534,11 @@ int main(int argc, char **argv)
 		if (waitpid(pid[i], &status, 0) != pid[i])
 			setup_error("waitpid: %s", strerror(errno));
 		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-			printf("SETUP worker %u was killed: out of memory?\n", i);
+			printf("# worker %u was killed: out of memory?\n", i);
 			if (ret == TEST_OK)
 				ret = TEST_SETUP;
 		} else if (WIFSIGNALED(status)) {
-			printf("VIOLATED worker %u died: %s\n", i,
+			printf("# violated: worker %u died: %s\n", i,
 			       strsignal(WTERMSIG(status)));
 			ret = TEST_VIOLATED;
 		} else if (WEXITSTATUS(status) && ret != TEST_VIOLATED) {
@@ -545,25 +546,25 @@ int main(int argc, char **argv)
 		}
 	}
 
-	printf("pages verified %lu, disturbances %lu, swapoffs %u of %u\n",
+	printf("# pages verified %lu, disturbances %lu, swapoffs %u of %u\n",
 	       shared->verified, shared->disturbed, offs, tries);
 	for (i = 0; i < OP_NR; i++)
-		printf("%s %lu in %lu ms%s", ops[i].name, shared->count[i],
-		       shared->ms[i], i == OP_NR - 1 ? "\n" : ", ");
+		printf("# %s: %lu in %lu ms\n", ops[i].name, shared->count[i], shared->ms[i]);
 	if (counter("queries") >= 0) {
 		answered = counter("answered_pages") - answered;
 		queries = counter("queries") - queries;
-		printf("bypass: queries %lld, pages answered %lld\n", queries, answered);
+		printf("# bypass: queries %lld, pages answered %lld\n", queries, answered);
 		if (ret == TEST_OK && expect && answered < 100) {
-			printf("SETUP the bypass was hardly used\n");
+			printf("# the bypass was hardly used\n");
 			ret = TEST_SETUP;
 		}
 		if (ret == TEST_OK && !expect && answered) {
-			printf("SETUP the bypass was used, and should not\n");
+			printf("# the bypass was used, and should not\n");
 			ret = TEST_SETUP;
 		}
 	}
-	printf("%s\n", ret == TEST_OK ? "PASS every byte was right" :
-	       ret == TEST_VIOLATED ? "FAIL" : "ERROR");
+	ktap_directive(ret == TEST_OK, ret > TEST_VIOLATED ? "ERROR could not be tried" : NULL,
+		       "every byte is right");
+	ktap_end();
 	return ret;
 }

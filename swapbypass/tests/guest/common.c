@@ -27,7 +27,7 @@ void setup_error(const char *fmt, ...)
 {
 	va_list ap;
 
-	printf("SETUP ");
+	printf("# could not be tried: ");
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
@@ -165,6 +165,38 @@ bool read_number(const char *path, long long *val)
 	close(fd);
 	*val = atoll(buf);
 	return true;
+}
+
+long long must_read(const char *folder, const char *name)
+{
+	char path[128];
+	long long val;
+
+	snprintf(path, sizeof(path), "%s%s", folder, name);
+	if (!read_number(path, &val))
+		setup_error("no %s", path);
+	return val;
+}
+
+void must_write(const char *folder, const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s%s", folder, name);
+	if (!write_file(path, text))
+		setup_error("cannot write %s to %s: %s", text, path, strerror(errno));
+}
+
+void shell(const char *fmt, ...)
+{
+	char command[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(command, sizeof(command), fmt, ap);
+	va_end(ap);
+	if (system(command))
+		setup_error("%s", command);
 }
 
 /* Pages in place are on no LRU list; without a grant they leave. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the SwapBypass test programs share: patterns, swapping out on purpose,
- * counters, and the result lines.
+ * counters, and what they say when something cannot be tried.
  */
 #ifndef BYPASS_TEST_COMMON_H
 #define BYPASS_TEST_COMMON_H
@@ -29,6 +29,11 @@ bool page_zero(const void *page);
 /* A number in a file of sysfs or procfs; text into one. */
 bool read_number(const char *path, long long *val);
 bool write_file(const char *path, const char *text);
+/* The same for a file that must be there, of a folder that ends with a slash. */
+long long must_read(const char *folder, const char *name);
+void must_write(const char *folder, const char *name, const char *text);
+/* A command that must succeed. */
+void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Private anonymous memory without huge pages. */
 void *anon_map(size_t len);

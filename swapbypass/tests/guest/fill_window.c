@@ -6,6 +6,7 @@
  *
  * Status: 0 all data right, 1 not, 2 could not be tried.
  */
+#include <ktap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -72,6 +73,6 @@ int main(int argc, char **argv)
 	}
 	for (j = 0; j < size / CHUNK * WORDS; j++)
 		bad += p[j] != word_of(j);
-	printf("fill_window: %lu words of %lu are wrong\n", bad, j);
-	return bad || !j;
+	ktap(j && !bad, "%lu of %lu words are right", j - bad, j);
+	return ktap_end();
 }

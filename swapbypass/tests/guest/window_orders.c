@@ -14,6 +14,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <ktap.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,29 +41,17 @@ struct device {
 static struct device devices[MAX_DEVICES];
 static unsigned int nr_devices;
 
-static void shell(const char *fmt, const char *arg)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command), fmt, arg, arg);
-	if (system(command))
-		setup_error("%s", command);
-}
-
 static long long mapped_pages(const struct device *dev)
 {
-	char path[128];
-	long long val;
+	char folder[64];
 
-	snprintf(path, sizeof(path), "/sys/block/%s/symswap/mapped_pages", dev->window);
-	if (!read_number(path, &val))
-		setup_error("no %s", path);
-	return val;
+	snprintf(folder, sizeof(folder), "/sys/block/%s/symswap/", dev->window);
+	return must_read(folder, "mapped_pages");
 }
 
 static void prepare(struct device *dev, const char *mode)
 {
-	char path[128];
+	char folder[64];
 
 	if (swapoff(dev->path) && errno != EINVAL)
 		setup_error("swapoff %s: %s", dev->path, strerror(errno));
@@ -72,9 +61,8 @@ static void prepare(struct device *dev, const char *mode)
 	if (strstr(dev->path, "symswap")) {
 		dev->window = strrchr(dev->path, '/') + 1;
 		dev->mapped = mapped_pages(dev);
-		snprintf(path, sizeof(path), "/sys/block/%s/symswap/mode", dev->window);
-		if (!write_file(path, mode))
-			setup_error("cannot write %s to %s", mode, path);
+		snprintf(folder, sizeof(folder), "/sys/block/%s/symswap/", dev->window);
+		must_write(folder, "mode", mode);
 	}
 }
 
@@ -197,11 +185,11 @@ int main(int argc, char **argv)
 		if (!devices[i].window)
 			continue;
 		devices[i].mapped = mapped_pages(&devices[i]) - devices[i].mapped;
-		printf("%s: %lld pages in place\n", devices[i].window, devices[i].mapped);
+		printf("# %s: %lld pages in place\n", devices[i].window, devices[i].mapped);
 		used &= devices[i].mapped > 0;
 	}
 	if (!strcmp(mode, "in-place") && !used)
 		setup_error("a window was not used in place");
-	printf("%u orders of %u devices\n", all, nr_devices);
-	return TEST_OK;
+	ktap(true, "%u orders of %u devices", all, nr_devices);
+	return ktap_end();
 }
