@@ -193,6 +193,7 @@ int init_test(void)
 
 	nr = 0;
 	failed = 0;
+	print(1, "KTAP version 1\n");
 	for (u32 i = 0; !pmem_query(i, &p); i++)
 		before += p.type == LWK_PMEM_FREE_TYPE ? p.end - p.start : 0;
 	test_pmem();

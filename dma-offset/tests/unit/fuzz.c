@@ -6,6 +6,7 @@
  * With -DLIBFUZZER and clang's -fsanitize=fuzzer, libFuzzer supplies the
  * bytes. Else main() does, always the same ones.
  */
+#include <ktap.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ static void must(bool cond, const char *what)
 {
 	if (cond)
 		return;
-	printf("not ok fuzz: %s\n", what);
+	ktap(false, "fuzz: %s", what);
 	abort();
 }
 
@@ -159,8 +160,8 @@ int main(void)
 	}
 	/* A fuzzer that only ever saw refusals has tested little. */
 	must(accepted > RUNS / 20 && accepted < RUNS / 20 * 19, "no mixture");
-	printf("ok fuzz\n");
-	return 0;
+	ktap(true, "fuzz");
+	return ktap_end();
 }
 
 #endif

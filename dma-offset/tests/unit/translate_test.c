@@ -2,6 +2,7 @@
 /*
  * Unit tests of dma-offset/translate.c.
  */
+#include <ktap.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -367,14 +368,12 @@ static const struct {
 
 int main(void)
 {
-	bool bad = false;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		failed = false;
 		tests[i].run();
-		printf("%sok %s\n", failed ? "not " : "", tests[i].name);
-		bad |= failed;
+		ktap(!failed, "%s", tests[i].name);
 	}
-	return bad;
+	return ktap_end();
 }

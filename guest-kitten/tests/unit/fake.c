@@ -4,6 +4,8 @@
  */
 #include "fake.h"
 
+#include <ktap.h>
+
 unsigned int fake_failures;
 unsigned int fake_flushes;
 struct boot_info boot_info;
@@ -11,7 +13,6 @@ struct boot_info boot_info;
 static u8 *memory;
 static u64 *kernel_table;
 static u64 seed = 88172645463325252ULL;
-static unsigned int total_failures;
 
 void *phys_to_virt(u64 pa)
 {
@@ -92,13 +93,12 @@ u64 fake_random(void)
 
 void fake_result(const char *name)
 {
-	printf("%sok %s\n", fake_failures ? "not " : "", name);
-	total_failures += fake_failures;
+	ktap(!fake_failures, "%s", name);
 	fake_failures = 0;
 }
 
 int fake_end(void)
 {
 	free(memory);
-	return total_failures ? 1 : 0;
+	return ktap_end();
 }

@@ -4,7 +4,7 @@
  * more. The test is also that the next one runs.
  */
 #define _GNU_SOURCE
-#include "ktap.h"
+#include <ktap.h>
 
 #include <asm/prctl.h>
 #include <errno.h>
@@ -45,7 +45,7 @@ static int all_fail(const char *name, long nr, int where, long a, long b, long c
 			bad++;
 		}
 	}
-	return ktap(!bad, name);
+	return ktap(!bad, "%s", name);
 }
 
 static void pointers(void)

@@ -4,7 +4,7 @@
  * for before main(). With every C library.
  */
 #define _GNU_SOURCE
-#include "ktap.h"
+#include <ktap.h>
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * cost nothing, and rights bring memory. With every C library.
  */
 #define _GNU_SOURCE
-#include "ktap.h"
+#include <ktap.h>
 
 #include <errno.h>
 #include <pthread.h>

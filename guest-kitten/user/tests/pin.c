@@ -4,7 +4,7 @@
  * `pin [CPU]` has been started on that one.
  */
 #define _GNU_SOURCE
-#include "ktap.h"
+#include <ktap.h>
 
 #include <errno.h>
 #include <pthread.h>

@@ -5,7 +5,7 @@
  * With every C library.
  */
 #define _GNU_SOURCE
-#include "ktap.h"
+#include <ktap.h>
 
 #include <errno.h>
 #include <pthread.h>

@@ -4,7 +4,7 @@
  * and wake-ups that come at that moment: `sleeps [N]`.
  */
 #define _GNU_SOURCE
-#include "ktap.h"
+#include <ktap.h>
 
 #include <errno.h>
 #include <linux/futex.h>

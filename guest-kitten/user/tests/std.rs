@@ -17,6 +17,7 @@ fn ok(nr: &mut u32, good: bool, name: &str) {
 
 fn main() {
     let mut nr = 0;
+    println!("KTAP version 1");
     let start = Instant::now();
 
     let total = Arc::new(Mutex::new(0u64));

@@ -4,7 +4,7 @@
  * robust mutexes. With every C library.
  */
 #define _GNU_SOURCE
-#include "ktap.h"
+#include <ktap.h>
 
 #include <errno.h>
 #include <limits.h>

@@ -3,7 +3,7 @@
  * Threads of the C library: mutex, condition, barrier, join, time limits.
  */
 #define _GNU_SOURCE
-#include "ktap.h"
+#include <ktap.h>
 
 #include <errno.h>
 #include <pthread.h>

@@ -4,23 +4,16 @@
  * against an oracle that was written from the rules in the design, not from the
  * code; and of symb_query_group().
  */
+#include <ktap.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 #include <symbiotic/query.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
-static unsigned int failed, passed;
-
 static void check(const char *name, unsigned long bad, unsigned long cases)
 {
-	printf("%s %s: %lu of %lu cases wrong\n", bad ? "FAIL" : "ok  ", name, bad,
-	       cases);
-	if (bad)
-		failed++;
-	else
-		passed++;
+	ktap(cases && !bad, "%s: %lu of %lu cases wrong", name, bad, cases);
 }
 
 #define HAS(bit)	(!!(facts & SYMB_FACT_ ## bit))
@@ -187,6 +180,5 @@ int main(void)
 	test_all();
 	test_single();
 	test_group();
-	printf("%u passed, %u failed\n", passed, failed);
-	return failed ? 1 : 0;
+	return ktap_end();
 }

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
+#include <ktap.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,6 @@
 #define SYSFS	"/sys/kernel/symbiotic/"
 #define DEBUGFS	"/sys/kernel/debug/symbiotic/"
 
-static int failures;
 static int msr_fd;
 
 __attribute__((format(printf, 1, 2), noreturn))
@@ -36,19 +35,6 @@ static void die(const char *fmt, ...)
 	va_end(ap);
 	fputc('\n', stderr);
 	exit(2);
-}
-
-__attribute__((format(printf, 2, 3)))
-static void check(bool ok, const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("%s ", ok ? "ok    " : "FAILED");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-	failures += !ok;
 }
 
 static int rdmsr(uint32_t msr, uint64_t *val)
@@ -168,7 +154,7 @@ static void bad(uint32_t msr, const char *name, uint64_t val, const char *why)
 	int ret = wrmsr(msr, val);
 
 	after = get(msr);
-	check(ret == -EIO && before == after,
+	ktap(ret == -EIO && before == after,
 	      "%s = %#" PRIx64 " (%s): %s, value %s", name, val, why,
 	      ret ? strerror(-ret) : "accepted",
 	      before == after ? "unchanged" : "CHANGED");
@@ -243,7 +229,7 @@ static void aliases(void)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
-		check(get(pairs[i][0]) == get(pairs[i][1]),
+		ktap(get(pairs[i][0]) == get(pairs[i][1]),
 		      "MSR %#x reads like its alias %#x", pairs[i][0],
 		      pairs[i][1]);
 }
@@ -265,26 +251,26 @@ static void move(void)
 		die("no region \"symspy\" in /proc/iomem");
 	new = region_end + 1;
 
-	check(peek(old) == SYMSPY_GLOBAL_MAGIC, "magic at the old address");
+	ktap(peek(old) == SYMSPY_GLOBAL_MAGIC, "magic at the old address");
 	write_file(SYSFS "guest_word", "0x534d4f5645");
 
-	check(!wrmsr(SYMB_MSR_GLOBAL_PAGE, old), "same address again");
-	check(peek(old) == SYMSPY_GLOBAL_MAGIC, "magic still there");
+	ktap(!wrmsr(SYMB_MSR_GLOBAL_PAGE, old), "same address again");
+	ktap(peek(old) == SYMSPY_GLOBAL_MAGIC, "magic still there");
 
-	check(!wrmsr(SYMB_MSR_GLOBAL_PAGE, new), "move");
-	check(get(SYMB_MSR_GLOBAL_PAGE) == new, "new address is read back");
-	check(peek(new) == SYMSPY_GLOBAL_MAGIC, "magic at the new address");
-	check(peek(new + SYMSPY_EXT_OFFSET + 24) == 0x534d4f5645,
+	ktap(!wrmsr(SYMB_MSR_GLOBAL_PAGE, new), "move");
+	ktap(get(SYMB_MSR_GLOBAL_PAGE) == new, "new address is read back");
+	ktap(peek(new) == SYMSPY_GLOBAL_MAGIC, "magic at the new address");
+	ktap(peek(new + SYMSPY_EXT_OFFSET + 24) == 0x534d4f5645,
 	      "a page that moves keeps its content");
-	check(peek(old) != SYMSPY_GLOBAL_MAGIC, "nothing at the old address");
+	ktap(peek(old) != SYMSPY_GLOBAL_MAGIC, "nothing at the old address");
 
-	check(!wrmsr(SYMB_MSR_GLOBAL_PAGE, 0), "unmap");
-	check(get(SYMB_MSR_GLOBAL_PAGE) == 0, "0 is read back");
-	check(peek(new) != SYMSPY_GLOBAL_MAGIC, "nothing at the new address");
-	check(!wrmsr(SYMB_MSR_GLOBAL_PAGE, 0), "unmap again");
+	ktap(!wrmsr(SYMB_MSR_GLOBAL_PAGE, 0), "unmap");
+	ktap(get(SYMB_MSR_GLOBAL_PAGE) == 0, "0 is read back");
+	ktap(peek(new) != SYMSPY_GLOBAL_MAGIC, "nothing at the new address");
+	ktap(!wrmsr(SYMB_MSR_GLOBAL_PAGE, 0), "unmap again");
 
-	check(!wrmsr(SYMB_MSR_ALIAS_GLOBAL_PAGE, old), "back, by the alias");
-	check(peek(old) == SYMSPY_GLOBAL_MAGIC, "magic at the old address");
+	ktap(!wrmsr(SYMB_MSR_ALIAS_GLOBAL_PAGE, old), "back, by the alias");
+	ktap(peek(old) == SYMSPY_GLOBAL_MAGIC, "magic at the old address");
 }
 
 int main(int argc, char **argv)
@@ -325,9 +311,8 @@ int main(int argc, char **argv)
 	aliases();
 	bad_values(cpu);
 	move();
-	check(read_number(SYSFS "guest_word") == 0x534d4f5645 ||
+	ktap(read_number(SYSFS "guest_word") == 0x534d4f5645 ||
 	      read_number(SYSFS "guest_word") == 0, "the kernel still reads it");
 
-	printf("%d failures\n", failures);
-	return failures ? 1 : 0;
+	return ktap_end();
 }

@@ -2,6 +2,7 @@
 /*
  * The machine and the reporting for unit tests; see fake_vmm.h.
  */
+#include <ktap.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,7 +179,6 @@ void fake_log(const char *fmt, ...)
 
 static const char *test_name;
 static bool test_failed;
-static int nr_tests, nr_failed;
 
 void check(bool ok, const char *expr, const char *file, int line)
 {
@@ -205,13 +205,10 @@ void test_begin(const char *name)
 
 void test_end(void)
 {
-	printf("%s %d - %s\n", test_failed ? "not ok" : "ok", ++nr_tests,
-	       test_name);
-	nr_failed += test_failed;
+	ktap(!test_failed, "%s", test_name);
 }
 
 int test_report(void)
 {
-	printf("1..%d\n", nr_tests);
-	return nr_failed ? 1 : 0;
+	return ktap_end();
 }

@@ -56,7 +56,7 @@ void fake_symbiotic(__u32 features, __u32 base);
 
 #define FAKE_BASE_LEAF	0x40000000
 
-/* ---- reporting: TAP ---- */
+/* ---- reporting: KTAP ---- */
 
 void check(bool ok, const char *expr, const char *file, int line);
 #define CHECK(expr)	check(expr, #expr, __FILE__, __LINE__)

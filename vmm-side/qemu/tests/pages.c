@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <ktap.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -51,7 +52,7 @@ static void check(bool ok, const char *fmt, ...)
 	if (ok)
 		return;
 	failures++;
-	printf("FAIL: ");
+	printf("# failed: ");
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
@@ -60,7 +61,7 @@ static void check(bool ok, const char *fmt, ...)
 
 static void die(const char *what)
 {
-	printf("pages: %s: %s\n", what, strerror(errno));
+	printf("# %s: %s\n", what, strerror(errno));
 	exit(2);
 }
 
@@ -198,7 +199,7 @@ static void check_cpuid(uint32_t *features)
 
 	base = hv_base(features);
 	check(base, "no base in the hypervisor range");
-	printf("base 0x%x features 0x%x\n", base, *features);
+	printf("# base 0x%x features 0x%x\n", base, *features);
 }
 
 /* Every BAR and every reserved range that the guest kernel knows of. */
@@ -258,7 +259,7 @@ static void check_known_ranges(uint32_t msr)
 	}
 	if (f)
 		fclose(f);
-	printf("%u BARs and %u ranges of /proc/iomem refused\n", bars, ranges);
+	printf("# %u BARs and %u ranges of /proc/iomem refused\n", bars, ranges);
 	check(ranges, "nothing found in /proc/iomem");
 }
 
@@ -536,6 +537,7 @@ int main(int argc, char **argv)
 		}
 	}
 
-	printf("pages: %u checks, %u failed\n", checks, failures);
-	return failures ? 1 : 0;
+	ktap(checks && !failures, "pages %s: %u of %u checks", argc == 2 ? argv[1] : "all",
+	     checks - failures, checks);
+	return ktap_end();
 }

@@ -15,7 +15,8 @@ TOP	:= $(realpath $(dir $(lastword $(MAKEFILE_LIST)))/../../..)
 OUT	?= $(CURDIR:$(TOP)/%=$(TOP)/build/%)
 
 CFLAGS	?= $(if $(TESTS),-O1,-O2)
-override CFLAGS += -std=gnu11 -g -Wall -Wextra -Werror $(CFLAGS_MORE) \
+override CFLAGS += -std=gnu11 -g -Wall -Wextra -Wno-missing-field-initializers -Werror \
+	   $(CFLAGS_MORE) \
 	   $(if $(TESTS),-fsanitize=address$(,)undefined -fno-sanitize-recover=all,-static) \
 	   $(INCLUDE:%=-I$(TOP)/%) -I.
 ,	:= ,

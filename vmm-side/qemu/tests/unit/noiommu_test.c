@@ -4,6 +4,7 @@
  * read and written, or not, or in part.
  */
 #include "qemu/bswap.h"
+#include <ktap.h>
 #include <stdio.h>
 
 #define MASTER		PCI_COMMAND_MASTER
@@ -67,7 +68,7 @@ static const struct {
 
 int main(void)
 {
-	unsigned int i, failed = 0;
+	unsigned int i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		bool ok;
@@ -81,8 +82,7 @@ int main(void)
 		ok = ret == rows[i].ret && device.reg == rows[i].result;
 		if (!ok)
 			printf("# returned %d, register 0x%x\n", ret, device.reg);
-		printf("%s %s\n", ok ? "ok" : "not ok", rows[i].name);
-		failed += !ok;
+		ktap(ok, "%s", rows[i].name);
 	}
-	return failed != 0;
+	return ktap_end();
 }

@@ -8,6 +8,7 @@
  * guest lives, or it does not.
  */
 #define _GNU_SOURCE
+#include <ktap.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
@@ -66,6 +67,6 @@ int main(int argc, char **argv)
 		membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 	stop = 1;
 	pthread_join(thread, NULL);
-	printf("%lu system calls, %lu barriers\n", calls, barriers);
-	return 0;
+	ktap(calls && barriers, "%lu system calls, %lu barriers", calls, barriers);
+	return ktap_end();
 }
