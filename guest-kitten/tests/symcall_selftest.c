@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Symcalls that misbehave on purpose, for tests of the VMM's rules. Only with
- * "symcalltest" on the command line.
+ * This kernel's part of the symcalls that misbehave on purpose; see
+ * <symbiotic/selftest.h>. Only with "symcalltest" on the command line.
  */
 #include <kitten/asm.h>
 #include <kitten/boot.h>
 #include <kitten/cpu.h>
+
+#include <symbiotic/port.h>
+#include <symbiotic/selftest.h>
 
 #include "../symbiotic/internal.h"
 
@@ -14,33 +17,15 @@
 
 #define MSR_FS_BASE	0xc0000100
 
-/* The POST port: reading and writing it exits to the device model. */
-#define POST_PORT	0x80
-
 /* IF, DF, TF, NT, AC. */
 #define RFLAGS_OFF	0x44700
 
-static void spin(u64 loops)
+__u32 symb_selftest_features(void)
 {
-	while (loops--)
-		cpu_relax();
+	return symb_features;
 }
 
-/* Exits inside a call; the last port I/O goes to the device model. */
-static int do_exits(struct symcall_regs *regs)
-{
-	u32 a, b, c, d;
-	u64 val = 0;
-
-	cpuid(0, &a, &b, &c, &d);
-	if (!a || !rdmsr_safe(SYMB_MSR_FEATURES, &val) || val != symb_features)
-		return SYMCALL_ERR_INVAL;
-	outb(POST_PORT, regs->rdi);
-	regs->rdx = inb(POST_PORT);
-	return 0;
-}
-
-static bool faults(void)
+bool symb_selftest_faults(void)
 {
 	u32 fault = 1;
 	u64 val;
@@ -53,8 +38,7 @@ static bool faults(void)
 	return fault;
 }
 
-/* What the VMM must have set up, and what the entry code. */
-static int check_state(void)
+int symb_selftest_state(void)
 {
 	const struct symb_cpu *sc = &symb_cpus[this_cpu()->id];
 	u64 sp = (u64)__builtin_frame_address(0), flags, dr7;
@@ -72,43 +56,14 @@ static int check_state(void)
 	return 0;
 }
 
-static int call_selftest(struct symcall_regs *regs)
+long symb_selftest_call(__u64 nr, __u64 a, __u64 b)
 {
-	s64 ret;
-
-	switch (regs->rbx) {
-	case SYMCALL_SELFTEST_SPIN:
-		for (;;)
-			cpu_relax();
-	case SYMCALL_SELFTEST_EXITS:
-		return do_exits(regs);
-	case SYMCALL_SELFTEST_FAULT:
-		/* Or the VMM aborts the call. */
-		return faults() ? 0 : SYMCALL_ERR_INVAL;
-	case SYMCALL_SELFTEST_HLT:
-		asm volatile("hlt" ::: "memory");
-		return 0;
-	case SYMCALL_SELFTEST_STI:
-		asm volatile("sti" ::: "memory");
-		spin(regs->rcx);
-		asm volatile("cli" ::: "memory");
-		return 0;
-	case SYMCALL_SELFTEST_NESTED:
-		ret = symb_hypercall(SYMB_HC_SYMCALL_LOOP, 1, SYMCALL_NULL, 0,
-				     0);
-		return ret == -SYMB_HC_EBUSY ? 0 : SYMCALL_ERR_INVAL;
-	case SYMCALL_SELFTEST_STATE:
-		return check_state();
-	case SYMCALL_SELFTEST_DELAY:
-		spin(regs->rcx);
-		return 0;
-	}
-	return SYMCALL_ERR_INVAL;
+	return symb_hypercall(nr, a, b, 0, 0);
 }
 
 int symcall_selftest_init(void)
 {
 	if (!boot_option("symcalltest"))
 		return 0;
-	return symcall_register(SYMCALL_SELFTEST, call_selftest);
+	return symcall_register(SYMCALL_SELFTEST, symb_selftest);
 }

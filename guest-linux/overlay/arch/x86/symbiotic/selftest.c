@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Symcalls that misbehave on purpose, for tests of the VMM's rules.
+ * Linux's part of the symcalls that misbehave on purpose; see
+ * <symbiotic/selftest.h>.
  */
 #include <linux/hardirq.h>
 #include <linux/init.h>
-#include <linux/io.h>
 #include <linux/rcupdate.h>
 #include <linux/uaccess.h>
 
@@ -12,40 +12,24 @@
 #include <asm/msr.h>
 #include <asm/processor.h>
 
+#include <symbiotic/port.h>
+#include <symbiotic/selftest.h>
+
 #include "symbiotic.h"
 
 /* An address that is never mapped: the guard hole below the direct mapping. */
 #define UNMAPPED	(GUARD_HOLE_BASE_ADDR + PAGE_SIZE)
 
-/* The POST port: reading and writing it exits to the device model. */
-#define POST_PORT	0x80
-
-static void spin(u64 loops)
+__u32 symb_selftest_features(void)
 {
-	while (loops--)
-		cpu_relax();
-}
-
-/* Exits inside a call; the last port I/O goes to the device model. */
-static int do_exits(struct symcall_regs *regs)
-{
-	u64 val = 0;
-
-	if (cpuid_eax(0) != boot_cpu_data.cpuid_level)
-		return SYMCALL_ERR_INVAL;
-	if (symb_port_rdmsr(SYMB_MSR_FEATURES, &val) ||
-	    val != symbiotic_features())
-		return SYMCALL_ERR_INVAL;
-	outb(regs->rdi, POST_PORT);
-	regs->rdx = inb(POST_PORT);
-	return 0;
+	return symbiotic_features();
 }
 
 /*
  * Not get_kernel_nofault(), which counts in the task that page faults are off:
  * if the VMM aborts the call, nobody would count back.
  */
-static bool faults(void)
+bool symb_selftest_faults(void)
 {
 	u64 val;
 
@@ -55,8 +39,7 @@ fault:
 	return true;
 }
 
-/* What the VMM must have set up, and what the entry code. */
-static int check_state(void)
+int symb_selftest_state(void)
 {
 	struct symb_cpu *sc = this_cpu_ptr(&symb_cpu);
 	unsigned long sp = (unsigned long)__builtin_frame_address(0);
@@ -82,43 +65,13 @@ static int check_state(void)
 	return 0;
 }
 
-static int call_selftest(struct symcall_regs *regs)
+long symb_selftest_call(__u64 nr, __u64 a, __u64 b)
 {
-	u64 arg = regs->rcx;
-	long ret;
-
-	switch (regs->rbx) {
-	case SYMCALL_SELFTEST_SPIN:
-		for (;;)
-			cpu_relax();
-	case SYMCALL_SELFTEST_EXITS:
-		return do_exits(regs);
-	case SYMCALL_SELFTEST_FAULT:
-		/* Or the VMM aborts the call. */
-		return faults() ? 0 : SYMCALL_ERR_INVAL;
-	case SYMCALL_SELFTEST_HLT:
-		asm volatile("hlt" ::: "memory");
-		return 0;
-	case SYMCALL_SELFTEST_STI:
-		asm volatile("sti" ::: "memory");
-		spin(arg);
-		asm volatile("cli" ::: "memory");
-		return 0;
-	case SYMCALL_SELFTEST_NESTED:
-		ret = symb_hypercall4(SYMB_HC_SYMCALL_LOOP, 1, SYMCALL_NULL,
-				      0, 0);
-		return ret == -SYMB_HC_EBUSY ? 0 : SYMCALL_ERR_INVAL;
-	case SYMCALL_SELFTEST_STATE:
-		return check_state();
-	case SYMCALL_SELFTEST_DELAY:
-		spin(arg);
-		return 0;
-	}
-	return SYMCALL_ERR_INVAL;
+	return symb_hypercall4(nr, a, b, 0, 0);
 }
 
 static int __init selftest_init(void)
 {
-	return symcall_register(SYMCALL_SELFTEST, call_selftest);
+	return symcall_register(SYMCALL_SELFTEST, symb_selftest);
 }
 early_initcall(selftest_init);
