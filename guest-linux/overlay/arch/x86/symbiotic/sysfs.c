@@ -14,24 +14,29 @@
 
 struct kobject *symbiotic_kobj;
 
-static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
-			  char *buf)
-{
-	const char *s = "off";
+/* ---- the VM ---------------------------------------------------------- */
 
+/* A file of one line, with a show function of its own. */
+#define VM_FILE(name, fmt, ...)						\
+static ssize_t name##_show(struct kobject *kobj,			\
+			   struct kobj_attribute *attr, char *buf)	\
+{									\
+	return sysfs_emit(buf, fmt "\n", __VA_ARGS__);			\
+}									\
+static struct kobj_attribute name##_attr = __ATTR_RO(name)
+
+static const char *state_name(void)
+{
 	if (symbiotic_features())
-		s = "on";
-	else if (symb_state.found == -ENODEV)
-		s = "absent";
-	return sysfs_emit(buf, "%s\n", s);
+		return "on";
+	return symb_state.found == -ENODEV ? "absent" : "off";
 }
 
-static ssize_t version_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
-{
-	return sysfs_emit(buf, "%u.%u\n", symb_state.vmm.major,
-			  symb_state.vmm.minor);
-}
+VM_FILE(state, "%s", state_name());
+VM_FILE(version, "%u.%u", symb_state.vmm.major, symb_state.vmm.minor);
+VM_FILE(cpuid_base, "%#x", symb_state.vmm.hv_base);
+VM_FILE(global_page, "%#llx",
+	READ_ONCE(symb_state.global.live) ? symb_state.global.gpa : 0);
 
 static ssize_t show_features(char *buf, u32 f)
 {
@@ -49,26 +54,15 @@ static ssize_t features_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return show_features(buf, symbiotic_features());
 }
 
+static struct kobj_attribute features_attr = __ATTR_RO(features);
+
 static ssize_t offered_show(struct kobject *kobj, struct kobj_attribute *attr,
 			    char *buf)
 {
 	return show_features(buf, symb_state.vmm.offered);
 }
 
-static ssize_t cpuid_base_show(struct kobject *kobj,
-			       struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%#x\n", symb_state.vmm.hv_base);
-}
-
-static ssize_t global_page_show(struct kobject *kobj,
-				struct kobj_attribute *attr, char *buf)
-{
-	struct symspy_page *page = &symb_state.global;
-
-	return sysfs_emit(buf, "%#llx\n",
-			  READ_ONCE(page->live) ? page->gpa : 0);
-}
+static struct kobj_attribute offered_attr = __ATTR_RO(offered);
 
 static ssize_t global_flags_show(struct kobject *kobj,
 				 struct kobj_attribute *attr, char *buf)
@@ -78,35 +72,43 @@ static ssize_t global_flags_show(struct kobject *kobj,
 	return sysfs_emit(buf, "%#x\n", g ? READ_ONCE(g->flags) : 0);
 }
 
-static ssize_t host_word_show(struct kobject *kobj,
-			      struct kobj_attribute *attr, char *buf)
+static struct kobj_attribute global_flags_attr = __ATTR_RO(global_flags);
+
+/* The global page if it has the part with the words. */
+static struct symspy_global *page_with_words(void)
 {
 	struct symspy_global *g = symspy_global_page();
 
-	if (!g || !symb_state.global.ext)
-		return -ENODEV;
-	return sysfs_emit(buf, "%#llx\n", READ_ONCE(g->host_word));
+	return g && symb_state.global.ext ? g : NULL;
 }
+
+static ssize_t host_word_show(struct kobject *kobj,
+			      struct kobj_attribute *attr, char *buf)
+{
+	struct symspy_global *g = page_with_words();
+
+	return g ? sysfs_emit(buf, "%#llx\n", READ_ONCE(g->host_word)) : -ENODEV;
+}
+
+static struct kobj_attribute host_word_attr = __ATTR_RO(host_word);
 
 static ssize_t guest_word_show(struct kobject *kobj,
 			       struct kobj_attribute *attr, char *buf)
 {
-	struct symspy_global *g = symspy_global_page();
+	struct symspy_global *g = page_with_words();
 
-	if (!g || !symb_state.global.ext)
-		return -ENODEV;
-	return sysfs_emit(buf, "%#llx\n", READ_ONCE(g->guest_word));
+	return g ? sysfs_emit(buf, "%#llx\n", READ_ONCE(g->guest_word)) : -ENODEV;
 }
 
 static ssize_t guest_word_store(struct kobject *kobj,
 				struct kobj_attribute *attr, const char *buf,
 				size_t count)
 {
-	struct symspy_global *g = symspy_global_page();
+	struct symspy_global *g = page_with_words();
 	u64 val;
 	int ret;
 
-	if (!g || !symb_state.global.ext)
+	if (!g)
 		return -ENODEV;
 	ret = kstrtou64(buf, 0, &val);
 	if (ret)
@@ -114,6 +116,8 @@ static ssize_t guest_word_store(struct kobject *kobj,
 	WRITE_ONCE(g->guest_word, val);
 	return count;
 }
+
+static struct kobj_attribute guest_word_attr = __ATTR_RW(guest_word);
 
 #ifdef CONFIG_SYMBIOTIC_DMA_OFFSET
 static ssize_t dma_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -125,16 +129,6 @@ static ssize_t dma_show(struct kobject *kobj, struct kobj_attribute *attr,
 /* Physical addresses of the host are for root's eyes. */
 static struct kobj_attribute dma_attr = __ATTR_RO_MODE(dma, 0400);
 #endif
-
-static struct kobj_attribute state_attr = __ATTR_RO(state);
-static struct kobj_attribute version_attr = __ATTR_RO(version);
-static struct kobj_attribute features_attr = __ATTR_RO(features);
-static struct kobj_attribute offered_attr = __ATTR_RO(offered);
-static struct kobj_attribute cpuid_base_attr = __ATTR_RO(cpuid_base);
-static struct kobj_attribute global_page_attr = __ATTR_RO(global_page);
-static struct kobj_attribute global_flags_attr = __ATTR_RO(global_flags);
-static struct kobj_attribute host_word_attr = __ATTR_RO(host_word);
-static struct kobj_attribute guest_word_attr = __ATTR_RW(guest_word);
 
 static struct attribute *symb_attrs[] = {
 	&state_attr.attr,
@@ -153,7 +147,8 @@ static struct attribute *symb_attrs[] = {
 };
 ATTRIBUTE_GROUPS(symb);
 
-/* One directory per CPU. */
+/* ---- a directory per CPU --------------------------------------------- */
+
 struct cpu_dir {
 	struct kobject kobj;
 	unsigned int cpu;
@@ -173,11 +168,19 @@ static ssize_t cpu_attr_show(struct kobject *kobj, struct attribute *attr,
 	return ca->show(per_cpu_ptr(&symb_cpu, dir->cpu), buf);
 }
 
-static ssize_t local_page_show(const struct symb_cpu *sc, char *buf)
-{
-	return sysfs_emit(buf, "%#llx\n",
-			  READ_ONCE(sc->local.live) ? sc->local.gpa : 0);
-}
+/* As VM_FILE(); @sc is the CPU. */
+#define CPU_FILE(name, fmt, ...)					\
+static ssize_t name##_show(const struct symb_cpu *sc, char *buf)	\
+{									\
+	return sysfs_emit(buf, fmt "\n", __VA_ARGS__);			\
+}									\
+static struct cpu_attr cpu_##name##_attr = __ATTR_RO(name)
+
+CPU_FILE(local_page, "%#llx", READ_ONCE(sc->local.live) ? sc->local.gpa : 0);
+CPU_FILE(symcall, "%d", READ_ONCE(sc->enabled));
+CPU_FILE(calls, "%lu", READ_ONCE(sc->calls));
+CPU_FILE(errors, "%lu", READ_ONCE(sc->errors));
+CPU_FILE(aborts, "%lu", READ_ONCE(sc->aborts));
 
 static ssize_t vcpu_show(const struct symb_cpu *sc, char *buf)
 {
@@ -185,6 +188,8 @@ static ssize_t vcpu_show(const struct symb_cpu *sc, char *buf)
 		return -ENODEV;
 	return sysfs_emit(buf, "%u\n", sc->local.vcpu);
 }
+
+static struct cpu_attr cpu_vcpu_attr = __ATTR_RO(vcpu);
 
 static ssize_t flags_show(const struct symb_cpu *sc, char *buf)
 {
@@ -195,33 +200,7 @@ static ssize_t flags_show(const struct symb_cpu *sc, char *buf)
 	return sysfs_emit(buf, "%#x\n", READ_ONCE(l->flags));
 }
 
-static ssize_t symcall_show(const struct symb_cpu *sc, char *buf)
-{
-	return sysfs_emit(buf, "%d\n", READ_ONCE(sc->enabled));
-}
-
-static ssize_t calls_show(const struct symb_cpu *sc, char *buf)
-{
-	return sysfs_emit(buf, "%lu\n", READ_ONCE(sc->calls));
-}
-
-static ssize_t errors_show(const struct symb_cpu *sc, char *buf)
-{
-	return sysfs_emit(buf, "%lu\n", READ_ONCE(sc->errors));
-}
-
-static ssize_t aborts_show(const struct symb_cpu *sc, char *buf)
-{
-	return sysfs_emit(buf, "%lu\n", READ_ONCE(sc->aborts));
-}
-
-static struct cpu_attr cpu_local_page_attr = __ATTR_RO(local_page);
-static struct cpu_attr cpu_vcpu_attr = __ATTR_RO(vcpu);
 static struct cpu_attr cpu_flags_attr = __ATTR_RO(flags);
-static struct cpu_attr cpu_symcall_attr = __ATTR_RO(symcall);
-static struct cpu_attr cpu_calls_attr = __ATTR_RO(calls);
-static struct cpu_attr cpu_errors_attr = __ATTR_RO(errors);
-static struct cpu_attr cpu_aborts_attr = __ATTR_RO(aborts);
 
 static struct attribute *symb_cpu_attrs[] = {
 	&cpu_local_page_attr.attr,
