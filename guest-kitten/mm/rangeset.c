@@ -6,19 +6,6 @@
 #include <kitten/lib.h>
 #include <kitten/mm.h>
 
-static void remove_at(struct rangeset *rs, u32 i)
-{
-	rs->nr--;
-	memmove(&rs->r[i], &rs->r[i + 1], (rs->nr - i) * sizeof(rs->r[0]));
-}
-
-static void insert_at(struct rangeset *rs, u32 i, u64 start, u64 end, u32 type)
-{
-	memmove(&rs->r[i + 1], &rs->r[i], (rs->nr - i) * sizeof(rs->r[0]));
-	rs->r[i] = (struct range){ .start = start, .end = end, .type = type };
-	rs->nr++;
-}
-
 /* First range that ends behind @at. */
 static u32 first_behind(const struct rangeset *rs, u64 at)
 {
@@ -29,49 +16,74 @@ static u32 first_behind(const struct rangeset *rs, u64 at)
 	return i;
 }
 
+/* At worst a range is split in two, and one comes between. */
 bool rangeset_room(const struct rangeset *rs, u32 changes)
 {
 	return rs->nr + 2 * changes <= RANGESET_MAX;
 }
 
+/* What takes the place of @nr_old ranges from number @first on. */
+struct splice {
+	u32 first;
+	u32 nr_old;
+	u32 nr_new;
+	struct range r[3];
+};
+
+static void add(struct splice *s, u64 start, u64 end, u32 type)
+{
+	if (start < end && type)
+		s->r[s->nr_new++] = (struct range){ start, end, type };
+}
+
+/* The front of the first range that overlaps, the new one, the back of the last. */
+static void plan(const struct rangeset *rs, u64 start, u64 end, u32 type,
+		 struct splice *s)
+{
+	u32 first = first_behind(rs, start), behind = first;
+	struct range front = { .end = start }, back = { .start = end };
+
+	while (behind < rs->nr && rs->r[behind].start < end)
+		behind++;
+	if (first < behind && rs->r[first].start < start)
+		front = rs->r[first];
+	else if (type && first && rs->r[first - 1].end == start)
+		front = rs->r[--first];
+	if (first < behind && rs->r[behind - 1].end > end)
+		back = rs->r[behind - 1];
+	else if (type && behind < rs->nr && rs->r[behind].start == end)
+		back = rs->r[behind++];
+
+	s->first = first;
+	s->nr_old = behind - first;
+	s->nr_new = 0;
+	if (front.type == type && type)
+		start = front.start;
+	else
+		add(s, front.start, start, front.type);
+	if (back.type == type && type) {
+		add(s, start, back.end, type);
+		return;
+	}
+	add(s, start, end, type);
+	add(s, end, back.end, back.type);
+}
+
 int rangeset_set(struct rangeset *rs, u64 start, u64 end, u32 type)
 {
-	struct range *r;
-	u32 i;
+	struct splice s;
+	u32 behind;
 
 	if (start >= end)
 		return -EINVAL;
-	/* At worst one range is split in two and one comes between. */
-	if (!rangeset_room(rs, 1))
+	plan(rs, start, end, type, &s);
+	if (rs->nr - s.nr_old + s.nr_new > RANGESET_MAX)
 		return -ENOSPC;
-
-	i = first_behind(rs, start);
-	/* One that starts before: keep its front. */
-	if (i < rs->nr && rs->r[i].start < start) {
-		r = &rs->r[i];
-		if (r->end > end)
-			insert_at(rs, i + 1, end, r->end, r->type);
-		r->end = start;
-		i++;
-	}
-	/* Those inside go; one that ends behind keeps its back. */
-	while (i < rs->nr && rs->r[i].end <= end)
-		remove_at(rs, i);
-	if (i < rs->nr && rs->r[i].start < end)
-		rs->r[i].start = end;
-	if (!type)
-		return 0;
-
-	insert_at(rs, i, start, end, type);
-	r = &rs->r[i];
-	if (i + 1 < rs->nr && r[1].start == end && r[1].type == type) {
-		r->end = r[1].end;
-		remove_at(rs, i + 1);
-	}
-	if (i && r[-1].end == start && r[-1].type == type) {
-		r[-1].end = r->end;
-		remove_at(rs, i);
-	}
+	behind = s.first + s.nr_old;
+	memmove(&rs->r[s.first + s.nr_new], &rs->r[behind],
+		(rs->nr - behind) * sizeof(rs->r[0]));
+	memcpy(&rs->r[s.first], s.r, s.nr_new * sizeof(s.r[0]));
+	rs->nr += s.nr_new - s.nr_old;
 	return 0;
 }
 

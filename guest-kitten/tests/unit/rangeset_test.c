@@ -122,9 +122,14 @@ static void full(void)
 		if (rangeset_set(&rs, 2 * i, 2 * i + 1, 1))
 			break;
 	}
-	EXPECT(i >= RANGESET_MAX - 2 && rs.nr <= RANGESET_MAX);
+	EXPECT(i == RANGESET_MAX && rs.nr == RANGESET_MAX);
 	EXPECT(rangeset_set(&rs, 1, 2, 2) == -ENOSPC);
 	EXPECT(!rangeset_get(&rs, 1));
+	/* What makes no more of them goes. */
+	EXPECT(!rangeset_set(&rs, 0, 1, 2) && rangeset_get(&rs, 0) == 2);
+	EXPECT(!rangeset_set(&rs, 3, 4, 1) && rs.nr == RANGESET_MAX - 1);
+	EXPECT(!rangeset_set(&rs, 20, 21, 0) && rs.nr == RANGESET_MAX - 2);
+	check_shape();
 }
 
 static void edges(void)
