@@ -74,7 +74,8 @@ static void hide_from_others(const struct aspace *as)
 		if (!other->id || other == as || !as->root[0])
 			continue;
 		for (u32 n = 1; n < KERNEL_HALF; n++) {
-			if (other->root[n] != as->root[0])
+			/* The processor marks each as used, for itself. */
+			if ((other->root[n] ^ as->root[0]) & PT_ADDR)
 				continue;
 			other->root[n] = 0;
 			shown = true;
@@ -98,6 +99,7 @@ int aspace_destroy(struct aspace *as)
 			BUG_ON(pmem_free(r->pa, r->end - r->start, PMEM_USER));
 	}
 	kpage_free(as->root);
+	kpages_settle();
 	as->id = 0;
 	return 0;
 }
@@ -411,8 +413,12 @@ s64 aspace_decommit(struct aspace *as, u64 start, u64 end, bool release)
 		return -ENOMEM;
 	rangeset_set(&as->reserve, start, stop,
 		     release ? RESERVE_FREE : RESERVE_TAKEN);
-	if (shown)
+	if (shown) {
+		/* A processor may know an empty table until it has flushed. */
+		pt_cut_empty(as->root, start, stop);
 		flush_all_cpus();
+		pt_free_cut(as->root, start, stop);
+	}
 	return stop - start;
 }
 

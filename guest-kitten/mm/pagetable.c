@@ -7,6 +7,7 @@
 
 #define ENTRIES		512
 #define TOP_SHIFT	39
+#define LARGE_SHIFT	21
 
 static unsigned int slot_of(u64 va, unsigned int shift)
 {
@@ -125,4 +126,62 @@ void pt_unmap_page(u64 *root, u64 va)
 		table = table_of(entry);
 	}
 	table[slot_of(va, PAGE_SHIFT)] = 0;
+}
+
+/* An entry for 2 MiB whose table is out of use, and still to be given back. */
+#define PT_CUT		(1ULL << 9)
+
+static bool is_empty(const u64 *table)
+{
+	for (u32 i = 0; i < ENTRIES; i++) {
+		if (table[i])
+			return false;
+	}
+	return true;
+}
+
+static void cut_empty(u64 *entry)
+{
+	if (*entry & PT_PRESENT && !(*entry & PT_LARGE) &&
+	    is_empty(table_of(*entry)))
+		*entry = (*entry & PT_ADDR) | PT_CUT;
+}
+
+static void free_cut(u64 *entry)
+{
+	if (!(*entry & PT_CUT) || *entry & PT_PRESENT)
+		return;
+	kpage_free(table_of(*entry));
+	*entry = 0;
+}
+
+/* Calls @fn for the entry of each 2 MiB that there is. */
+static void for_each_2m(u64 *root, u64 start, u64 end, void (*fn)(u64 *entry))
+{
+	for (u64 va = ALIGN_DOWN(start, SZ_2M); va < end; ) {
+		u64 *table = root;
+		unsigned int s = TOP_SHIFT;
+
+		for (; s > LARGE_SHIFT; s -= 9) {
+			u64 entry = table[slot_of(va, s)];
+
+			if (!(entry & PT_PRESENT) || entry & PT_LARGE)
+				break;
+			table = table_of(entry);
+		}
+		if (s == LARGE_SHIFT)
+			fn(&table[slot_of(va, s)]);
+		/* What is not there is passed over as a whole. */
+		va = ALIGN_DOWN(va, 1ULL << s) + (1ULL << s);
+	}
+}
+
+void pt_cut_empty(u64 *root, u64 start, u64 end)
+{
+	for_each_2m(root, start, end, cut_empty);
+}
+
+void pt_free_cut(u64 *root, u64 start, u64 end)
+{
+	for_each_2m(root, start, end, free_cut);
 }

@@ -7,6 +7,15 @@
 
 static struct rangeset pmem;
 
+/*
+ * Pages of the kernel's may become free in any pattern, and a range set does not
+ * hold any pattern. What would fill more than a half of it waits in a list, each
+ * page with the address of the next one in its first word.
+ */
+#define ROOM_FOR_OTHERS	(RANGESET_MAX / 4)
+
+static void *spare_pages;
+
 int pmem_add(u64 start, u64 end, enum pmem_type type)
 {
 	if (!IS_ALIGNED(start, PAGE_SIZE) || !IS_ALIGNED(end, PAGE_SIZE))
@@ -73,14 +82,45 @@ void *kpage_alloc(void)
 	void *page;
 	u64 pa;
 
-	if (pmem_alloc(PAGE_SIZE, PAGE_SIZE, PMEM_KERNEL, &pa))
-		return NULL;
-	page = phys_to_virt(pa);
+	if (spare_pages) {
+		page = spare_pages;
+		spare_pages = *(void **)page;
+	} else {
+		if (pmem_alloc(PAGE_SIZE, PAGE_SIZE, PMEM_KERNEL, &pa))
+			return NULL;
+		page = phys_to_virt(pa);
+	}
 	memset(page, 0, PAGE_SIZE);
 	return page;
 }
 
 void kpage_free(void *page)
 {
-	BUG_ON(pmem_free(virt_to_phys(page), PAGE_SIZE, PMEM_KERNEL));
+	u64 pa = virt_to_phys(page);
+
+	/* Beside a free one it makes no more ranges. */
+	if (rangeset_room(&pmem, ROOM_FOR_OTHERS) ||
+	    rangeset_get(&pmem, pa - PAGE_SIZE) == PMEM_FREE ||
+	    rangeset_get(&pmem, pa + PAGE_SIZE) == PMEM_FREE) {
+		BUG_ON(pmem_free(pa, PAGE_SIZE, PMEM_KERNEL));
+		return;
+	}
+	*(void **)page = spare_pages;
+	spare_pages = page;
+}
+
+void kpages_settle(void)
+{
+	u64 before;
+
+	do {
+		void *list = spare_pages, *page;
+
+		before = pmem_total(PMEM_FREE);
+		/* What stays is in the opposite order the next time. */
+		for (spare_pages = NULL; (page = list); ) {
+			list = *(void **)page;
+			kpage_free(page);
+		}
+	} while (spare_pages && pmem_total(PMEM_FREE) > before);
 }

@@ -123,6 +123,9 @@ u64 pmem_total(enum pmem_type type);
 void *kpage_alloc(void);
 void kpage_free(void *page);
 
+/* After many of these: as much as can be is free for everybody. */
+void kpages_settle(void);
+
 /* ---- linear.c: the kernel's own addresses ---- */
 
 void mm_init(void);
@@ -195,6 +198,14 @@ u64 pt_max_page(void);
 
 /* Removes one small page. */
 void pt_unmap_page(u64 *root, u64 va);
+
+/*
+ * Takes tables of small pages out of use that have none left, of those for
+ * [start, end). When no processor knows them any more, they can be given back;
+ * nothing may be mapped there in between.
+ */
+void pt_cut_empty(u64 *root, u64 start, u64 end);
+void pt_free_cut(u64 *root, u64 start, u64 end);
 
 /* ---- aspace.c ---- */
 

@@ -8,6 +8,9 @@ extern unsigned int fake_flushes;
 
 #define RW	(ASPACE_READ | ASPACE_WRITE)
 
+/* A bit of page-table entries that the processor sets. */
+#define ACCESSED	(1ULL << 5)
+
 static void pmem_bad_arguments(void)
 {
 	u64 pa;
@@ -229,6 +232,49 @@ static void smartmap(void)
 	EXPECT(!aspace_destroy(b) && fake_flushes == 1);
 }
 
+/* The processor marks the entries that it has used: in one table, not in all. */
+static void smartmap_used(void)
+{
+	struct aspace *a, *b;
+	u64 pa;
+
+	fake_reset();
+	EXPECT(!aspace_create("a", &a) && !aspace_create("b", &b));
+	EXPECT(!pmem_alloc(PAGE_SIZE, PAGE_SIZE, PMEM_USER, &pa));
+	EXPECT(!aspace_add_region(a, SZ_1G, PAGE_SIZE, RW, "x"));
+	EXPECT(!aspace_map_pmem(a, pa, SZ_1G, PAGE_SIZE));
+	EXPECT(!aspace_smartmap(a, b, 3));
+	a->root[0] |= ACCESSED;
+	EXPECT(!aspace_destroy(a));
+	EXPECT(!b->root[4]);
+	EXPECT(!aspace_destroy(b));
+}
+
+/* What two tasks have in turns goes when one of them goes: each second page. */
+static void page_tables_in_turns(void)
+{
+	enum { TABLES = 700 };
+	struct aspace *as[2];
+	u64 before;
+
+	fake_reset();
+	before = pmem_total(PMEM_FREE);
+	EXPECT(!aspace_create("a", &as[0]) && !aspace_create("b", &as[1]));
+	for (u32 i = 0; i < TABLES; i++) {
+		for (u32 k = 0; k < 2; k++)
+			EXPECT(!pt_map(as[k]->root, SZ_1G + i * SZ_2M, FAKE_START,
+				       PAGE_SIZE, 0, PAGE_SIZE));
+	}
+	EXPECT(!aspace_destroy(as[0]));
+	/* There is memory, and it can be described. */
+	for (u32 i = 0; i < 2; i++) {
+		EXPECT(!aspace_create("c", &as[0]));
+		EXPECT(!aspace_destroy(as[0]));
+	}
+	EXPECT(!aspace_destroy(as[1]));
+	EXPECT(pmem_total(PMEM_FREE) == before);
+}
+
 static void heap(void)
 {
 	u64 start = 4 * SZ_1G, size = 64 * PAGE_SIZE;
@@ -267,6 +313,30 @@ static void heap(void)
 	EXPECT(!aspace_munmap(as, a, 10 * PAGE_SIZE));
 	EXPECT(!aspace_munmap(as, b, 1));
 	EXPECT(aspace_brk(as, start + size) == start + size);
+}
+
+/* Holes in every second page, as many as can be, and then all of the rest goes. */
+static void heap_of_holes(void)
+{
+	u64 start = 4 * SZ_1G, size = 2048 * PAGE_SIZE;
+	struct aspace *as;
+	u32 holes = 0;
+	u64 at;
+	s64 a;
+
+	fake_reset();
+	EXPECT(!aspace_create("a", &as));
+	EXPECT(!aspace_add_region(as, start, size, RW | ASPACE_HEAP, "heap"));
+	a = aspace_mmap(as, size);
+	EXPECT(a == (s64)start);
+	for (at = start; !aspace_munmap(as, at, PAGE_SIZE); at += 2 * PAGE_SIZE)
+		holes++;
+	EXPECT(holes > 200 && holes < 1024);
+	/* This needs no more room than there is, but less. */
+	for (at = start + PAGE_SIZE; holes--; at += 2 * PAGE_SIZE)
+		EXPECT(!holes || !aspace_munmap(as, at, PAGE_SIZE));
+	EXPECT(!aspace_munmap(as, at - 2 * PAGE_SIZE, start + size - at + 2 * PAGE_SIZE));
+	EXPECT(aspace_free(as) == size);
 }
 
 #define RESERVE		(16 * SZ_1G)
@@ -362,6 +432,35 @@ static void reserve(void)
 	decommit_all(as, a, a + SZ_1G, true);
 	EXPECT(fake_flushes == 1 && !aspace_reserved(as, a, a + PAGE_SIZE));
 	EXPECT((u64)aspace_reserve(as, PAGE_SIZE) == a);
+}
+
+/* A page in each of many places, one after the other: the tables go with it. */
+static void reserve_sparse(void)
+{
+	struct aspace *as = with_reserve();
+	u64 a = aspace_reserve(as, RESERVE_SIZE), at, before;
+
+	EXPECT(!commit_all(as, a, a + PAGE_SIZE));
+	EXPECT(!commit_all(as, a + SZ_1G, a + SZ_1G + PAGE_SIZE));
+	before = pmem_total(PMEM_KERNEL);
+	for (at = a + SZ_2M; at < a + 2 * SZ_1G; at += SZ_2M) {
+		if (at == a + SZ_1G)
+			continue;
+		EXPECT(!commit_all(as, at, at + PAGE_SIZE));
+		fake_flushes = 0;
+		decommit_all(as, at, at + PAGE_SIZE, false);
+		EXPECT(fake_flushes == 1);
+	}
+	EXPECT(pmem_total(PMEM_KERNEL) == before);
+	/* Who is left has its own. */
+	EXPECT(aspace_translate(as, a) && aspace_translate(as, a + SZ_1G));
+	/* Many at once. */
+	for (at = a + SZ_2M; at < a + 200 * SZ_2M; at += SZ_2M)
+		EXPECT(!commit_all(as, at, at + 2 * PAGE_SIZE));
+	EXPECT(pmem_total(PMEM_KERNEL) == before + 199 * PAGE_SIZE);
+	decommit_all(as, a + PAGE_SIZE, a + RESERVE_SIZE, true);
+	EXPECT(pmem_total(PMEM_KERNEL) < before);
+	EXPECT(aspace_translate(as, a) && !aspace_translate(as, a + SZ_1G));
 }
 
 /* What is not there is said, and nothing is lost. */
@@ -468,11 +567,15 @@ int main(void)
 	RUN(regions);
 	RUN(binding);
 	RUN(smartmap);
+	RUN(smartmap_used);
 	RUN(heap);
+	RUN(heap_of_holes);
 	RUN(reserve);
+	RUN(reserve_sparse);
 	RUN(reserve_too_much);
 	RUN(reserve_random);
 	RUN(rights);
 	RUN(out_of_memory);
+	RUN(page_tables_in_turns);
 	return fake_end();
 }
