@@ -149,8 +149,9 @@ s64 sys_futex(struct regs *r)
 		return futex_requeue(r->rdi, r->rdx, r->r10, r->r8,
 				     op == FUTEX_CMP_REQUEUE ? &value : NULL);
 	}
-	kprintf("task %u (%s): no futex operation %llu\n", task->id,
-		task->name, op);
+	if (first_time(SAY_FUTEX))
+		kprintf("task %u (%s): no futex operation %llu\n", task->id,
+			task->name, op);
 	return -ENOSYS;
 }
 

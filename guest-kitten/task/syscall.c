@@ -15,15 +15,21 @@ static bool quiet(u64 nr)
 	       nr == __NR_membarrier;
 }
 
-/* One line for each, not for each time; numbers that are none share one. */
-static void missing(struct task *task, u64 nr)
+bool first_time(u32 complaint)
 {
-	u64 slot = min_u64(nr, MAX_LINUX_CALL - 1);
-	u64 *word = &task->said[slot / 64], bit = 1ULL << slot % 64;
+	u64 *word = &current_task()->said[complaint / 64];
+	u64 bit = 1ULL << complaint % 64;
+	bool first = !(*word & bit);
 
-	if (quiet(nr) || *word & bit)
-		return;
 	*word |= bit;
+	return first;
+}
+
+/* Numbers that are none share one line. */
+static void missing(const struct task *task, u64 nr)
+{
+	if (quiet(nr) || !first_time(min_u64(nr, MAX_LINUX_CALL - 1)))
+		return;
 	kprintf("task %u (%s): no system call %llu\n", task->id, task->name,
 		nr);
 }

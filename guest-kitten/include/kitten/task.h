@@ -33,6 +33,16 @@ struct archive_file {
 	u32 mode;
 };
 
+/* What the log says of a task, once: a call that is missing has its number. */
+enum complaint {
+	SAY_FUTEX = MAX_LINUX_CALL,
+	SAY_EXEC,
+	SAY_RIGHTS,
+	SAY_PLACE,
+	SAY_FILE_PLACE,
+	NR_COMPLAINTS,
+};
+
 enum file_kind {
 	FILE_FREE,
 	FILE_INPUT,		/* always at its end */
@@ -80,7 +90,7 @@ struct signal_action {
  * @close_on_exec: a bit for each of them, for fcntl() to tell
  * @file: what they stand for
  * @action: what signals are to do, from signal 1 on
- * @said: calls that have been said to be missing, a bit each
+ * @said: what the log has said of it, a bit for each enum complaint
  */
 struct task {
 	u32 id;
@@ -96,7 +106,7 @@ struct task {
 	u32 close_on_exec;
 	struct open_file file[MAX_FILES];
 	struct signal_action action[MAX_SIGNAL];
-	u64 said[MAX_LINUX_CALL / 64];
+	u64 said[(NR_COMPLAINTS + 63) / 64];
 };
 
 enum thread_state {
@@ -165,6 +175,16 @@ struct thread {
 
 void klock(void);
 void kunlock(void);
+
+/**
+ * give_way() - let others have the kernel lock, and this CPU if it is their turn
+ *
+ * To be called now and then by what takes long. Meanwhile other threads may do
+ * anything that they may do under the lock.
+ *
+ * Return: false if the task is ending, and nobody will see what its call does.
+ */
+bool give_way(void);
 
 void sched_init(void);
 u64 sched_cpu_prepare(struct cpu *cpu);
@@ -250,6 +270,9 @@ void init_task_create(void);
 /* ---- syscall.c, lwk.c ---- */
 
 void syscall(struct regs *regs);
+
+/* Is it the first time that the current task hears this? */
+bool first_time(u32 complaint);
 
 typedef s64 (*syscall_fn)(struct regs *regs);
 

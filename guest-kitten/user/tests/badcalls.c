@@ -119,6 +119,8 @@ static void memory(void)
 	     "munmap of the middle");
 	ktap(!munmap(p, 4096) && !munmap(p + 8192, 4096), "munmap of the rest");
 	ktap(fails(munmap(p, 4096), EINVAL), "munmap again");
+	ktap(fails(syscall(SYS_mincore, 4096, ~0UL, p), ENOMEM) &&
+	     fails(syscall(SYS_mincore, 4097, 4096, p), EINVAL), "mincore");
 	p = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ktap(!p[0] && !p[4096] && !p[8192], "new memory is clear");
@@ -151,6 +153,25 @@ static void others(void)
 	ktap(fails(syscall(LWK_CALL_END), ENOSYS), "behind the kernel's own");
 }
 
+/* Each of these is one line in the log, however often it is tried. */
+static void complaints(void)
+{
+	unsigned int i, bad = 0;
+	char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	for (i = 0; i < 1000; i++) {
+		bad += !fails(syscall(SYS_futex, &i, 99, 0), ENOSYS);
+		bad += !fails(syscall(SYS_mprotect, p, 4096, PROT_EXEC), EACCES);
+		bad += !fails(syscall(SYS_execve, "/x", NULL, NULL), ENOSYS);
+		bad += mmap(p, 4096, PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			    0) != MAP_FAILED;
+		bad += mmap(rights, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+			    MAP_FIXED, -1, 0) != MAP_FAILED;
+	}
+	ktap(!bad, "refused a thousand times");
+}
+
 /* Only init_task makes tasks. */
 static void privileged(void)
 {
@@ -167,6 +188,7 @@ int main(void)
 	rights();
 	memory();
 	others();
+	complaints();
 	privileged();
 	return ktap_end();
 }
