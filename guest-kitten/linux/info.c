@@ -31,14 +31,14 @@ s64 sys_uname(struct regs *r)
 s64 sys_sysinfo(struct regs *r)
 {
 	const struct aspace *as = current_task()->aspace;
-	struct sysinfo info = {
-		.uptime = clock_ns() / NS,
-		.totalram = aspace_used(as) + aspace_free(as),
-		.freeram = aspace_free(as),
-		.procs = current_task()->nr_threads,
-		.mem_unit = 1,
-	};
+	struct sysinfo info;
 
+	memset(&info, 0, sizeof(info));
+	info.uptime = clock_ns() / NS;
+	info.totalram = aspace_used(as) + aspace_free(as);
+	info.freeram = aspace_free(as);
+	info.procs = current_task()->nr_threads;
+	info.mem_unit = 1;
 	return copy_to_user(r->rdi, &info, sizeof(info));
 }
 

@@ -116,7 +116,7 @@ s64 sys_rt_sigprocmask(struct regs *r)
 {
 	struct thread *t = current_thread();
 	u64 old = t->sig_blocked, set, due;
-	int ret;
+	int ret = 0;
 
 	if (r->r10 != sizeof(u64))
 		return -EINVAL;
@@ -127,15 +127,15 @@ s64 sys_rt_sigprocmask(struct regs *r)
 		if (ret)
 			return ret;
 	}
-	if (r->rdx && copy_to_user(r->rdx, &old, sizeof(old)))
-		return -EFAULT;
+	if (r->rdx)
+		ret = copy_to_user(r->rdx, &old, sizeof(old));
 	due = t->sig_pending & ~t->sig_blocked;
 	t->sig_pending &= ~due;
 	for (u64 sig = 1; sig <= MAX_SIGNAL && !t->task->exiting; sig++) {
 		if (due & BIT_OF(sig))
 			act(t->task, sig);
 	}
-	return 0;
+	return ret;
 }
 
 s64 sys_rt_sigpending(struct regs *r)
@@ -151,12 +151,13 @@ s64 sys_rt_sigpending(struct regs *r)
 s64 sys_sigaltstack(struct regs *r)
 {
 	struct thread *t = current_thread();
-	stack_t old = {
-		.ss_sp = (void *)t->sig_stack.sp,
-		.ss_flags = t->sig_stack.size ? 0 : NO_STACK,
-		.ss_size = t->sig_stack.size,
-	}, new;
+	stack_t old, new;
 
+	/* With what is between its members. */
+	memset(&old, 0, sizeof(old));
+	old.ss_sp = (void *)t->sig_stack.sp;
+	old.ss_flags = t->sig_stack.size ? 0 : NO_STACK;
+	old.ss_size = t->sig_stack.size;
 	if (r->rdi) {
 		if (copy_from_user(&new, r->rdi, sizeof(new)))
 			return -EFAULT;

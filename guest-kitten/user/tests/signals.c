@@ -90,15 +90,31 @@ static void test_masks(void)
 	     fails(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, NULL, 4), EINVAL) &&
 	     fails(syscall(SYS_rt_sigprocmask, SIG_BLOCK, 8, NULL, 8), EFAULT),
 	     "bad arguments for masks");
+	/* It is unblocked, whatever becomes of the old mask. */
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	raise(SIGUSR2);
+	ktap(fails(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &empty, 8, 8), EFAULT) &&
+	     !sigpending(&old) && !sigismember(&old, SIGUSR2),
+	     "a bad place for the old mask keeps no signal back");
 }
 
 static void test_others(void)
 {
 	stack_t stack = { .ss_sp = malloc(65536), .ss_size = 65536 }, old;
+	const unsigned char *raw = (unsigned char *)&old;
+	unsigned int i, left = 0;
+	char name[250];
 
+	/* What the kernel has on its stack then. */
+	memset(name, 0xa5, sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	access(name, F_OK);
 	memset(&old, 0xa5, sizeof(old));
 	ktap(!sigaltstack(NULL, &old) && old.ss_flags == SS_DISABLE && !old.ss_size,
 	     "no stack for signals");
+	for (i = 0; i < sizeof(old); i++)
+		left += raw[i] != 0;
+	ktap(left == 1, "nothing else of the kernel's is told");
 	ktap(!sigaltstack(&stack, NULL) && !sigaltstack(NULL, &old) &&
 	     old.ss_sp == stack.ss_sp && old.ss_size == 65536 && !old.ss_flags,
 	     "the one that was set");
