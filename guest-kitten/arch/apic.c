@@ -134,14 +134,14 @@ void apic_timer_at(u64 when)
 
 	/* A write here may be an exit from a virtual machine. */
 	if (!when) {
-		if (cpu->timer_set)
+		if (cpu->timer_at)
 			reg_write(REG_INITIAL, 0);
-		cpu->timer_set = false;
+		cpu->timer_at = 0;
 		return;
 	}
 	now = clock_ns();
 	ticks = when > now ? (when - now) / 1000 * ticks_ms / 1000 : 0;
 	/* Too far away: it fires early, and the scheduler asks again. */
 	reg_write(REG_INITIAL, min_u64(ticks + 1, ~0U));
-	cpu->timer_set = true;
+	cpu->timer_at = when;
 }

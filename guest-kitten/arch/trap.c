@@ -178,7 +178,11 @@ static void interrupt(struct regs *r)
 	cpu->irqs++;
 	if (r->vector == VEC_IPI)
 		cpu_flush_if_asked(cpu);
-	cpu->need_resched = true;
+	/* One that had to wait in a long call is not for who runs now. */
+	if (r->vector == VEC_TIMER && cpu->timer_at > clock_ns())
+		apic_timer_at(cpu->timer_at);
+	else
+		cpu->need_resched = true;
 	apic_eoi();
 	/* See cpu_sleep(). */
 	if (r->rip == (u64)cpu_sleep_hlt)

@@ -18,6 +18,8 @@
 #define PATH_SIZE	256
 #define MAX_IOV		1024
 #define MAX_TRANSFER	(1ULL << 30)
+/* What is written in one piece; more may have others' output in between. */
+#define WRITE_STEP	4096
 
 /* access() */
 #define MAY_EXEC	1
@@ -467,6 +469,8 @@ static s64 write_file(struct open_file *f, u64 buf, u64 n)
 			return done ? (s64)done : -EFAULT;
 		serial_write(port, text, part);
 		done += part;
+		if (done % WRITE_STEP == 0 && !give_way())
+			break;
 	}
 	return done;
 }

@@ -12,32 +12,41 @@
 
 #define PROT_ANY	(PROT_READ | PROT_WRITE | PROT_EXEC)
 
-/* For as long as a caller clears or copies, others have the lock. */
+/* After so much, others have their turn. */
 #define MINCORE_STEP	512
+#define CLEAR_STEP	(1ULL << 20)
 
 /* A line in the log, where a program would only see a number. */
-static s64 refuse(const char *what, s64 error)
+static s64 refuse(enum complaint what, const char *text, s64 error)
 {
 	const struct task *task = current_task();
 
-	kprintf("task %u (%s): %s\n", task->id, task->name, what);
+	if (first_time(what))
+		kprintf("task %u (%s): %s\n", task->id, task->name, text);
 	return error;
 }
 
 static s64 no_exec(void)
 {
-	return refuse("memory that can be written is not executed", -EACCES);
+	return refuse(SAY_EXEC, "memory that can be written is not executed", -EACCES);
 }
 
 /* The memory may have been used before; the lock is not for so long. */
 static int clear(u64 start, u64 size)
 {
-	int ret;
+	for (u64 done = 0, part; done < size; done += part) {
+		int ret;
 
-	kunlock();
-	ret = clear_user(start, size);
-	klock();
-	return ret;
+		part = min_u64(size - done, CLEAR_STEP);
+		kunlock();
+		ret = clear_user(start + done, part);
+		klock();
+		if (ret)
+			return ret;
+		if (!give_way())
+			return -EINTR;
+	}
+	return 0;
 }
 
 s64 sys_brk(struct regs *r)
@@ -59,8 +68,9 @@ static int commit(u64 start, u64 end)
 	int ret;
 
 	while ((ret = aspace_commit(as, start, end)) > 0) {
-		kunlock();
-		klock();
+		/* Who takes it away as fast must not keep a CPU busy for ever. */
+		if (!give_way())
+			return -EINTR;
 	}
 	return ret;
 }
@@ -75,8 +85,8 @@ static int decommit(u64 start, u64 end, bool release)
 		if (ret < 0)
 			return ret;
 		start += ret;
-		kunlock();
-		klock();
+		if (!give_way())
+			return -EINTR;
 	}
 	return 0;
 }
@@ -113,7 +123,8 @@ static s64 map_fixed(u64 start, u64 size, u64 prot)
 	}
 	if (aspace_in_heap(as, start, end))
 		return clear(start, size) ? -ENOMEM : (s64)start;
-	return refuse("mmap at a place that is not in its heap", -ENOMEM);
+	return refuse(SAY_PLACE, "mmap at a place that is not in its heap",
+		      -ENOMEM);
 }
 
 static s64 map_file(u64 fd, u64 offset, u64 size, u64 flags, u64 prot)
@@ -134,7 +145,8 @@ static s64 map_file(u64 fd, u64 offset, u64 size, u64 flags, u64 prot)
 	if ((flags & MAP_TYPE) != MAP_PRIVATE && prot & PROT_WRITE)
 		return -EACCES;
 	if (flags & MAP_FIXED)
-		return refuse("mmap of a file at a fixed place", -ENODEV);
+		return refuse(SAY_FILE_PLACE, "mmap of a file at a fixed place",
+			      -ENODEV);
 	n = offset < f->file.size ? min_u64(size, f->file.size - offset) : 0;
 	data = f->file.data + offset;
 	start = aspace_mmap(current_task()->aspace, size);
@@ -215,7 +227,7 @@ s64 sys_mprotect(struct regs *r)
 	}
 	ret = aspace_rights(as, start, end, want);
 	if (ret == -EACCES)
-		refuse("mprotect cannot give more rights", ret);
+		refuse(SAY_RIGHTS, "mprotect cannot give more rights", ret);
 	return ret;
 }
 
@@ -237,14 +249,17 @@ s64 sys_madvise(struct regs *r)
 /* What has memory has it always. */
 s64 sys_mincore(struct regs *r)
 {
-	u64 pages = ALIGN_UP(r->rsi, PAGE_SIZE) >> PAGE_SHIFT;
+	u64 size = ALIGN_UP(r->rsi, PAGE_SIZE);
+	u64 pages = size >> PAGE_SHIFT;
 	u8 one = 1;
 
+	if (!IS_ALIGNED(r->rdi, PAGE_SIZE))
+		return -EINVAL;
+	if (size < r->rsi)
+		return -ENOMEM;
 	for (u64 i = 0; i < pages; i++) {
-		if (i % MINCORE_STEP == MINCORE_STEP - 1) {
-			kunlock();
-			klock();
-		}
+		if (i % MINCORE_STEP == MINCORE_STEP - 1 && !give_way())
+			return -EINTR;
 		if (!aspace_translate(current_task()->aspace,
 				      r->rdi + (i << PAGE_SHIFT)))
 			return -ENOMEM;

@@ -17,6 +17,9 @@
 
 #define SLICE_NS	10000000ULL
 
+/* Looks at the lock, for one who waits to see that it is free. */
+#define PATIENCE	10000
+
 /* At the deep end of each kernel stack. */
 #define STACK_MAGIC	0x4b5354414b4d4147ULL
 
@@ -25,6 +28,8 @@
 static struct thread threads[MAX_THREADS];
 static struct thread idle_threads[MAX_CPUS];
 static u32 kernel_lock;
+/* Who waits for it, and how often somebody has got it. */
+static u32 lock_waiters, lock_turn;
 
 void cpu_flush_if_asked(struct cpu *cpu)
 {
@@ -34,21 +39,47 @@ void cpu_flush_if_asked(struct cpu *cpu)
 	__atomic_store_n(&cpu->flush, false, __ATOMIC_RELEASE);
 }
 
-void klock(void)
+static void wait_for_lock(void)
 {
-	while (__atomic_exchange_n(&kernel_lock, 1, __ATOMIC_ACQUIRE)) {
+	__atomic_fetch_add(&lock_waiters, 1, __ATOMIC_RELAXED);
+	do {
 		/* Reading alone leaves the cache line to who has the lock. */
 		while (__atomic_load_n(&kernel_lock, __ATOMIC_RELAXED)) {
 			/* That one may wait for our flush. */
 			cpu_flush_if_asked(this_cpu());
 			cpu_relax();
 		}
-	}
+	} while (__atomic_exchange_n(&kernel_lock, 1, __ATOMIC_ACQUIRE));
+	__atomic_fetch_sub(&lock_waiters, 1, __ATOMIC_RELAXED);
+}
+
+void klock(void)
+{
+	if (__atomic_exchange_n(&kernel_lock, 1, __ATOMIC_ACQUIRE))
+		wait_for_lock();
+	__atomic_store_n(&lock_turn, lock_turn + 1, __ATOMIC_RELAXED);
 }
 
 void kunlock(void)
 {
 	__atomic_store_n(&kernel_lock, 0, __ATOMIC_RELEASE);
+}
+
+bool give_way(void)
+{
+	u32 turn = lock_turn;
+
+	/* With interrupts off, nothing else tells that the slice is over. */
+	if (clock_ns() - this_cpu()->since >= SLICE_NS)
+		sched();
+	/* Who waits only looks now and then, and must find it free. */
+	kunlock();
+	for (u32 i = 0; i < PATIENCE &&
+	     __atomic_load_n(&lock_waiters, __ATOMIC_RELAXED) &&
+	     __atomic_load_n(&lock_turn, __ATOMIC_RELAXED) == turn; i++)
+		cpu_relax();
+	klock();
+	return !current_task()->exiting;
 }
 
 void flush_all_cpus(void)

@@ -47,7 +47,7 @@ struct tss {
  * @since: when it switched to @current
  * @need_resched: another thread may be due
  * @flush: another CPU wants our TLB flushed, and waits for it
- * @timer_set: the timer may still fire
+ * @timer_at: when the timer fires, 0 if it is off
  * @online: it has come up
  * @work: to be called once by its idle thread
  * @irqs: interrupts taken
@@ -66,9 +66,9 @@ struct cpu {
 	struct thread *queue_end;
 	u32 nr_threads;
 	u64 since;
+	u64 timer_at;
 	bool need_resched;
 	bool flush;
-	bool timer_set;
 	bool online;
 	void (*work)(struct cpu *cpu);
 	u64 irqs;
