@@ -218,11 +218,12 @@ void bench_pass_stop(struct bench_pass *pass)
 	read_counters(&pass->after);
 }
 
-void bench_pass_print(const struct bench_pass *pass, const char *fmt, ...)
+void bench_pass_print(const struct bench_pass *pass, const char *kernel,
+		      unsigned int number, const char *fmt, ...)
 {
 	va_list ap;
 
-	printf("pass ");
+	printf("pass kernel=%s pass=%u seconds=%.6f ", kernel, number + 1, pass->seconds);
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);

@@ -81,7 +81,7 @@ struct bench_option {
 void bench_parse(int argc, char **argv, const struct bench_option *own);
 
 /* Says how the program is called, and ends it. */
-void bench_usage(void) __attribute__((noreturn));
+__attribute__((noreturn)) void bench_usage(void);
 
 /* Seconds on a clock that never goes back. */
 double bench_now(void);
@@ -150,9 +150,16 @@ static inline int bench_late(double start, double limit)
 	return limit > 0 && bench_now() - start > limit;
 }
 
-/* A line of what was done, with the change of the counters. */
-void bench_pass_print(const struct bench_pass *pass, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+/**
+ * bench_pass_print() - print a line for what was done
+ * @pass: how long it took, and what that changed in the counters
+ * @kernel: the name of the work
+ * @number: of the pass, from 0
+ * @fmt: more about it
+ */
+void bench_pass_print(const struct bench_pass *pass, const char *kernel,
+		      unsigned int number, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* The line of the check that began at @start; returns the program's status. */
 int bench_verdict(size_t checked, size_t of, uint64_t wrong, double start);

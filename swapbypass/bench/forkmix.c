@@ -144,9 +144,9 @@ static int run_pass(unsigned int pass)
 	for (; running; running--)
 		wait_unit();
 	bench_pass_stop(&p);
-	bench_pass_print(&p, "kernel=unit pass=%u seconds=%.6f ops=%llu rate_per_s=%.6f complete=%d",
-			 pass + 1, p.seconds, (unsigned long long)begun,
-			 (double)begun / p.seconds, begun == opt.units);
+	bench_pass_print(&p, "unit", pass, "ops=%llu rate_per_s=%.6f complete=%d",
+			 (unsigned long long)begun, (double)begun / p.seconds,
+			 begun == opt.units);
 	return begun == opt.units;
 }
 

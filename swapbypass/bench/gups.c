@@ -106,9 +106,8 @@ static int run_pass(unsigned int pass)
 
 	rounds_done += round;
 	updates = (double)round * STREAMS;
-	bench_pass_print(&p, "kernel=update pass=%u seconds=%.6f updates=%.0f rate_gups=%.9f complete=%d",
-			 pass + 1, p.seconds, updates, updates / p.seconds * 1e-9,
-			 round == opt.rounds);
+	bench_pass_print(&p, "update", pass, "updates=%.0f rate_gups=%.9f complete=%d",
+			 updates, updates / p.seconds * 1e-9, round == opt.rounds);
 	return round == opt.rounds;
 }
 

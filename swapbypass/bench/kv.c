@@ -101,9 +101,8 @@ static int run_pass(unsigned int pass)
 		}
 	}
 	bench_pass_stop(&p);
-	bench_pass_print(&p, "kernel=mix pass=%u seconds=%.6f ops=%.0f rate_mops=%.6f complete=%d",
-			 pass + 1, p.seconds, (double)op, (double)op / p.seconds * 1e-6,
-			 op >= opt.ops);
+	bench_pass_print(&p, "mix", pass, "ops=%.0f rate_mops=%.6f complete=%d", (double)op,
+			 (double)op / p.seconds * 1e-6, op >= opt.ops);
 	return op >= opt.ops;
 }
 

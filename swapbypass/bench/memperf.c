@@ -68,8 +68,8 @@ static void point(const char *kernel, size_t n, size_t stride, unsigned int pass
 		  struct bench_pass *p)
 {
 	bench_pass_stop(p);
-	bench_pass_print(p, "kernel=%s bytes=%zu stride=%zu pass=%u seconds=%.6f rate_mbs=%.3f",
-			 kernel, n * sizeof(*words), stride, pass + 1, p->seconds,
+	bench_pass_print(p, kernel, pass, "bytes=%zu stride=%zu rate_mbs=%.3f",
+			 n * sizeof(*words), stride,
 			 (double)(n * sizeof(*words)) / p->seconds * 1e-6);
 }
 

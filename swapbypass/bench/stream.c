@@ -179,9 +179,8 @@ static int run_kernel(enum kernel kernel, unsigned int pass)
 	bench_pass_stop(&p);
 
 	bytes = (double)at * kernel_words[kernel] * sizeof(double);
-	bench_pass_print(&p, "kernel=%s pass=%u seconds=%.6f bytes=%.0f rate_mbs=%.3f complete=%d",
-			 kernel_name[kernel], pass + 1, p.seconds, bytes,
-			 bytes / p.seconds / 1e6, at == opt.elements);
+	bench_pass_print(&p, kernel_name[kernel], pass, "bytes=%.0f rate_mbs=%.3f complete=%d",
+			 bytes, bytes / p.seconds / 1e6, at == opt.elements);
 
 	if (at < opt.elements) {
 		done.pass = pass;

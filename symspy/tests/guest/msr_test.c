@@ -155,9 +155,9 @@ static void bad(uint32_t msr, const char *name, uint64_t val, const char *why)
 
 	after = get(msr);
 	ktap(ret == -EIO && before == after,
-	      "%s = %#" PRIx64 " (%s): %s, value %s", name, val, why,
-	      ret ? strerror(-ret) : "accepted",
-	      before == after ? "unchanged" : "CHANGED");
+	     "%s = %#" PRIx64 " (%s): %s, value %s", name, val, why,
+	     ret ? strerror(-ret) : "accepted",
+	     before == after ? "unchanged" : "CHANGED");
 	if (before != after)
 		wrmsr(msr, before);
 }
@@ -230,8 +230,8 @@ static void aliases(void)
 
 	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
 		ktap(get(pairs[i][0]) == get(pairs[i][1]),
-		      "MSR %#x reads like its alias %#x", pairs[i][0],
-		      pairs[i][1]);
+		     "MSR %#x reads like its alias %#x", pairs[i][0],
+		     pairs[i][1]);
 }
 
 static void write_file(const char *path, const char *s)
@@ -261,7 +261,7 @@ static void move(void)
 	ktap(get(SYMB_MSR_GLOBAL_PAGE) == new, "new address is read back");
 	ktap(peek(new) == SYMSPY_GLOBAL_MAGIC, "magic at the new address");
 	ktap(peek(new + SYMSPY_EXT_OFFSET + 24) == 0x534d4f5645,
-	      "a page that moves keeps its content");
+	     "a page that moves keeps its content");
 	ktap(peek(old) != SYMSPY_GLOBAL_MAGIC, "nothing at the old address");
 
 	ktap(!wrmsr(SYMB_MSR_GLOBAL_PAGE, 0), "unmap");
@@ -312,7 +312,7 @@ int main(int argc, char **argv)
 	bad_values(cpu);
 	move();
 	ktap(read_number(SYSFS "guest_word") == 0x534d4f5645 ||
-	      read_number(SYSFS "guest_word") == 0, "the kernel still reads it");
+	     read_number(SYSFS "guest_word") == 0, "the kernel still reads it");
 
 	return ktap_end();
 }
