@@ -30,6 +30,7 @@ static void ktap_plan(unsigned int results)
 {
 	ktap_begin();
 	printf("1..%u\n", results);
+	fflush(stdout);
 	ktap_planned = results;
 }
 
