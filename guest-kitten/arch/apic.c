@@ -141,7 +141,7 @@ void apic_timer_at(u64 when)
 	}
 	now = clock_ns();
 	ticks = when > now ? (when - now) / 1000 * ticks_ms / 1000 : 0;
-	/* Too far away: it fires early, and the scheduler asks again. */
+	/* Too far away: it fires early, and is set again. */
 	reg_write(REG_INITIAL, min_u64(ticks + 1, ~0U));
 	cpu->timer_at = when;
 }

@@ -228,7 +228,7 @@ static void step(void)
 		leave_kernel();
 		return;
 	}
-	switch (fake_random() % 10) {
+	switch (fake_random() % 11) {
 	case 0:
 		start_thread();
 		break;
@@ -255,6 +255,9 @@ static void step(void)
 		break;
 	case 8:
 		here->need_resched = true;
+		break;
+	case 9:
+		give_way();
 		break;
 	default:
 		now += fake_random() % SLICE_NS;
@@ -430,6 +433,24 @@ static void computing_time(void)
 	EXPECT(cpus[0].current == t && thread_cpu_ns(t) == 750);
 }
 
+/* In a long call, when its slice is over and not before. */
+static void gives_way(void)
+{
+	struct thread *t, *other;
+
+	reset();
+	two_threads(&t, &other);
+	here = &cpus[0];
+	now += SLICE_NS - 1;
+	EXPECT(give_way() && here->current == t);
+	now += 1;
+	EXPECT(give_way() && here->current == other && t->queued);
+	EXPECT(timer[0] == now + SLICE_NS);
+	task.exiting = true;
+	EXPECT(!give_way());
+	task.exiting = false;
+}
+
 static void random_steps(void)
 {
 	reset();
@@ -451,6 +472,7 @@ int main(void)
 	RUN(queued_elsewhere);
 	RUN(moves_at_once);
 	RUN(computing_time);
+	RUN(gives_way);
 	RUN(random_steps);
 	return fake_end();
 }
