@@ -9,6 +9,25 @@
 
 #define REGS_CS		(18 * 8)
 
+	/* What a C function saves for its caller. */
+	.macro	PUSH_SAVED
+	pushq	%rbx
+	pushq	%rbp
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	.endm
+
+	.macro	POP_SAVED
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbp
+	popq	%rbx
+	.endm
+
 	.macro	SAVE_REGS
 	pushq	%rdi
 	pushq	%rsi
@@ -19,22 +38,12 @@
 	pushq	%r9
 	pushq	%r10
 	pushq	%r11
-	pushq	%rbx
-	pushq	%rbp
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
+	PUSH_SAVED
 	.endm
 
 	/* Leaves the vector and the error code to be dropped. */
 	.macro	RESTORE_REGS
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
+	POP_SAVED
 	popq	%r11
 	popq	%r10
 	popq	%r9
@@ -166,20 +175,10 @@ user_start:
 /* switch_stack(u64 *save, u64 load) */
 	.globl	switch_stack
 switch_stack:
-	pushq	%rbx
-	pushq	%rbp
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
+	PUSH_SAVED
 	movq	%rsp, (%rdi)
 	movq	%rsi, %rsp
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
+	POP_SAVED
 	ret
 
 	.section .note.GNU-stack, "", @progbits

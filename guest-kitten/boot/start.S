@@ -14,6 +14,17 @@
 #define TABLE		0x003
 #define LARGE		0x083
 
+	/* In 64-bit mode the others mean nothing. */
+	.macro	LOAD_SEGMENTS
+	movl	$SEL_KERNEL_SS, %eax
+	movl	%eax, %ss
+	xorl	%eax, %eax
+	movl	%eax, %ds
+	movl	%eax, %es
+	movl	%eax, %fs
+	movl	%eax, %gs
+	.endm
+
 	/* Tells the loader: 32-bit entry at this physical address. */
 	.section .note, "a", @note
 	.balign	4
@@ -63,13 +74,7 @@ pvh_start:
 
 	.code64
 long_mode:
-	movl	$SEL_KERNEL_SS, %eax
-	movl	%eax, %ss
-	xorl	%eax, %eax
-	movl	%eax, %ds
-	movl	%eax, %es
-	movl	%eax, %fs
-	movl	%eax, %gs
+	LOAD_SEGMENTS
 	movabsq	$boot_stack_end, %rsp
 	xorl	%ebp, %ebp
 	movl	%ebx, %edi
@@ -128,13 +133,7 @@ trampoline_32:
 
 	.code64
 ap_long_mode:
-	movl	$SEL_KERNEL_SS, %eax
-	movl	%eax, %ss
-	xorl	%eax, %eax
-	movl	%eax, %ds
-	movl	%eax, %es
-	movl	%eax, %fs
-	movl	%eax, %gs
+	LOAD_SEGMENTS
 	movabsq	$ap_boot_stack, %rax
 	movq	(%rax), %rsp
 	xorl	%ebp, %ebp
