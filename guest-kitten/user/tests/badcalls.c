@@ -4,7 +4,7 @@
  * more. The test is also that the next one runs.
  */
 #define _GNU_SOURCE
-#include <ktap.h>
+#include "test.h"
 
 #include <asm/prctl.h>
 #include <errno.h>
@@ -75,11 +75,6 @@ static void rights(void)
 	ktap(syscall(SYS_clock_gettime, 0, rights) == -1 && errno == EFAULT,
 	     "write to text");
 	ktap(!strcmp(constant, "read-only"), "nothing was written");
-}
-
-static int fails(long result, int error)
-{
-	return result == -1 && errno == error;
 }
 
 static void memory(void)

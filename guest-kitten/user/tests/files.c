@@ -4,7 +4,7 @@
  * for before main(). With every C library.
  */
 #define _GNU_SOURCE
-#include <ktap.h>
+#include "test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,11 +24,6 @@
 #define SIZE	(LINES * WIDTH)
 
 static char whole[SIZE + 1];
-
-static int fails(long result, int error)
-{
-	return result == -1 && errno == error;
-}
 
 /* Line i of the input is i in a field of 15 characters. */
 static int right(const char *text, int first, int n)
@@ -172,14 +167,6 @@ static void test_descriptors(void)
 	for (i = 0; i < n; i++)
 		close(all[i]);
 	ktap(open(INPUT, O_RDONLY) == fd && !close(fd), "and again");
-}
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
 static void test_poll(void)

@@ -4,7 +4,7 @@
  * cost nothing, and rights bring memory. With every C library.
  */
 #define _GNU_SOURCE
-#include <ktap.h>
+#include "test.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -22,11 +22,6 @@
 #define THREADS		4
 
 static pthread_barrier_t barrier;
-
-static int fails(long result, int error)
-{
-	return result == -1 && errno == error;
-}
 
 static char *reserve(size_t size)
 {

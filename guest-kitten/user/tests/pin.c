@@ -4,7 +4,7 @@
  * `pin [CPU]` has been started on that one.
  */
 #define _GNU_SOURCE
-#include <ktap.h>
+#include "test.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -119,11 +119,6 @@ static void test_others(int n)
 		right += !!good;
 	}
 	ktap(right == n, "they go there");
-}
-
-static int fails(long result, int error)
-{
-	return result == -1 && errno == error;
 }
 
 static void test_errors(const cpu_set_t *all)

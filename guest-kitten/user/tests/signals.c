@@ -5,7 +5,7 @@
  * With every C library.
  */
 #define _GNU_SOURCE
-#include <ktap.h>
+#include "test.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,11 +19,6 @@ static void handler(int sig)
 {
 	(void)sig;
 	_exit(77);
-}
-
-static int fails(long result, int error)
-{
-	return result == -1 && errno == error;
 }
 
 static void test_actions(void)

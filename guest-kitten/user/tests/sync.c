@@ -4,7 +4,7 @@
  * robust mutexes. With every C library.
  */
 #define _GNU_SOURCE
-#include <ktap.h>
+#include "test.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -51,11 +51,6 @@ static int reaches(int *v, int want)
 		nap_ms(1);
 	}
 	return __atomic_load_n(v, __ATOMIC_SEQ_CST) == want;
-}
-
-static int fails(long result, int error)
-{
-	return result == -1 && errno == error;
 }
 
 /* ---- the calls ---- */
@@ -142,14 +137,6 @@ static void test_bits(void)
 	ktap(fails(futex(&from, FUTEX_WAKE_BITSET, 1, 0, NULL, 0), EINVAL) &&
 	     fails(futex(&from, FUTEX_WAIT_BITSET, 0, 0, NULL, 0), EINVAL),
 	     "no bits");
-}
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
 static void test_limits(void)

@@ -3,7 +3,7 @@
  * Threads of the C library: mutex, condition, barrier, join, time limits.
  */
 #define _GNU_SOURCE
-#include <ktap.h>
+#include "test.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -55,14 +55,6 @@ static void *answer(void *arg)
 		pthread_mutex_unlock(&lock);
 	}
 	return NULL;
-}
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
 static int alone(void)

@@ -4,7 +4,7 @@
  * with their task. `turns`, or `turns endless`, which ends at once.
  */
 #define _GNU_SOURCE
-#include <ktap.h>
+#include "test.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -24,14 +24,6 @@
 
 static char *memory;
 static int begun;
-
-static double clock_now(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
 
 /* To standard error, in a form that is no result. */
 static void do_write(size_t size)
