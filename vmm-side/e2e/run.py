@@ -120,7 +120,7 @@ class Case:
             swap=self.get("swap", "none"), swap_size=self.number("swap_size", 512),
             swap_store=self.get("swap_store", "tmpfs"), append=self.get("append"),
             kernel=self.get("kernel", "guest"), timeout=self.number("timeout", 120),
-            host_cmd=self.get("host_cmd") or None, host=self.get("host", "symbiotic"),
+            host_cmd=self.get("host_cmd"), host=self.get("host", "symbiotic"),
             kvm_params=self.get("kvm_params"), qemu_args=self.get("qemu_args"),
             boot=self.get("boot", "pvh"), reboot=self.flag("reboot"),
             bypass_mode=self.get("bypass_mode"), passthrough=self.get("passthrough").split(),

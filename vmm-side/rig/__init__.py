@@ -9,7 +9,8 @@ The Makefile sets PYTHONPATH, so that programs find it.
 """
 
 from .bench import Bench, Result
-from .guest import Guest, Machine, OptionError
+from .guest import Guest, Machine
 from .images import RigError
+from .options import OptionError
 
 __all__ = ["Bench", "Guest", "Machine", "OptionError", "Result", "RigError"]

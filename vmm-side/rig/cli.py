@@ -7,25 +7,28 @@ The exit status is that of the command, or, if the command succeeded, that of HO
 128 and a signal's number: interrupted.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
 
 from . import guest, hardware
-from .bench import Bench
+from .bench import Bench, Result
 from .images import RigError
+from .options import OptionError
 
 WRONG_OPTION = 2
 NO_STATUS = 125
 
 
-def say(text):
+def say(text: str) -> None:
     """A line about a run, behind what the guest's command has said."""
     sys.stderr.buffer.write(text.encode(errors="backslashreplace") + b"\n")
     sys.stderr.flush()
 
 
-def show(wanted, result):
+def show(wanted: guest.Guest, result: Result) -> None:
     """The output of the command, byte for byte, and what else there is to say."""
     # A reader who has seen enough ends this program, as any other.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -45,9 +48,9 @@ def show(wanted, result):
                 say(f"{name:32} {change:+d}")
 
 
-def run(wanted, machine):
+def run(wanted: guest.Guest, machine: guest.Machine) -> int:
     """Runs a guest; returns the exit status."""
-    with Bench(host=wanted.host, icount=machine.icount, smp=machine.smp, devices=machine.devices) as bench:
+    with Bench(machine=machine) as bench:
         if wanted.interactive:
             print("Starting the machines; `exit` or `poweroff -f` ends the guest.", flush=True)
         result = bench.boot(wanted)
@@ -60,7 +63,7 @@ def run(wanted, machine):
     return result.status or result.host_status or 0
 
 
-def main():
+def main() -> int:
     """Returns the exit status."""
     modes = {"exec": False, "shell": True}
     if sys.argv[1:] == ["help"]:
@@ -74,7 +77,7 @@ def main():
         wanted, machine = guest.from_environment(os.environ, interactive=modes[sys.argv[1]])
         wanted.check(machine, hardware.kind())
         return 0 if check else run(wanted, machine)
-    except guest.OptionError as error:
+    except OptionError as error:
         for problem in error.problems:
             say(f"rig: {problem}")
         return WRONG_OPTION

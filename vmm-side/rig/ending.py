@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHELLS = ("sh", "dash", "bash")
@@ -28,7 +29,7 @@ MAKES = ("make", "gmake")
 class Interrupted(KeyboardInterrupt):
     """A signal has asked the program to end."""
 
-    def __init__(self, number: int):
+    def __init__(self, number: int) -> None:
         super().__init__(f"interrupted by {signal.Signals(number).name}")
         self.status = 128 + number
 
@@ -86,7 +87,7 @@ def exit_when_told(main: Callable[[], int], name: str = "") -> None:
         sys.exit(getattr(e, "status", 128 + signal.SIGINT))
 
 
-def stop(process: subprocess.Popen, seconds: float = 5) -> None:
+def stop(process: subprocess.Popen[Any], seconds: float = 5) -> None:
     """End a child for certain."""
     if process.poll() is None:
         process.terminate()
@@ -107,7 +108,7 @@ def _members(session: int) -> Iterator[int]:
                     yield int(entry.name)
 
 
-def stop_session(leader: subprocess.Popen, seconds: float = 20) -> None:
+def stop_session(leader: subprocess.Popen[Any], seconds: float = 20) -> None:
     """End a child that leads a session, and all that it has started in it. All are asked
     first, since they may have to clean up."""
     deadline = time.monotonic() + seconds

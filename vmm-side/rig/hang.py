@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Where a guest that hangs is, from what QEMU's monitor said of its vCPUs."""
 
+from __future__ import annotations
+
 import bisect
 import re
 
@@ -12,12 +14,12 @@ IF = 1 << 9
 class Symbols:
     """Names for addresses in a kernel, from the text of its System.map."""
 
-    def __init__(self, system_map):
+    def __init__(self, system_map: str) -> None:
         found = sorted((int(a, 16), name) for a, name in KERNEL_TEXT.findall(system_map))
         self._starts = [a for a, _ in found]
         self._names = [name for _, name in found]
 
-    def name(self, address):
+    def name(self, address: int) -> str | None:
         """"function+0x12", or None outside of the kernel."""
         i = bisect.bisect_right(self._starts, address) - 1
         if i < 0 or address - self._starts[i] >= FAR:
@@ -25,7 +27,7 @@ class Symbols:
         return f"{self._names[i]}+{address - self._starts[i]:#x}"
 
 
-def describe(said, symbols):
+def describe(said: str, symbols: Symbols) -> list[str]:
     """The lines of a report. @said: what the monitor printed for "info registers"
     and for "x /256gx" of the stack, any number of times. Not all that looks like a
     return address on a stack is one."""

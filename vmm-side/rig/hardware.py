@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which virtualization does this machine really have?"""
 
+from __future__ import annotations
+
 import os
 import pathlib
 
 
-def cpu_flags():
+def cpu_flags() -> set[str]:
+    """What the first CPU has."""
     for line in pathlib.Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
         if line.startswith("flags"):
             return set(line.split(":", 1)[1].split())
     return set()
 
 
-def nested_enabled():
+def nested_enabled() -> bool:
+    """Whether guests of this host may have guests."""
     for module in ("kvm_amd", "kvm_intel"):
         p = pathlib.Path(f"/sys/module/{module}/parameters/nested")
         if p.exists():
@@ -20,7 +24,7 @@ def nested_enabled():
     return False
 
 
-def kind():
+def kind() -> str:
     """"local": this host runs the extended KVM, it is L1 itself.
     "nested": L0 can use hardware. "emulated": L0 is QEMU's TCG.
 

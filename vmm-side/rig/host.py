@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The machines that run jobs: an L1 under L0, or the user's own host.
+"""The machines that run jobs: an L1 under L0, or the user's own host."""
 
-Both offer run(job_directory, timeout): run the script run.sh there.
-"""
+from __future__ import annotations
 
+import abc
 import ctypes
 import os
 import pathlib
@@ -13,9 +13,11 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
+from typing import IO, Any, Protocol
 
 from . import ending, images
-from .guest import L1_DISK_MB, PASSTHROUGH
+from .guest import L1_DISK_MB, PASSTHROUGH, Machine
 from .images import RigError
 
 L0 = "qemu-system-x86_64"
@@ -37,25 +39,30 @@ NVME_MB = 256
 GUARD = (512 << 20, 512 << 20)
 
 
-def tail(path, lines=40):
-    try:
-        text = pathlib.Path(path).read_text(errors="replace")
-    except OSError:
-        return ""
-    return "\n".join(text.splitlines()[-lines:])
+class Open(Protocol):
+    """What is open: a file, a socket."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+
+def tail(path: pathlib.Path, lines: int = 40) -> str:
+    """The last lines of a text file; '' if there is none."""
+    return "\n".join(images.read(path).splitlines()[-lines:])
 
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
 
-def die_with_parent():
+def die_with_parent() -> None:
     """In a child before exec: no machine may outlive the bench (the thread that
     started it), however the bench ends."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def start(cmd, files=(), own_terminal=False, **options):
+def start(cmd: list[str], files: Iterable[Open] = (), own_terminal: bool = False,
+          **options: Any) -> subprocess.Popen[bytes]:
     """Starts a machine, with files open whose paths are path_of(). A Ctrl-C is for the
     bench, which ends its machines in order; but who reads the terminal stays in the
     terminal's process group."""
@@ -63,12 +70,12 @@ def start(cmd, files=(), own_terminal=False, **options):
                             start_new_session=not own_terminal, **options)
 
 
-def path_of(file):
+def path_of(file: Open) -> str:
     """How a child that has it open names a file without a name."""
     return f"/proc/self/fd/{file.fileno()}"
 
 
-def nameless(size=0, data=b""):
+def nameless(size: int = 0, data: bytes = b"") -> IO[bytes]:
     """A file that is gone with the last process that has it open."""
     file = tempfile.TemporaryFile(prefix="symbiotic-", buffering=0)
     if data:
@@ -78,7 +85,7 @@ def nameless(size=0, data=b""):
     return file
 
 
-def device_args(jobs, names):
+def device_args(jobs: pathlib.Path, names: Iterable[str]) -> list[str]:
     """QEMU's arguments for devices of PASSTHROUGH."""
     nvme = jobs / "nvme"
     nvme.touch()
@@ -88,28 +95,43 @@ def device_args(jobs, names):
             "e1000e": ["-netdev", "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat",
                        "-device", "e1000e,netdev=net,romfile="],
             "edu": ["-device", "edu,dma_mask=0xffffffffffff"]}
-    out = []
+    out: list[str] = []
     for name in names:
         slot = PASSTHROUGH[name].partition(".")[0][-2:]
         out += args[name][:-1] + [f"{args[name][-1]},addr=0x{slot}"]
     return out
 
 
-class LocalHost:
+class Host(abc.ABC):
+    """A machine that runs jobs, one after the other."""
+
+    @abc.abstractmethod
+    def run(self, job: pathlib.Path, timeout: float | None, foreground: bool = False) -> None:
+        """Runs the script run.sh in a directory. Raises a RigError if it does not end."""
+
+    @abc.abstractmethod
+    def console(self) -> str:
+        """All that its kernel has said."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Ends it."""
+
+
+class LocalHost(Host):
     """The user's own host runs the extended KVM: no L0, no boot."""
 
-    def __init__(self, jobs):
-        self.jobs = jobs
-        if not os.path.exists("/run/images"):
-            os.makedirs("/run/images", exist_ok=True)
+    def __init__(self) -> None:
+        os.makedirs("/run/images", exist_ok=True)
 
-    def run(self, job, timeout, foreground=False):
-        streams = {}
-        env = dict(os.environ, PATH=f"{images.QEMU.parent}:{images.BUILD / 'tools'}:{os.environ['PATH']}")
+    def run(self, job: pathlib.Path, timeout: float | None, foreground: bool = False) -> None:
+        path = f"{images.QEMU.parent}:{images.BUILD / 'tools'}:{os.environ['PATH']}"
         with open(job / "host.log", "wb") as log:
+            streams: dict[str, Any] = {}
             if not foreground:
                 streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
-            p = start(["busybox", "sh", str(job / "run.sh"), str(job)], env=env, own_terminal=foreground, **streams)
+            p = start(["busybox", "sh", str(job / "run.sh"), str(job)],
+                      env={**os.environ, "PATH": path}, own_terminal=foreground, **streams)
         try:
             p.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -121,68 +143,75 @@ class LocalHost:
             else:
                 ending.stop_session(p)
 
-    def console(self):
+    def console(self) -> str:
         return ""
 
-    def close(self):
+    def close(self) -> None:
         pass
 
 
-class L1:
+def _processors(machine: Machine, kvm: bool, append: str) -> tuple[list[str], str]:
+    """L0's arguments for L1's CPUs, and the arguments of L1's kernel."""
+    if kvm:
+        return ["-accel", "kvm", "-cpu", "host", "-smp", str(machine.smp)], append
+    smp = 1
+    if machine.icount:
+        # One instruction is one nanosecond of virtual time: the guest's clocks count
+        # instructions. One thread runs all CPUs.
+        args = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
+    else:
+        # For all that is unusual here: docs/design.md, "Faults of the emulator".
+        args = ["-accel", "tcg,thread=multi,tb-size=1024"]
+        if machine.smp > 1:
+            smp = machine.smp + 1
+            append = f"maxcpus=1 noreplace-smp JOB_CPUS={(1 << smp) - 2:x} {append}"
+    # Starved of its processor for a moment, L1 would take its timer for broken.
+    append = f"nohz=off highres=off no_timer_check {append}"
+    return [*args, "-cpu", TCG_HOST_CPU, "-smp", str(smp)], append
+
+
+class L1(Host):
     """A whole AMD-V machine in QEMU, with our host kernel and QEMU in it."""
 
-    def __init__(self, jobs, accel, smp=2, memory=6144, icount=False, interactive=False, append="",
-                 kernel="host", devices=False):
+    def __init__(self, jobs: pathlib.Path, machine: Machine, kvm: bool = False,
+                 interactive: bool = False, append: str = "") -> None:
         self.jobs = jobs
         self._console = jobs / "l1-console"
-        boot_timeout = BOOT_TIMEOUT[kernel]
-        initrd = nameless(data=images.l1_initramfs(kernel))
+        self._buffer = b""
+        initrd = nameless(data=images.l1_initramfs(machine.host_kernel))
         disk = self._disk()
         self._agent, agent = socket.socketpair()
-        files = (initrd, disk, agent)
-        kernel = images.kernel_image(images.L1_KERNEL[kernel], "pvh")
-
-        if accel == "kvm":
-            machine = ["-accel", "kvm", "-cpu", "host"]
-        elif icount:
-            # One instruction is one nanosecond of virtual time: the guest's
-            # clocks count instructions. One thread runs all CPUs.
-            machine = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
-                       "-cpu", TCG_HOST_CPU]
-            smp = 1
-        else:
-            # For all that is unusual here: docs/design.md, "Faults of the emulator".
-            machine = ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", TCG_HOST_CPU]
-            if smp > 1:
-                append = f"maxcpus=1 noreplace-smp JOB_CPUS={(1 << (smp + 1)) - 2:x} {append}"
-                smp += 1
-        if accel != "kvm":
-            # Starved of its processor for a moment, L1 would take its timer for broken.
-            append = f"nohz=off highres=off no_timer_check {append}"
-        cmd = [L0, "-M", "pc,graphics=off", *machine, "-smp", str(smp), "-m", str(memory),
+        files: tuple[IO[bytes] | socket.socket, ...] = (initrd, disk, agent)
+        kernel = images.kernel_image(images.L1_KERNEL[machine.host_kernel], "pvh")
+        processors, append = _processors(machine, kvm, append)
+        cmd = [L0, "-M", "pc,graphics=off", *processors, "-m", str(machine.memory),
                "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                "-bios", str(images.FIRMWARE / "qboot.rom"),
                "-kernel", str(kernel), "-initrd", path_of(initrd),
-               "-append", f"console=ttyS0 panic=-1 quiet loglevel=5 tsc=reliable mitigations=off {append}",
+               "-append", "console=ttyS0 panic=-1 quiet loglevel=5 tsc=reliable mitigations=off "
+               f"{append}",
                "-chardev", f"file,id=con,path={self._console}", "-serial", "chardev:con",
-               "-drive", f"if=none,id=disk,file={path_of(disk)},format=raw,cache=writeback,discard=unmap",
+               "-drive", f"if=none,id=disk,file={path_of(disk)},format=raw,cache=writeback,"
+               "discard=unmap",
                "-device", "virtio-blk-pci,drive=disk,serial=disk",
-               "-virtfs", f"local,path={jobs.parent},mount_tag=jobs,security_model=none,multidevs=remap",
+               "-virtfs", f"local,path={jobs.parent},mount_tag=jobs,security_model=none,"
+               "multidevs=remap",
                "-device", "virtio-serial-pci,max_ports=4",
                "-chardev", f"socket,id=agent,fd={agent.fileno()}",
                "-device", "virtserialport,chardev=agent,name=agent"]
-        if devices:
+        if machine.devices:
             cmd += device_args(jobs, PASSTHROUGH)
         if interactive:
-            cmd += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty,name=tty"]
+            cmd += ["-chardev", "stdio,id=tty,signal=off",
+                    "-device", "virtconsole,chardev=tty,name=tty"]
         self._log = open(jobs / "l0.log", "wb")
-        self._l0 = start(cmd, files, own_terminal=interactive, stdin=None if interactive else subprocess.DEVNULL,
+        self._l0 = start(cmd, files, own_terminal=interactive,
+                         stdin=None if interactive else subprocess.DEVNULL,
                          stdout=None if interactive else self._log, stderr=self._log)
-        self._buffer = b""
         try:
             for file in files:
                 file.close()
-            if self._line(time.monotonic() + boot_timeout) != "ready":
+            if self._line(BOOT_TIMEOUT[machine.host_kernel]) != "ready":
                 raise RigError("L1's agent did not come up" if self.alive() else "L0 did not start")
         except BaseException as e:
             self.close()
@@ -192,17 +221,18 @@ class L1:
                            f"{tail(self._console)}") from None
 
     @staticmethod
-    def _disk():
+    def _disk() -> IO[bytes]:
         """A disk with a file system, for what shall not lie in L1's memory."""
         disk = nameless(L1_DISK_MB << 20)
         images.tool("/sbin/mkfs.ext2", "-q", "-m", "0", "-F", path_of(disk), files=(disk,))
         return disk
 
-    def _line(self, deadline):
+    def _line(self, timeout: float | None) -> str | None:
         """One line from the agent; None when the time is up or L1 is gone."""
+        deadline = None if timeout is None else time.monotonic() + timeout
         while b"\n" not in self._buffer:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._agent], [], [], left)[0]:
+            left = None if deadline is None else max(0, deadline - time.monotonic())
+            if not select.select([self._agent], [], [], left)[0]:
                 return None
             try:
                 data = self._agent.recv(4096)
@@ -214,25 +244,25 @@ class L1:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line.decode(errors="replace").strip()
 
-    def run(self, job, timeout, foreground=False):
-        del foreground      # the terminal is the machine's second port
+    def run(self, job: pathlib.Path, timeout: float | None, foreground: bool = False) -> None:
+        # In the foreground, the terminal is the machine's second port.
         name = str(job.relative_to(self.jobs.parent))
         try:
             self._agent.sendall(f"run {name}\n".encode())
         except BrokenPipeError:
             raise RigError("L1 died") from None
-        line = self._line(time.monotonic() + timeout)
+        line = self._line(timeout)
         if line is None or not line.startswith(f"done {name} "):
             raise RigError("L1 hangs or died" if line is None else f"L1's agent said: {line}")
 
-    def console(self):
-        """All that L1's kernel has said."""
+    def console(self) -> str:
         return images.read(self._console)
 
-    def alive(self):
+    def alive(self) -> bool:
+        """Whether the machine runs."""
         return self._l0.poll() is None
 
-    def close(self):
+    def close(self) -> None:
         ending.stop(self._l0)
         self._agent.close()
         self._log.close()

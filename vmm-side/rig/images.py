@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the machines boot from: initramfs archives, kernels, images of directories."""
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import hashlib
 import os
 import pathlib
 import re
+import shlex
 import stat
 import subprocess
+from collections.abc import Callable, Iterator
+from typing import IO
 
 from .cpio import Cpio
 
@@ -34,7 +39,7 @@ class RigError(Exception):
     """The bench itself failed; the message says what to look at."""
 
 
-def read(path):
+def read(path: pathlib.Path) -> str:
     """A text file's content; '' if there is none."""
     try:
         return path.read_text(errors="replace")
@@ -42,7 +47,7 @@ def read(path):
         return ""
 
 
-def read_bytes(path):
+def read_bytes(path: pathlib.Path) -> bytes:
     """A file's content; nothing if there is none."""
     try:
         return path.read_bytes()
@@ -50,7 +55,7 @@ def read_bytes(path):
         return b""
 
 
-def tool(*cmd, files=()):
+def tool(*cmd: str, files: tuple[IO[bytes], ...] = ()) -> None:
     """Runs a program of the host, with files open, which must succeed."""
     try:
         done = subprocess.run(cmd, stdin=subprocess.DEVNULL, capture_output=True, check=False,
@@ -62,21 +67,22 @@ def tool(*cmd, files=()):
         raise RigError(f"{cmd[0]}: {said or f'status {done.returncode}'}")
 
 
-def need(path, target):
+def need(path: pathlib.Path, target: str) -> pathlib.Path:
+    """A path, if it is there."""
     if not path.exists():
         raise RigError(f"{path} is missing; run `make {target}`")
     return path
 
 
 @contextlib.contextmanager
-def built(name):
+def built(name: str) -> Iterator[None]:
     """While make builds this output, wait: half-linked files are no use."""
     with open(BUILD / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield
 
 
-def once(dest, make):
+def once(dest: pathlib.Path, make: Callable[[pathlib.Path], None]) -> bool:
     """Run make(path) to have the image `dest`; returns whether it was run.
     Several benches may start at the same time."""
     dest.parent.mkdir(parents=True, exist_ok=True)
@@ -93,9 +99,9 @@ def once(dest, make):
         return True
 
 
-def remove_oldest(pattern, keep):
+def remove_oldest(pattern: str, keep: int) -> None:
     """Images change with every build; the last few are enough."""
-    def age(path):
+    def age(path: pathlib.Path) -> float:
         try:
             return path.stat().st_mtime
         except OSError:
@@ -104,20 +110,20 @@ def remove_oldest(pattern, keep):
         old.unlink(missing_ok=True)
 
 
-def digest(data):
+def digest(data: bytes) -> str:
     """What names of images are made from: contents, not sizes or times, which a build
     or a user can leave as they were."""
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def kept(src, *command):
+def kept(src: pathlib.Path, *command: str) -> pathlib.Path:
     """A copy of src, made once per content; command changes it in place."""
     # All of it now, whatever becomes of src meanwhile.
     data = src.read_bytes()
     stem = f"{src.parent.name}-{src.name}"
     dest = BUILD / "images" / f"{stem}-{digest(data)}"
 
-    def make(tmp):
+    def make(tmp: pathlib.Path) -> None:
         tmp.write_bytes(data)
         if command:
             tool(*command, str(tmp))
@@ -127,12 +133,12 @@ def kept(src, *command):
     return dest
 
 
-def stripped(src):
+def stripped(src: pathlib.Path) -> pathlib.Path:
     """An ELF file without what only debuggers read."""
     return kept(src, "strip", "-s")
 
 
-def kernel_image(kernel, boot):
+def kernel_image(kernel: str, boot: str) -> pathlib.Path:
     """The file for QEMU's -kernel: an ELF for PVH boot, or a bzImage.
 
     kernel: a name below build/, or the path of a kernel build directory."""
@@ -144,12 +150,13 @@ def kernel_image(kernel, boot):
         return stripped(need(out / "vmlinux", out.name))
 
 
-def system_map(kernel):
+def system_map(kernel: str) -> str:
     """The text of a kernel's System.map; '' if it has none."""
     return read(BUILD / kernel / "System.map")
 
 
-def busybox(archive):
+def busybox(archive: Cpio) -> None:
+    """Adds a shell and its tools."""
     archive.file("bin/busybox", BUSYBOX)
     listing = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True)
     for applet in listing.stdout.split():
@@ -162,13 +169,13 @@ def busybox(archive):
     archive.data("etc/group", b"root:x:0:\nnogroup:x:65534:\n")
 
 
-def shared_objects(binary):
-    """(path in the archive, path here) of what a dynamic program loads."""
+def shared_objects(binary: pathlib.Path) -> list[str]:
+    """The paths of what a dynamic program loads."""
     out = subprocess.run(["ldd", str(binary)], capture_output=True, text=True, check=False).stdout
     return re.findall(r"(/\S+) \(0x", out)
 
 
-def module_trees(kernel):
+def module_trees(kernel: str) -> dict[str, pathlib.Path]:
     """Module directories by the name that `host=` uses."""
     trees = {"symbiotic": BUILD / kernel}
     if L1_KERNEL[kernel] != kernel:
@@ -176,7 +183,7 @@ def module_trees(kernel):
     return trees
 
 
-def l1_initramfs(kernel="host"):
+def l1_initramfs(kernel: str = "host") -> bytes:
     """L1: busybox, our QEMU with its libraries, KVM modules, host tools."""
     a = Cpio()
     busybox(a)
@@ -193,7 +200,8 @@ def l1_initramfs(kernel="host"):
                 if (tree / path).exists():
                     a.file(f"modules/{name}/{module}.ko", tree / path, 0o644)
     with built(kernel):
-        a.file("modules/kvm-hold.ko", need(BUILD / kernel / "arch/x86/kvm/kvm-hold.ko", kernel), 0o644)
+        hold = need(BUILD / kernel / "arch/x86/kvm/kvm-hold.ko", kernel)
+        a.file("modules/kvm-hold.ko", hold, 0o644)
     l1 = L1_KERNEL[kernel]
     with built(l1):
         for path in VFIO:
@@ -204,7 +212,7 @@ def l1_initramfs(kernel="host"):
     return a.bytes()
 
 
-def guest_initramfs():
+def guest_initramfs() -> bytes:
     """The user space of L2, and of the same image on bare metal."""
     a = Cpio()
     busybox(a)
@@ -212,7 +220,7 @@ def guest_initramfs():
     return a.bytes()
 
 
-def kitten_file(archive, name, path):
+def kitten_file(archive: Cpio, name: str, path: pathlib.Path) -> None:
     """A program without its symbols, or any other file as it is."""
     mode = 0o755 if os.access(path, os.X_OK) else 0o644
     with open(path, "rb") as f:
@@ -220,13 +228,13 @@ def kitten_file(archive, name, path):
     archive.file(name, stripped(path) if elf and mode == 0o755 else path, mode)
 
 
-def kitten_initramfs(files=None):
+def kitten_initramfs(files: pathlib.Path | None = None) -> bytes:
     """The lightweight kernel's archive: its first task, and in files/ its
     programs and what is in a directory. Programs must be static."""
     a = Cpio()
     with built("kitten"):
         a.file("init_task", need(BUILD / "kitten" / "init_task", "kitten"))
-        for top in [BUILD / "kitten" / "programs"] + ([pathlib.Path(files)] if files else []):
+        for top in [BUILD / "kitten" / "programs"] + ([files] if files else []):
             for path in sorted(p for p in top.rglob("*") if p.is_file()):
                 kitten_file(a, f"files/{path.relative_to(top)}", path)
     # What benchmarks read before and after. This kernel has no such events.
@@ -234,20 +242,21 @@ def kitten_initramfs(files=None):
     return a.bytes()
 
 
-def job_initramfs(cmd, env):
+def job_initramfs(cmd: str, env: dict[str, str]) -> bytes:
     """What differs from job to job: the command, byte for byte, and its settings."""
     a = Cpio()
     a.data("job/cmd", os.fsencode(cmd) + b"\n", 0o755)
-    a.data("job/env", "".join(f"{k}='{v}'\n" for k, v in env.items()).encode())
+    a.data("job/env", "".join(f"{k}={shlex.quote(v)}\n" for k, v in env.items()).encode())
     return a.bytes()
 
 
-def content(directory):
+def content(directory: pathlib.Path) -> str:
     """A digest of all that an image of a directory shows: names, modes, times, contents."""
     h = hashlib.sha256()
     for f in sorted(directory.rglob("*")):
         st = f.lstat()
-        h.update(os.fsencode(f"\0{f.relative_to(directory)}\0{st.st_mode} {st.st_rdev} {st.st_mtime_ns}\0"))
+        shown = f"{st.st_mode} {st.st_rdev} {st.st_mtime_ns}"
+        h.update(os.fsencode(f"\0{f.relative_to(directory)}\0{shown}\0"))
         if stat.S_ISLNK(st.st_mode):
             h.update(os.fsencode(os.readlink(f)))
         elif stat.S_ISREG(st.st_mode):
@@ -256,17 +265,17 @@ def content(directory):
     return h.hexdigest()[:16]
 
 
-def erofs(directory):
+def erofs(directory: pathlib.Path) -> pathlib.Path:
     """An image of a directory, made once per content.
 
     Not squashfs: it allocates with GFP_NOIO to read, which in a guest whose
     memory is all anonymous finds nothing to reclaim and calls no OOM killer."""
-    directory = pathlib.Path(directory).resolve()
+    directory = directory.resolve()
     try:
         before = content(directory)
         dest = BUILD / "images" / f"files-{before}.erofs"
 
-        def make(tmp):
+        def make(tmp: pathlib.Path) -> None:
             # Uncompressed: reading must cost the guest nothing worth measuring.
             tool("mkfs.erofs", "--quiet", "--all-root", "-x-1", str(tmp), str(directory))
             if content(directory) != before:

@@ -82,9 +82,9 @@ gone()
 	! kill -0 "$1" 2>/dev/null
 }
 
-# KVM_HOST names the module set, PAGING and KVM_PARAMS their parameters. In
-# L1 they are loaded anew when they differ from what is loaded. On the user's
-# own host the loaded modules must fit; the rig unloads nothing there.
+# KVM_HOST names the module set, NESTED_PAGING and KVM_PARAMS are their
+# parameters. In L1 they are loaded anew when they differ from what is loaded. On the
+# user's own host the loaded modules must fit; the rig unloads nothing there.
 load_kvm()
 {
 	if grep -qw vmx /proc/cpuinfo; then
@@ -92,19 +92,18 @@ load_kvm()
 	else
 		vendor=amd paging_param=npt
 	fi
-	[ "$PAGING" = nested ] && on=1 || on=0
-
 	if [ "$LOCAL" = 1 ]; then
 		now=$(cat "/sys/module/kvm_$vendor/parameters/$paging_param")
 		case $now in
 		Y | 1) now=1 ;;
 		*) now=0 ;;
 		esac
-		[ "$now" = "$on" ] || finish "load kvm-$vendor with $paging_param=$on for PAGING=$PAGING"
+		[ "$now" = "$NESTED_PAGING" ] ||
+			finish "load kvm-$vendor with $paging_param=$NESTED_PAGING for this PAGING"
 		return
 	fi
 
-	want="$KVM_HOST $vendor $on $KVM_PARAMS"
+	want="$KVM_HOST $vendor $NESTED_PAGING $KVM_PARAMS"
 	[ "$(cat /run/kvm.loaded 2>/dev/null)" = "$want" ] && return
 	if [ -e /run/apichold.pid ]; then
 		kill "$(cat /run/apichold.pid)"
@@ -127,7 +126,7 @@ load_kvm()
 	done
 	# shellcheck disable=SC2086 # a list of parameters
 	insmod "$dir/kvm.ko" $params || finish "cannot load kvm"
-	insmod "$dir/kvm-$vendor.ko" "$paging_param=$on" "$nested" || finish "cannot load kvm-$vendor"
+	insmod "$dir/kvm-$vendor.ko" "$paging_param=$NESTED_PAGING" "$nested" || finish "cannot load kvm-$vendor"
 	if [ -n "${JOB_CPUS:-}" ]; then
 		apichold /run/apichold.pid || finish "KVM makes no VM"
 	fi
@@ -256,39 +255,34 @@ for i in $IMAGES; do
 done
 cat "/run/images/$INITRD" "$JOB/initrd.job" >"$WORK/initrd"
 
-case $SWAP in
-bypass | symswap | in-place | virtio-blk | zswap | virtio-pmem | dimm)
-	SWAPFILE=$WORK/swap
-	case $SWAP_STORE in
-	hugetlbfs)
-		echo $((SWAP_MB / 2)) >/proc/sys/vm/nr_hugepages
-		[ "$(cat /proc/sys/vm/nr_hugepages)" -ge $((SWAP_MB / 2)) ] || finish "the host has no $SWAP_MB MiB in huge pages"
-		mkdir "$WORK/huge"
-		mount -t hugetlbfs none "$WORK/huge" || finish "cannot mount hugetlbfs"
-		SWAPFILE=$WORK/huge/swap
-		;;
-	disk)
-		disk
-		SWAPFILE=$DISKFILE
-		;;
-	esac
-	case $SWAP in
-	virtio-blk | zswap) truncate -s "${SWAP_MB}M" "$SWAPFILE" ;;
-	esac
+# The file behind the guest's swap device, if there is one.
+SWAPFILE=$WORK/swap
+case $SWAP_STORE in
+hugetlbfs)
+	echo $((SWAP_MB / 2)) >/proc/sys/vm/nr_hugepages
+	[ "$(cat /proc/sys/vm/nr_hugepages)" -ge $((SWAP_MB / 2)) ] || finish "the host has no $SWAP_MB MiB in huge pages"
+	mkdir "$WORK/huge"
+	mount -t hugetlbfs none "$WORK/huge" || finish "cannot mount hugetlbfs"
+	SWAPFILE=$WORK/huge/swap
+	;;
+disk)
+	disk
+	SWAPFILE=$DISKFILE
 	;;
 esac
+if [ -n "$SWAP_STORE" ]; then
+	truncate -s "${SWAP_MB}M" "$SWAPFILE" || finish "cannot make a file of $SWAP_MB MiB"
+fi
 export SWAPFILE
 
 if [ -n "$PASSTHROUGH" ]; then
 	bind_devices
 	start_guard
 	mkdir "$WORK/ram"
-	case $RAM in
-	1G | 2M)
-		[ "$RAM" = 2M ] && echo 600 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
-		mount -t hugetlbfs -o "pagesize=$RAM" none "$WORK/ram" || finish "cannot mount hugetlbfs"
-		;;
-	esac
+	[ -z "$RAM_PAGES" ] || echo "$RAM_PAGES" >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+	if [ -n "$RAM_PAGESIZE" ]; then
+		mount -t hugetlbfs -o "pagesize=$RAM_PAGESIZE" none "$WORK/ram" || finish "cannot mount hugetlbfs"
+	fi
 fi
 QMP=$WORK/qmp
 export QMP

@@ -132,8 +132,8 @@ class OptionsTest(RigTest):
         empty = dict.fromkeys(guest.environment(), "")
         wanted, machine = guest.from_environment({**empty, "CMD": "x"})
         self.assertEqual((wanted, machine), (Guest(cmd="x"), Machine()))
-        self.assertEqual(wanted.guest_mem, 512)
-        self.assertEqual(guest.from_environment({"CMD": "x", "PASSTHROUGH": "edu"})[0].guest_mem, 1024)
+        self.assertEqual(wanted.memory, 512)
+        self.assertEqual(guest.from_environment({"CMD": "x", "PASSTHROUGH": "edu"})[0].memory, 1024)
 
     def test_python(self):
         for wrong in ({"guest_mem": "512"}, {"swap": "tape"}, {"symbiotic": "on"}, {"boot": "floppy"}):

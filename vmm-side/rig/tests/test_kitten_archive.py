@@ -35,7 +35,7 @@ class KittenArchive(unittest.TestCase):
 
     def archive(self):
         with mock.patch.object(images, "BUILD", self.tmp):
-            return entries(images.kitten_initramfs(str(self.files)))
+            return entries(images.kitten_initramfs(self.files))
 
     def test_all_files(self):
         data = bytes(range(256)) * 9
