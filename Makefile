@@ -143,9 +143,8 @@ all: | deps			## everything `make exec` needs
 
 ##@ Run
 
-# Options of exec and shell go to the rig through the environment.
-export CMD FILES GUEST_MEM SMP PAGING SYMBIOTIC SWAP SWAP_SIZE SWAP_STORE HOST ICOUNT
-export APPEND KERNEL TIMEOUT HOST_CMD HOST_SMP STATS PASSTHROUGH
+# Options of exec and shell (vmm-side/rig/guest.py) are variables of the command line or
+# of the environment, all of which make passes on.
 
 # What exec needs is built once; later changes are built by `make all`, so that
 # exec itself starts at once.

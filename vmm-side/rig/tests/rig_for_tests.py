@@ -42,7 +42,7 @@ class RigTest(unittest.TestCase):
             (self.dir / name).mkdir(parents=True)
         shutil.copy(HERE / "fake_qemu.py", self.dir / "bin" / "qemu-system-x86_64")
         (self.dir / "Makefile").write_text(
-            f"export CMD\nexec:\n\t@{sys.executable} {HERE}/rig_for_tests.py exec\n")
+            f"exec:\n\t@{sys.executable} {HERE}/rig_for_tests.py exec\n")
         self.leave()
 
     def leave(self, out=b"", err=b"", status=0, **more):

@@ -4,6 +4,7 @@
 import dataclasses
 import pathlib
 import re
+import subprocess
 import unittest
 
 from rig_for_tests import HERE, RigTest
@@ -144,13 +145,18 @@ class OptionsTest(RigTest):
 
 
 class OneplaceTest(unittest.TestCase):
-    """What else names the options names all of them."""
+    """What is made from the table has all of it."""
 
-    def test_makefile_and_help(self):
-        makefile = (TOP / "Makefile").read_text()
-        exported = {w for line in re.findall("^export (.*)$", makefile, re.M) for w in line.split()}
+    def test_make(self):
+        """make passes all of them on, and help has them."""
+        wrong = {f.metadata["env"]: "?" for cls in (Guest, Machine) for f in dataclasses.fields(cls)
+                 if f.metadata["env"] and f.metadata["type"].wrong("?")}
+        self.assertGreater(len(wrong), 12)
+        done = subprocess.run(["make", "-C", TOP, "exec", "CMD=true", *map("=".join, wrong.items())],
+                              capture_output=True, text=True, check=False)
+        told = re.findall(r"^rig: (\w+)=", done.stderr, re.M)
+        self.assertEqual((done.returncode, sorted(told)), (2, sorted(wrong)), done.stderr)
         for name in guest.environment():
-            self.assertIn(name, exported)
             self.assertTrue(re.search(rf"(?m)^{name} ", guest.helptext()), name)
 
     def test_cases(self):
