@@ -42,12 +42,18 @@ def licence(name: str, lines: list[str]) -> Iterator[str]:
     yield f"{name}: no SPDX-License-Identifier in the first {SPDX_LINES} lines"
 
 
+def may_be_case(path: str) -> bool:
+    """Tell whether it could be the name of an end-to-end case: PART/CASE."""
+    part, _, case = path.partition("/")
+    return "." not in case and "/" not in case and (TOP / part / "tests" / "cases.ini").exists()
+
+
 def paths(name: str, lines: list[str]) -> Iterator[str]:
     """Complain of each path that is named and does not exist."""
     for number, line in enumerate(lines, 1):
         for match in PATH.finditer(line):
             path = match.group().rstrip(".-/")
-            if not any(TOP.glob(path)):
+            if not any(TOP.glob(path)) and not may_be_case(path):
                 yield f"{name}:{number}: there is no {path}"
 
 
