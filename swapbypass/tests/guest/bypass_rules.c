@@ -78,11 +78,10 @@ static const struct removal removals[] = {
 	{ 0 }
 };
 
-static bool options_off(void)
+static void options_off(void)
 {
 	test_option("stall_hooks", 0);
 	test_option("keep_zeromap", 0);
-	return true;
 }
 
 static void skip(unsigned int hooks)

@@ -197,8 +197,8 @@ static int run_child(const struct suite *s, const struct test_case *c,
 		ret = TEST_SETUP;
 	else if (WIFSIGNALED(status))
 		printf("# died: %s\n", strsignal(WTERMSIG(status)));
-	if (s->after && !s->after() && ret == TEST_OK)
-		ret = TEST_VIOLATED;
+	if (s->after)
+		s->after();
 	return ret;
 }
 
@@ -209,6 +209,8 @@ static void run(const struct suite *s, const struct test_case *c)
 	bool timeout;
 	int ret = run_child(s, c, s->seconds, &timeout);
 
+	if (ret == TEST_OK && s->clear && !s->clear())
+		ret = TEST_VIOLATED;
 	count[ret < 3 ? ret : TEST_SETUP]++;
 	ktap_directive(ret == TEST_OK, timeout ? "TIMEOUT" :
 		       ret > TEST_VIOLATED ? "ERROR could not be tried" : NULL,

@@ -80,7 +80,8 @@ struct removal {
  * struct suite - cases, and what happens around them
  * @tables: of cases, up to a NULL
  * @before: each case
- * @after: ... and false if it has left something that it should not
+ * @after: each case, whatever has become of it
+ * @clear: false if a case that holds has left something that it should not
  * @seconds: the longest that a case may take
  * @last: a case after all others, or NULL
  * @skip: leaves out rules, for suite_test()
@@ -91,7 +92,8 @@ struct removal {
 struct suite {
 	const struct test_case *const *tables;
 	void (*before)(void);
-	bool (*after)(void);
+	void (*after)(void);
+	bool (*clear)(void);
 	unsigned int seconds;
 	const struct test_case *last;
 	void (*skip)(unsigned int bits);
