@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * Symcalls that misbehave on purpose, for tests of the VMM's rules. OS-neutral;
  * <symbiotic/selftest.h> says what the OS adds, and when to compile this.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Symcalls that misbehave on purpose. A guest that wants them, for tests of the
  * VMM, compiles selftest.c, supplies the functions below and registers
