@@ -1,81 +1,58 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the swap-pressure experiment runs: one Job runs one benchmark program
-once, one Guest is booted for one job or for several."""
+"""What the swap experiments run: one Job runs one benchmark program once, one Guest is booted
+for one job or for several. And what came of it: a Pass is one that a program timed, an Outcome
+all that a job gave."""
+
+from __future__ import annotations
 
 import dataclasses
-import shlex
+import pathlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
-# Modes of the experiment, in the order of the tables.
-NEVER = "never"             # memory for everything, no swap device
-VIRTIO = "virtio-blk"       # ordinary swap disk on a RAM file of the host
-ZRAM = "zram"               # compressed memory of the guest
-SYMSWAP = "symswap"         # the shared swap window as a plain disk
-BYPASS = "bypass"           # the shared swap window, with SwapBypass
-NO_PRESSURE = "no-pressure"  # SwapBypass enabled, memory for everything
-IN_PLACE = "in-place"       # the shared swap window, its pages used in place
-QUARTER = "in-place 1/4"    # so, with a grant of a quarter of the working set
-DIMM = "dimm"               # the window's memory as memory: a plugged DIMM
-ZSWAP = "zswap"             # compressed memory before a virtio-blk disk
-PMEM = "virtio-pmem"        # a RAM file of the host that the guest can address
+from modes import Mode
+from rig import measure
 
-MODES = (NEVER, DIMM, VIRTIO, PMEM, ZSWAP, ZRAM, SYMSWAP, BYPASS, IN_PLACE,
-         QUARTER)
-# What copies pages to and fro, so that it is slow under pressure.
-PEERS = (VIRTIO, PMEM, ZSWAP, ZRAM, SYMSWAP)
-ENOUGH = (NEVER, NO_PRESSURE)
-
-MODE_TEXT = {
-    NEVER: "never swaps (enough memory)",
-    DIMM: "the same memory, as a DIMM",
-    ZSWAP: "zswap over virtio-blk",
-    PMEM: "virtio-pmem swap, host RAM file",
-    IN_PLACE: "symswap in place",
-    QUARTER: "symswap in place, 1/4 granted",
-    VIRTIO: "virtio-blk swap, host RAM file",
-    ZRAM: "zram",
-    SYMSWAP: "symswap without bypass",
-    BYPASS: "SwapBypass",
-    NO_PRESSURE: "SwapBypass enabled, enough memory",
-}
-
-
-def curve_contents(mode):
-    """STREAM's contents that stand for a mode where one picture or ratio
-    must do: incompressible data, as long as the mode can hold it at all."""
-    return "constant" if mode == ZRAM else "random"
-
-
-# The rig's name of the swap set-up of each mode.
-RIG_SWAP = {NEVER: "none", NO_PRESSURE: "bypass", QUARTER: "in-place"}
+SCRIPT = pathlib.Path(__file__).resolve().parent / "guest" / "jobs.sh"
 
 # Guest counters that the benchmark programs read around each pass, by our
 # column. What the guest answered and KVM mapped are the same but for races;
 # KVM's own count is there for whole jobs only.
-GUEST_COUNTERS = {
-    "bypass maps": "/sys/kernel/symbiotic/bypass/answered_pages",
-    "symcalls": "/sys/kernel/symbiotic/bypass/queries",
+GUEST_COUNTERS = {"bypass maps": "answered_pages", "symcalls": "queries"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A benchmark program, or one of two uses of it."""
+    text: str                   # in tables
+    kernel: str                 # the pass that stands for it in ratios
+    unit: str                   # of its rate
+    binary: str = ""            # if not its name
+
+
+PROGRAMS = {
+    "stream": Program("STREAM triad", "triad", "MB/s"),
+    "gups": Program("GUPS", "update", "GUPS"),
+    "kv": Program("Key-value store", "mix", "Mops/s"),
+    "shift": Program("Key-value store, another tenth hot in each pass", "mix", "Mops/s", "kv"),
+    "forkmix": Program("Fork and exec, as in a build", "unit", "1/s"),
+    "memperf": Program("Loads by stride", "load 64", "MB/s"),
 }
-
-# The pass that stands for a program in ratios, and its unit.
-MAIN_PASS = {"stream": ("triad", "MB/s"), "gups": ("update", "GUPS"),
-             "kv": ("mix", "Mops/s"), "shift": ("mix", "Mops/s"),
-             "forkmix": ("unit", "1/s"), "memperf": ("load 64", "MB/s")}
-
-COUNTER_KEYS = {path.rsplit("/", 1)[1] for path in GUEST_COUNTERS.values()}
-
-KERNELS = ("copy", "scale", "add", "triad")
+# Arrays that each of STREAM's kernels reads and writes.
+KERNEL_WORDS = {"copy": 2, "scale": 2, "add": 3, "triad": 3}
+KERNELS = tuple(KERNEL_WORDS)
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
     """One run of one program in one guest."""
-    program: str                # one of MAIN_PASS
-    mode: str
+    program: str                # one of PROGRAMS
+    mode: Mode
     paging: str                 # "shadow", "nested", "none" on bare metal
     ws: int                     # working set, MiB
     guest_mem: int              # MiB
     contents: str = "random"    # of STREAM's arrays
-    kernels: tuple = ("triad",)
+    kernels: tuple[str, ...] = ("triad",)
     passes: int = 2
     updates: int = 0            # GUPS, per pass; 0 = four per word
     page_out: bool = True       # swap everything out before the first pass
@@ -86,69 +63,47 @@ class Job:
     repeat: int = 0             # tells repetitions of a job apart
     tier: int = 0               # 0: always run; left out first: the highest
     expect: float = 10          # seconds that the job will take, about
-    options: tuple = ()         # more of the program's own
+    options: tuple[str, ...] = ()   # more of the program's own
 
-    def name(self):
+    @property
+    def kernel(self) -> str:
+        """The one that stands for the program."""
+        return PROGRAMS[self.program].kernel
+
+    def name(self) -> str:
         """Which job this is, for progress lines."""
         contents = f" {self.contents}" if self.program == "stream" else ""
-        return (f"{self.program}{contents} {self.ws} MiB, {self.mode}, "
-                f"{self.paging}")
+        return f"{self.program}{contents} {self.ws} MiB, {self.mode.name}, {self.paging}"
 
-    def hopeless(self):
-        """Whether running out of memory is the expected result: zram keeps
-        the pages in the guest's own memory, where incompressible ones need
-        as much as before. Those of GUPS, numbers in a row at first, need less
+    def hopeless(self) -> bool:
+        """Whether running out of memory is the expected result: incompressible pages need as
+        much memory of the guest as before. Those of GUPS, numbers in a row at first, need less
         than half; they grow with the updates."""
-        return self.mode == ZRAM and (
+        return self.mode.inside and (
             self.program == "stream" and self.contents == "random" or
             self.program == "gups" and self.ws > 2 * self.guest_mem)
 
-    def swap(self):
-        """The rig's name of the swap set-up."""
-        return RIG_SWAP.get(self.mode, self.mode)
-
-    def store(self):
-        """Where the host's file lies, if there is one. What the guest addresses
-        itself is best in huge pages, as its RAM is; a disk gains nothing from them."""
-        return "tmpfs" if self.swap() in ("none", "zram", "virtio-blk", "zswap") else "hugetlbfs"
-
-    def append(self):
-        """What the guest's kernel is told."""
-        if self.mode != QUARTER:
-            return ""
-        return f"symswap.limit={self.ws * 256 // 4}"
-
-    def rig_paging(self):
-        """The rig wants a paging mode even where it means nothing."""
-        return "shadow" if self.paging == "none" else self.paging
-
-    def command(self):
-        """The shell command that runs in the guest."""
-        binary = {"shift": "kv"}.get(self.program, self.program)
-        words = [f"./{binary}", "-m", str(self.ws), "-n", str(self.passes),
-                 *self.options]
+    def command(self) -> str:
+        """The program with its arguments."""
+        words = [f"./{PROGRAMS[self.program].binary or self.program}",
+                 "-m", str(self.ws), "-n", str(self.passes), *self.options]
         if self.program == "stream":
             words += ["-c", self.contents, "-k", ",".join(self.kernels)]
         elif self.updates:
             words += ["-u", str(self.updates)]
-        if self.page_out and self.mode not in (*ENOUGH, DIMM):
+        if self.page_out and self.mode.swaps:
             words.append("-o")
-        if self.pass_limit:
-            words += ["-t", f"{self.pass_limit:g}"]
-        if self.run_limit:
-            words += ["-T", f"{self.run_limit:g}"]
-        if self.check_limit:
-            words += ["-V", f"{self.check_limit:g}"]
+        for option, limit in (("-t", self.pass_limit), ("-T", self.run_limit),
+                              ("-V", self.check_limit)):
+            if limit:
+                words += [option, f"{limit:g}"]
         if self.time_exit:
             words.append("-x")
-        counters = " ".join(shlex.quote(p) for p in GUEST_COUNTERS.values())
-        return ("grep -E '^(MemTotal|MemAvailable|SwapTotal)' /proc/meminfo; "
-                f"C=; for f in {counters}; do "
-                "[ -r $f ] && C=\"$C -C $f\"; done; exec "
-                + " ".join(words) + " $C")
+        return " ".join(words)
 
 
-PART, PART_STATUS = "--- part", "--- status"
+# What guest/jobs.sh writes around each job.
+JOB, STATUS = "--- job\n", "--- status "
 
 BOOT_SECONDS = 6
 HOPELESS_SECONDS = 40
@@ -156,68 +111,68 @@ LONGEST_DELAY = 120
 
 
 @dataclasses.dataclass(frozen=True)
+class Part:
+    """A job's part of what a guest has said."""
+    status: int | None          # None: the job did not come to its end
+    out: str
+    err: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Guest:
-    """One boot of a guest: jobs of one mode and paging mode that run in it one
-    after the other. The rig takes KVM's counters between them ("mark")."""
-    jobs: tuple
+    """One boot of a guest: jobs of one mode and paging mode that run in it one after the other.
+    The rig takes KVM's counters between them."""
+    jobs: tuple[Job, ...]
 
-    def name(self):
+    def name(self) -> str:
         """For progress lines."""
-        first, last = self.jobs[0], self.jobs[-1]
-        if first is last:
-            return first.name()
-        return f"{first.name()} and {len(self.jobs) - 1} more"
+        first, more = self.jobs[0], len(self.jobs) - 1
+        return f"{first.name()} and {more} more" if more else first.name()
 
-    def expect(self):
+    def expect(self) -> float:
         """Seconds that it will take, about."""
         return BOOT_SECONDS + sum(j.expect for j in self.jobs)
 
-    def limit(self):
-        """Seconds after which it counts as hung: boot and set-up, and some times
-        what the jobs should take. The longest ones have limits of their own, which
-        a slow machine does not change."""
+    def limit(self) -> float:
+        """Seconds after which it counts as hung: boot and set-up, and some times what the jobs
+        should take. The longest ones have limits of their own, which a slow machine does not
+        change."""
         if self.jobs[0].hopeless():
             return HOPELESS_SECONDS
         return 60 + min(3 * self.expect(), self.expect() + LONGEST_DELAY)
 
-    def memory(self):
-        """MiB."""
-        return self.jobs[0].guest_mem
-
-    def command(self):
+    def command(self) -> str:
         """The shell command that runs in the guest."""
-        if len(self.jobs) == 1:
-            return self.jobs[0].command()
-        return "\necho mark >&3; read -r _ <&3\n".join(
-            f"echo '{PART}'; echo '{PART}' >&2\n({job.command()}) 3>&-\n"
-            f"echo \"{PART_STATUS} $?\"" for job in self.jobs)
+        lines = [f"job {job.command()}" for job in self.jobs]
+        return measure.script(SCRIPT, *GUEST_COUNTERS.values()) + "\n".join(lines)
+
+    def options(self) -> dict[str, object]:
+        """The rig's options for it."""
+        job = self.jobs[0]
+        return {"guest_mem": job.guest_mem, "swap": job.mode.swap, "swap_store": job.mode.store,
+                # The rig wants a paging mode even where it means nothing.
+                "paging": "shadow" if job.paging == "none" else job.paging,
+                "append": job.mode.append(job.ws), "timeout": self.limit()}
 
     @classmethod
-    def of(cls, jobs):
+    def of(cls, jobs: Sequence[Job]) -> Guest:
         """A guest for these jobs, with memory for the one that needs most."""
         memory = max(j.guest_mem for j in jobs)
-        return cls(tuple(dataclasses.replace(j, guest_mem=memory)
-                         for j in jobs))
+        return cls(tuple(dataclasses.replace(j, guest_mem=memory) for j in jobs))
 
-    def up_to(self, tier):
+    def up_to(self, tier: int) -> Guest | None:
         """The guest without the jobs of higher tiers; None if none is left."""
         left = tuple(j for j in self.jobs if j.tier <= tier)
         return Guest(left) if left else None
 
-    def parts(self, status, stdout, stderr):
-        """(status, stdout, stderr) of each job; status None for a job that
-        did not come to its end."""
-        if len(self.jobs) == 1:
-            return [(status, stdout, stderr)]
-        outs = stdout.split(PART + "\n")[1:]
-        errs = stderr.split(PART + "\n")[1:]
+    def parts(self, stdout: str, stderr: str) -> list[Part]:
+        """What each job has said."""
+        outs, errs = ([*text.split(JOB)[1:], *[""] * len(self.jobs)] for text in (stdout, stderr))
         found = []
-        for i in range(len(self.jobs)):
-            out, _, rest = (outs[i] if i < len(outs) else "").partition(
-                PART_STATUS)
-            code = rest.strip()
-            found.append((int(code) if code.isdigit() else None, out,
-                          errs[i] if i < len(errs) else ""))
+        for _, out, err in zip(self.jobs, outs, errs):
+            text, _, status = out.partition(STATUS)
+            status = status.strip()
+            found.append(Part(int(status) if status.isdigit() else None, text, err))
         return found
 
 
@@ -231,9 +186,9 @@ class Pass:
     total: float                # what a complete pass does
     rate: float                 # MB/s or GUPS
     complete: bool
-    counters: dict
+    counters: dict[str, int]
 
-    def full_seconds(self):
+    def full_seconds(self) -> float:
         """Time of a whole pass at the speed of the part that was done."""
         return self.seconds * self.total / self.work
 
@@ -243,32 +198,32 @@ class Outcome:
     """What a job gave."""
     job: Job
     wall: float
-    passes: list = dataclasses.field(default_factory=list)
-    exit_seconds: float = None
-    init_seconds: float = None
-    memory: int = None          # KiB of MemTotal
-    available: int = None       # KiB of MemAvailable before the program ran
-    verify: dict = None
-    host: dict = dataclasses.field(default_factory=dict)
-    error: str = None
+    passes: list[Pass] = dataclasses.field(default_factory=list)
+    exit_seconds: float | None = None
+    memory: int | None = None       # KiB of MemTotal
+    available: int | None = None    # KiB of MemAvailable before the program ran
+    verified: tuple[int, int] | None = None     # elements that were checked, of how many
+    wrong: str = ""                 # how many of them were
+    host: dict[str, int] = dataclasses.field(default_factory=dict)
+    error: str = ""
     out_of_memory: bool = False
-    hung: bool = False          # the guest gave no status
+    hung: bool = False              # the guest gave no status
 
-    def no_room(self):
-        """Whether memory was short, as expected: either the kernel has killed the
-        program, or it looks for memory without end."""
+    def no_room(self) -> bool:
+        """Whether memory was short, as expected: either the kernel has killed the program, or
+        it looks for memory without end."""
         return self.job.hopeless() and (self.out_of_memory or self.hung)
 
-    def kernel(self, name):
-        """The passes of one kernel in order."""
-        return [p for p in self.passes if p.kernel == name]
+    def kernel(self, name: str = "") -> list[Pass]:
+        """The passes of one kernel in order; of the main one if none is named."""
+        return [p for p in self.passes if p.kernel == (name or self.job.kernel)]
 
-    def first(self, kernel):
+    def first(self) -> float | None:
         """Seconds of the first pass, or None."""
-        found = self.kernel(kernel)
+        found = self.kernel()
         return found[0].full_seconds() if found else None
 
-    def steady_pass(self, kernel):
+    def steady_pass(self) -> Pass | None:
         """A good pass after the first; the first if there is no other.
 
         STREAM's rules take the best one. The clock of an emulated machine
@@ -276,86 +231,74 @@ class Outcome:
         too long by as much; so with ten passes or more, the tenth part with
         the best times does not count.
         """
-        found = self.kernel(kernel)
+        found = self.kernel()
         later = sorted(found[1:] or found, key=Pass.full_seconds)
         return later[len(later) // 10] if later else None
 
-    def steady(self, kernel):
+    def steady(self) -> float | None:
         """Seconds of that pass."""
-        found = self.steady_pass(kernel)
+        found = self.steady_pass()
         return found.full_seconds() if found else None
 
-    def estimated(self, kernel):
+    def estimated(self) -> bool:
         """Whether steady() is scaled up from a part of a pass."""
-        return not self.steady_pass(kernel).complete
-
-    def cut_short(self):
-        """Whether a pass ran out of time."""
-        return any(not p.complete for p in self.passes)
+        found = self.steady_pass()
+        return bool(found and not found.complete)
 
 
-def _fields(line):
-    pairs = (word.split("=", 1) for word in line.split()[1:] if "=" in word)
-    return dict(pairs)
+def _one_pass(f: Mapping[str, str], elements: int, operations: int) -> Pass:
+    """A line of a program about a pass."""
+    name, done = f["kernel"], f.get("updates", f.get("ops"))
+    words = KERNEL_WORDS.get(name)
+    if "stride" in f:
+        # A point of memperf's picture, by stride; all are complete.
+        name += f" {8 * int(f['stride'])}"
+    total = operations if done else elements * 8 * words if words else int(f["bytes"])
+    return Pass(name, int(f["pass"]), float(f["seconds"]), float(done or f["bytes"]), total,
+                rate=float(next(v for k, v in f.items() if k.startswith("rate_"))),
+                complete="stride" in f or f["complete"] == "1",
+                counters={k: int(v) for k, v in f.items()
+                          if re.match("ps|pg", k) or k in GUEST_COUNTERS.values()})
 
 
-KERNEL_WORDS = {"copy": 2, "scale": 2, "add": 3, "triad": 3}
-
-
-def parse(job, wall, status, stdout, before=None, after=None, stderr=""):
-    """Turns the output of a program into an Outcome; a result that was not
-    verified is an error, however good its times look."""
-    out = Outcome(job, wall)
-    elements = updates = 0
-    for line in stdout.splitlines():
+def _read(out: Outcome, lines: Iterable[str]) -> None:
+    """Reads what the program printed."""
+    elements = operations = 0
+    for line in lines:
+        f = measure.fields(line)
         word = line.split(None, 1)[0] if line.strip() else ""
-        f = _fields(line)
         if word == "MemTotal:":
             out.memory = int(line.split()[1])
         elif word == "MemAvailable:":
             out.available = int(line.split()[1])
         elif word == "stream":
             elements = int(f["elements"])
-        elif "updates_per_pass" in f:
-            updates = int(f["updates_per_pass"])
-        elif "ops_per_pass" in f:
-            updates = int(f["ops_per_pass"])
-        elif word == "init":
-            out.init_seconds = float(f["seconds"])
         elif word == "pass":
-            name, done = f["kernel"], f.get("updates", f.get("ops"))
-            if "stride" in f:
-                # A point of memperf's picture, by stride; all are complete.
-                name += f" {8 * int(f['stride'])}"
-                f["complete"] = "1"
-            words = KERNEL_WORDS.get(f["kernel"])
-            out.passes.append(Pass(
-                kernel=name, number=int(f["pass"]),
-                seconds=float(f["seconds"]), work=float(done or f["bytes"]),
-                total=float(updates if done else elements * 8 * words
-                            if words else f["bytes"]),
-                rate=float(next(v for k, v in f.items()
-                                if k.startswith("rate_"))),
-                complete=f["complete"] == "1",
-                counters={k: int(v) for k, v in f.items()
-                          if k.startswith("ps") or k.startswith("pg")
-                          or k in COUNTER_KEYS}))
+            out.passes.append(_one_pass(f, elements, operations))
         elif word == "verify":
-            out.verify = f
+            out.verified = int(f["checked"]), int(f["of"])
+            out.wrong = "" if f["result"] == "ok" else f["wrong"]
         elif word == "exit":
             out.exit_seconds = float(f["seconds"])
-    for key, value in (after or {}).items():
-        if isinstance(value, (int, float)):
-            out.host[key] = value - (before or {}).get(key, 0)
+        else:
+            operations = int(f.get("updates_per_pass", f.get("ops_per_pass", operations)))
+
+
+def parse(job: Job, wall: float, part: Part, before: Mapping[str, int],
+          after: Mapping[str, int]) -> Outcome:
+    """Turns the output of a program into an Outcome; a result that was not verified is an
+    error, however good its times look."""
+    out = Outcome(job, wall, host={k: v - before.get(k, 0) for k, v in after.items()})
+    _read(out, part.out.splitlines())
     # The kernel has killed the program, or the child that it runs in.
-    if status == 137 or "died of signal 9" in stderr:
+    if part.status == 137 or "died of signal 9" in part.err:
         out.out_of_memory = True
         out.error = "out of memory"
-    elif out.verify and out.verify["result"] != "ok":
-        out.error = f"WRONG DATA: {out.verify['wrong']} elements"
-    elif status != 0:
-        tail = (stderr.strip().splitlines() or ["no message"])[-1]
-        out.error = f"status {status}: {tail}"
-    elif not out.verify or not out.passes:
+    elif out.wrong:
+        out.error = f"WRONG DATA: {out.wrong} elements"
+    elif part.status != 0:
+        tail = (part.err.strip().splitlines() or ["no message"])[-1]
+        out.error = f"status {part.status}: {tail}"
+    elif not out.verified or not out.passes:
         out.error = "the program printed no verified result"
     return out

@@ -1,312 +1,200 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Turns the outcomes of an experiment into the table, the bars, the CSV file
-and the plot."""
+"""Turns the outcomes of the swap experiments into tables, targets, rows of the CSV file and
+pictures."""
 
-import csv
-import dataclasses
-import shutil
-import subprocess
+from __future__ import annotations
 
-from jobs import (BYPASS, GUEST_COUNTERS, MAIN_PASS, MODES, MODE_TEXT, NEVER,
-                  NO_PRESSURE, SYMSWAP, VIRTIO, ZRAM, curve_contents)
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Optional
+
+from jobs import GUEST_COUNTERS, PROGRAMS, Job, Outcome, Pass
+from modes import BYPASS, MODES, NEVER, NO_PRESSURE, SYMSWAP, VIRTIO, ZRAM, Mode
+from rig.measure import Target, number, ratio, table
 
 CSV_COLUMNS = ("benchmark", "mode", "paging", "guest memory", "working set",
                "pass", "seconds", "rate", "swap-ins", "swap-outs",
                "bypass maps", "symcalls", "exits", "versions")
 
 # KVM's statistics of a whole job, by our column.
-HOST_COUNTERS = {"bypass maps": "bypass_maps", "symcalls": "symcalls",
-                 "exits": "exits"}
+HOST_COUNTERS = {"bypass maps": "bypass_maps", "symcalls": "symcalls", "exits": "exits"}
+
+# What is asked of an outcome.
+Value = Callable[[Outcome], Optional[float]]
+
+
+class Best(NamedTuple):
+    """The lowest answer of several outcomes, and the one that gave it."""
+    value: float
+    outcome: Outcome
+
+    @property
+    def text(self) -> str:
+        """Seconds, and where they are from."""
+        return f"{self.value:.3f} s" + (" (from a part of a pass)" if self.outcome.estimated()
+                                        else "")
+
+
+def value_of(best: Best | None) -> float | None:
+    """None if nothing was measured."""
+    return best.value if best else None
 
 
 class Results:
     """The outcomes of all jobs, with the questions that the report asks."""
 
-    def __init__(self, outcomes):
-        self.outcomes = [o for o in outcomes if not o.error]
-        self.no_room = [o for o in outcomes if o.no_room()]
-        self.failed = [o for o in outcomes if o.error and
-                       o not in self.no_room]
+    def __init__(self, outcomes: Iterable[Outcome]) -> None:
+        everything = list(outcomes)
+        self.outcomes = [o for o in everything if not o.error]
+        self.no_room = [o for o in everything if o.no_room()]
+        self.failed = [o for o in everything if o.error and o not in self.no_room]
 
-    def lost(self):
+    def lost(self) -> list[Outcome]:
         """Failures that no second try has made good. Only a guest that gave
         no answer gets one; wrong data never does."""
         good = {o.job for o in self.outcomes}
         return [o for o in self.failed if not o.hung or o.job not in good]
 
-    def find(self, program, mode, ws, paging=None, contents="random",
-             kernels=("triad",)):
+    def find(self, program: str, mode: Mode, ws: int, paging: str | None = None,
+             contents: str | None = "random",
+             kernels: tuple[str, ...] = ("triad",)) -> list[Outcome]:
         """The outcomes of the jobs of one kind; all contents if it is None."""
         return [o for o in self.outcomes
-                if o.job.program == program and o.job.mode == mode and
-                o.job.ws == ws and paging in (None, o.job.paging) and
+                if (o.job.program, o.job.mode, o.job.ws) == (program, mode, ws) and
+                paging in (None, o.job.paging) and
                 (program != "stream" or
-                 (contents in (None, o.job.contents) and
-                  o.job.kernels == kernels))]
+                 (contents in (None, o.job.contents) and o.job.kernels == kernels))]
 
-    def best(self, value, *args, **kwargs):
-        """The lowest value over repetitions and paging modes, and the outcome
-        that it is from; (None, None) if no job gave one."""
-        found = [(value(o), o) for o in self.find(*args, **kwargs)]
-        found = [f for f in found if f[0] is not None]
-        return min(found, key=lambda f: f[0], default=(None, None))
+    def best(self, value: Value, program: str, mode: Mode, ws: int, paging: str | None = None,
+             contents: str | None = "random") -> Best | None:
+        """The lowest value over repetitions and paging modes."""
+        found = [Best(v, o) for o in self.find(program, mode, ws, paging, contents)
+                 if (v := value(o)) is not None]
+        return min(found, key=lambda best: best.value) if found else None
 
-
-def kernel_of(program):
-    """The kernel that stands for a program in ratios."""
-    return MAIN_PASS[program][0]
-
-
-def steady(program):
-    """Seconds of a steady pass of an outcome."""
-    return lambda o: o.steady(kernel_of(program))
+    def passes(self, ws: int) -> list[float]:
+        """Of STREAM, never swapping and later than the first: what nothing should disturb."""
+        return sorted(p.full_seconds() for o in self.find("stream", NEVER, ws, "shadow")
+                      for p in o.kernel()[1:])
 
 
-def first(program):
-    """Seconds of the first pass of an outcome."""
-    return lambda o: o.first(kernel_of(program))
-
-
-def exit_seconds(outcome):
+def exit_seconds(outcome: Outcome) -> float | None:
     """Seconds that the process's exit took."""
     return outcome.exit_seconds
 
 
-@dataclasses.dataclass
-class Bar:
-    """One bar of the issue: @value must be at least or at most @limit."""
-    text: str
-    value: float
-    limit: float
-    at_least: bool
-    detail: str = ""
+# ---- targets ------------------------------------------------------------
 
-    def verdict(self):
-        """PASS, MISS, or ---- if it was not measured."""
-        if self.value is None:
-            return "----"
-        good = (self.value >= self.limit if self.at_least
-                else self.value <= self.limit)
-        return "PASS" if good else "MISS"
-
-
-def _ratio(above, below):
-    return above / below if above is not None and below else None
-
-
-def _partial(outcome):
-    kernel = kernel_of(outcome.job.program)
-    return " (from a part of a pass)" if outcome.estimated(kernel) else ""
-
-
-def compare(text, limit, at_least, upper, lower):
-    """The bar over the ratio of two (value, outcome) pairs."""
-    ratio = _ratio(upper[0], lower[0])
-    detail = "not measured"
-    if ratio is not None:
-        detail = (f"{upper[0]:.3f} s{_partial(upper[1])} / {lower[0]:.3f} s; "
-                  f"paging {upper[1].job.paging} / {lower[1].job.paging}")
-    return Bar(text, ratio, limit, at_least, detail)
-
-
-def over_never(text, limit, peer, ours, never):
-    """A bar over the ratio of two (value, outcome) pairs that says what the ratio
-    would be if nothing were swapped: how slow the peer is we do not decide."""
-    bar = compare(text, limit, True, peer, ours)
-    most = _ratio(peer[0], never[0])
-    if most is not None:
-        bar.detail += f"; to never swapping, the most there is: {most:.2f}"
-    return bar
-
-
-def exact(text, limit, timed, counted):
-    """A bar near 1 over the ratio of two (value, outcome) pairs: judged by
-    @counted, where the values are instructions, if there are any."""
-    bar = compare(text, limit, False, *timed)
-    ratio = _ratio(counted[0][0], counted[1][0])
-    if ratio is not None:
-        seconds = _number(bar.value, "{:.2f}")
-        bar.value = ratio
-        bar.detail = (f"{counted[0][0]:.4f} / {counted[1][0]:.4f} x 10^9 "
-                      f"instructions; in time {seconds}: {bar.detail}")
-    return bar
-
+# Where half of the passes that nothing disturbs take so much longer than good ones, ratios
+# near 1 mean little.
+NOISE = 1.15
 
 NO_PRESSURE_TEXT = "STREAM without pressure: SwapBypass enabled / disabled"
 
 
-def no_pressure_bar(results, ws):
+def compare(text: str, limit: float, upper: Best | None, lower: Best | None,
+            at_least: bool = False) -> Target:
+    """The target of a ratio."""
+    if not upper or not lower:
+        return Target(text, None, limit, at_least)
+    return Target(text, upper.value / lower.value, limit, at_least,
+                  f"{upper.text} / {lower.text}; "
+                  f"paging {upper.outcome.job.paging} / {lower.outcome.job.paging}")
+
+
+def over_peer(text: str, limit: float, peer: Best | None, ours: Best | None,
+              never: Best | None) -> Target:
+    """How many times as long a peer takes; and what never swapping would reach, since how slow
+    the peer is we do not decide."""
+    made = compare(text, limit, peer, ours, at_least=True)
+    if made.value is not None and peer and never:
+        made.detail += f"; over never swapping, the most there is: {peer.value / never.value:.2f}"
+    return made
+
+
+# Of our side and the other one.
+Pair = tuple[Optional[Best], Optional[Best]]
+
+
+def exact(text: str, limit: float, timed: Pair, counted: Pair) -> Target:
+    """A target near 1: judged by @counted, where the values are instructions, if there are
+    any."""
+    made = compare(text, limit, *timed)
+    ours, other = counted
+    if ours and other:
+        seconds = number(made.value, "{:.2f}")
+        made.value = ours.value / other.value
+        made.detail = (f"{ours.value:.4f} / {other.value:.4f} x 10^9 instructions; in time "
+                       f"{seconds}: {made.detail}")
+    return made
+
+
+def no_pressure_target(results: Results, ws: int) -> Target:
     """"Nothing measurable": the difference is below what the runs without
     SwapBypass differ among themselves, at least 2%."""
-    off = [p.full_seconds() for o in results.find("stream", NEVER, ws, "shadow")
-           for p in o.kernel("triad")[1:]]
-    on, _ = results.best(steady("stream"), "stream", NO_PRESSURE, ws, "shadow")
-    if on is None or not off:
-        return Bar(NO_PRESSURE_TEXT, None, 1.02, False, "not measured")
-    low, _ = results.best(steady("stream"), "stream", NEVER, ws, "shadow")
-    noise = sorted(off)[len(off) // 2] / low
-    return Bar(NO_PRESSURE_TEXT, on / low, max(1.02, noise), False,
-               f"{on:.3f} s / {low:.3f} s; median pass without it is "
-               f"{100 * (noise - 1):.0f}% above the best")
+    off = results.passes(ws)
+    on, low = (results.best(Outcome.steady, "stream", mode, ws, "shadow")
+               for mode in (NO_PRESSURE, NEVER))
+    made = compare(NO_PRESSURE_TEXT, 1.02, on, low)
+    if low and off:
+        noise = off[len(off) // 2] / low.value
+        made.limit = max(made.limit, noise)
+        made.detail += f"; median pass without it is {100 * (noise - 1):.0f}% above the best"
+    return made
 
 
-def near_one(results, counted, ws, table):
-    """The bars near 1."""
-    def stream(mode, value=steady("stream")):
-        return [r.best(value, "stream", mode, ws, "shadow")
-                for r in (results, counted)]
-
-    def gups(mode):
-        return [r.best(steady("gups"), "gups", mode, table, "shadow")
-                for r in (results, counted)]
+def near_one(results: Results, counted: Results, ws: int, gups_table: int) -> list[Target]:
+    """The targets near 1."""
+    def target(text: str, limit: float, value: Value, program: str, ours: Mode,
+               other: Mode) -> Target:
+        size = gups_table if program == "gups" else ws
+        timed, count = ((r.best(value, program, ours, size, "shadow"),
+                         r.best(value, program, other, size, "shadow"))
+                        for r in (results, counted))
+        return exact(text, limit, timed, count)
 
     found = [
-        exact("STREAM steady: SwapBypass / never swaps", 1.05,
-               *zip(stream(BYPASS), stream(NEVER))),
-        exact("GUPS steady: SwapBypass / never swaps", 1.05,
-               *zip(gups(BYPASS), gups(NEVER))),
-        exact("process exit: SwapBypass / symswap", 1.2,
-               *zip(stream(BYPASS, exit_seconds),
-                    stream(SYMSWAP, exit_seconds))),
+        target("STREAM steady: SwapBypass / never swaps", 1.05, Outcome.steady, "stream",
+               BYPASS, NEVER),
+        target("GUPS steady: SwapBypass / never swaps", 1.05, Outcome.steady, "gups",
+               BYPASS, NEVER),
+        target("process exit: SwapBypass / symswap", 1.2, exit_seconds, "stream",
+               BYPASS, SYMSWAP),
     ]
     if not counted.find("stream", NO_PRESSURE, ws, "shadow"):
-        return found + [no_pressure_bar(results, ws)]
-    return found + [exact(NO_PRESSURE_TEXT, 1.02,
-                           *zip(stream(NO_PRESSURE), stream(NEVER)))]
+        return found + [no_pressure_target(results, ws)]
+    return found + [target(NO_PRESSURE_TEXT, 1.02, Outcome.steady, "stream", NO_PRESSURE, NEVER)]
 
 
-def bars(results, counted, ws, table):
-    """The bars of section 5, at a working set of twice the free memory."""
-    def stream(mode, paging=None, value=steady("stream"), **more):
-        return results.best(value, "stream", mode, ws, paging, **more)
+def targets(results: Results, counted: Results, ws: int, gups_table: int) -> list[Target]:
+    """All of `make run`, at a working set of twice the free memory."""
+    def stream(mode: Mode, contents: str | None = "random",
+               value: Value = Outcome.steady) -> Best | None:
+        return results.best(value, "stream", mode, ws, contents=contents)
 
-    def gups(mode, paging=None):
-        return results.best(steady("gups"), "gups", mode, table, paging)
+    def gups(mode: Mode) -> Best | None:
+        return results.best(Outcome.steady, "gups", mode, gups_table)
 
     # Whatever the arrays hold: SwapBypass never looks at it.
-    bypass = stream(BYPASS, contents=None)
-    bypass_first = stream(BYPASS, value=first("stream"), contents=None)
-    return near_one(results, counted, ws, table) + [
-        compare("STREAM, constant contents: zram / SwapBypass", 8,
-                 True, stream(ZRAM, contents="constant"),
-                 bypass),
-        compare("STREAM, compressible contents: zram / SwapBypass",
-                 8, True, stream(ZRAM, contents="compressible"),
-                 bypass),
-        compare("GUPS: zram / SwapBypass", 12, True,
-                 gups(ZRAM), gups(BYPASS)),
-        over_never("STREAM: virtio-blk / SwapBypass", 100, stream(VIRTIO),
-                   bypass, stream(NEVER)),
-        compare("GUPS: virtio-blk / SwapBypass", 100, True,
-                 gups(VIRTIO), gups(BYPASS)),
-        compare("STREAM first pass: zram, constant / SwapBypass", 3,
-                 True, stream(ZRAM, contents="constant"),
-                 bypass_first),
-        compare("STREAM first pass: zram, compressible / SwapBypass",
-                 3, True, stream(ZRAM, contents="compressible"),
-                 bypass_first),
+    bypass, bypass_first = stream(BYPASS, None), stream(BYPASS, None, Outcome.first)
+    return near_one(results, counted, ws, gups_table) + [
+        over_peer("STREAM, constant contents: zram / SwapBypass", 8,
+                  stream(ZRAM, "constant"), bypass, stream(NEVER)),
+        over_peer("STREAM, compressible contents: zram / SwapBypass", 8,
+                  stream(ZRAM, "compressible"), bypass, stream(NEVER)),
+        over_peer("GUPS: zram / SwapBypass", 12, gups(ZRAM), gups(BYPASS), gups(NEVER)),
+        over_peer("STREAM: virtio-blk / SwapBypass", 100, stream(VIRTIO), bypass, stream(NEVER)),
+        over_peer("GUPS: virtio-blk / SwapBypass", 100, gups(VIRTIO), gups(BYPASS), gups(NEVER)),
+        over_peer("STREAM first pass: zram, constant / SwapBypass", 3,
+                  stream(ZRAM, "constant"), bypass_first, stream(NEVER)),
+        over_peer("STREAM first pass: zram, compressible / SwapBypass", 3,
+                  stream(ZRAM, "compressible"), bypass_first, stream(NEVER)),
     ]
 
 
-def noise_text(results, ws):
-    """How much a pass that nothing should disturb varied."""
-    times = sorted(p.full_seconds()
-                   for o in results.find("stream", NEVER, ws, "shadow")
-                   for p in o.kernel("triad")[1:])
-    if not times:
-        return []
-    good = times[len(times) // 10]
-    middle = times[len(times) // 2] / good
-    text = (f"Noise: a tenth of {len(times)} never-swap passes took less than "
-            f"{good:.3f} s, half less than {good * middle:.3f} s")
-    if middle > 1.15:
-        text += " - something else ran on this machine; ratios near 1 mean little"
-    return [text]
+# ---- tables -------------------------------------------------------------
 
-
-def bars_text(all_bars):
-    """The bars as lines of text."""
-    lines = []
-    for bar in all_bars:
-        value = f"{bar.value:8.2f}" if bar.value is not None else "       -"
-        sign = ">=" if bar.at_least else "<="
-        lines.append(f"  {bar.verdict()}  {bar.text:<54}{value}  "
-                     f"(bar {sign} {bar.limit:.4g})")
-        lines.append(f"        {bar.detail}")
-    return lines
-
-
-def _number(value, form="{:.3f}"):
-    return "-" if value is None else form.format(value)
-
-
-def _count(value):
-    return "-" if value is None else f"{value:d}"
-
-
-def column(entry, name):
-    """The guest's counter of a pass for one of our columns, or None."""
-    return entry.counters.get(GUEST_COUNTERS[name].rsplit("/", 1)[1])
-
-
-PROGRAM_TEXT = {
-    "stream": "STREAM triad", "gups": "GUPS", "kv": "Key-value store",
-    "shift": "Key-value store, another tenth hot in each pass",
-    "forkmix": "Fork and exec, as in a build",
-    "memperf": "Loads by stride",
-}
-
-
-def table_text(results, program, ws, contents, free):
-    """One line for each mode and paging mode at one working set."""
-    kernel = kernel_of(program)
-    kinds = {(o.job.mode, o.job.paging) for o in results.outcomes
-             if o.job.program == program and o.job.ws == ws}
-    never, _ = results.best(steady(program), program, NEVER, ws,
-                            contents=contents)
-    unit = MAIN_PASS[program][1]
-    head = (f"  {'mode':<30} {'paging':<7} {'first s':>9} {'steady s':>9} "
-            f"{unit:>10} {'x never':>8} {'swap-ins':>9} {'maps':>7} "
-            f"{'symcalls':>8} {'exits/job':>10}")
-    lines = []
-    for mode in MODES:
-        for paging in ("shadow", "nested", "none"):
-            if (mode, paging) not in kinds:
-                continue
-            value, out = results.best(steady(program), program, mode, ws,
-                                      paging, contents)
-            if out is None:
-                continue
-            start, _ = results.best(first(program), program, mode, ws, paging,
-                                    contents)
-            passes = out.kernel(kernel)
-            best = out.steady_pass(kernel)
-            form = "{:.6f}" if program == "gups" else "{:.1f}"
-            mark = "~" if not best.complete else " "
-            lines.append(
-                f"  {MODE_TEXT[mode]:<30} {paging:<7} {_number(start):>9} "
-                f"{mark + _number(value):>9} "
-                f"{_number(best.rate, form):>10} "
-                f"{_number(_ratio(value, never), '{:.2f}'):>8} "
-                f"{_count(passes[0].counters.get('pswpin')):>9} "
-                f"{_count(out.host.get('bypass_maps')):>7} "
-                f"{_count(out.host.get('symcalls')):>8} "
-                f"{_count(out.host.get('exits')):>10}")
-    for out in results.no_room:
-        if (program, ws, contents) == ("stream", out.job.ws,
-                                       out.job.contents):
-            lines.append(f"  {MODE_TEXT[out.job.mode]:<30} "
-                         f"{out.job.paging:<7} {out.error}: zram keeps the "
-                         "pages in the guest's memory")
-    if not lines:
-        return []
-    title = PROGRAM_TEXT[program]
-    if program == "stream":
-        title += f", {'incompressible' if contents == 'random' else contents} contents"
-    return [f"{title}, {ws} MiB in a guest with {free} MiB free "
-            f"({ws / free:.1f}x)", head] + lines + [""]
-
-
+TABLE_HEAD = ("mode", "paging", "first s", "steady s", "rate", "x never", "swap-ins", "maps",
+              "symcalls", "exits/job")
 LEGEND = [
     "  first = first pass, with everything swapped out before it; steady = "
     "good later pass (best tenth dropped).",
@@ -316,205 +204,199 @@ LEGEND = [
     "by the best never-swap run.", ""]
 
 
-def table(results, ws, gups_table, free):
-    """The readable tables."""
-    lines = []
-    lines += table_text(results, "stream", ws, "random", free)
-    lines += table_text(results, "stream", ws, "constant", free)
-    lines += table_text(results, "stream", ws, "compressible", free)
-    lines += table_text(results, "gups", gups_table, "random", free)
-    lines += LEGEND
-    lines += curve_text(results, free)
-    lines += exit_text(results, ws)
-    return lines
+def _count(value: int | None) -> str:
+    return "-" if value is None else str(value)
 
 
-def curve_text(results, free):
-    """STREAM triad, seconds per steady pass over the working set."""
-    sizes = sorted({o.job.ws for o in results.outcomes
-                    if o.job.program == "stream"})
-    if not sizes:
+def estimate(best: Best | None) -> str:
+    """A number for a table, marked if it is scaled up."""
+    return ("~" if best and best.outcome.estimated() else "") + number(value_of(best))
+
+
+def mode_row(results: Results, job: Job, never: Best | None) -> list[str]:
+    """The line of a job's mode and paging mode in the table of its program; nothing if it gave
+    no result."""
+    kind = (job.program, job.mode, job.ws, job.paging, job.contents)
+    best, start = results.best(Outcome.steady, *kind), results.best(Outcome.first, *kind)
+    entry = best.outcome.steady_pass() if best else None
+    if not best or not entry:
         return []
-    lines = ["STREAM triad, seconds of a steady pass by working set (best "
-             "paging mode; incompressible,",
-             "but constant contents for zram, because others do not fit)",
-             "  " + f"{'mode':<30}" +
-             "".join(f"{s:>6} MiB" for s in sizes)]
-    for mode in MODES:
-        cells = []
-        for ws in sizes:
-            value, out = results.best(steady("stream"), "stream", mode, ws,
-                                      contents=curve_contents(mode))
-            mark = "~" if out and out.estimated("triad") else ""
-            cells.append(f"{mark + _number(value):>10}")
-        if any(c.strip() != "-" for c in cells):
-            lines.append("  " + f"{MODE_TEXT[mode]:<30}" + "".join(cells))
-    lines.append("  " + f"{'':<30}" +
-                 "".join(f"{f'{s / free:.1f}x':>10}" for s in sizes))
-    return lines + [""]
+    swap_ins = best.outcome.kernel()[0].counters.get("pswpin")
+    return [job.mode.text, job.paging, number(value_of(start)), estimate(best),
+            number(entry.rate, "{:.6f}" if job.program == "gups" else "{:.1f}"),
+            number(ratio(best.value, value_of(never)), "{:.2f}"), _count(swap_ins),
+            *(_count(best.outcome.host.get(name)) for name in HOST_COUNTERS.values())]
 
 
-def exit_text(results, ws):
-    """How long processes took to exit."""
+def program_table(results: Results, program: str, ws: int, contents: str, free: int) -> list[str]:
+    """One line for each mode and paging mode at one working set."""
+    def wanted(job: Job) -> bool:
+        return (job.program, job.ws, job.contents) == (program, ws, contents)
+
+    order = {mode: place for place, mode in enumerate(MODES)}
+    jobs = {(order[o.job.mode], ("shadow", "nested", "none").index(o.job.paging)): o.job
+            for o in results.outcomes if wanted(o.job) and o.job.mode in order}
+    never = results.best(Outcome.steady, program, NEVER, ws, contents=contents)
+    rows = [row for _, job in sorted(jobs.items()) if (row := mode_row(results, job, never))]
+    short = [f"  {o.job.mode.text}, {o.job.paging}: {o.error}; it keeps the pages in the guest's "
+             "memory" for o in results.no_room if program == "stream" and wanted(o.job)]
+    if not rows and not short:
+        return []
+    title, unit = PROGRAMS[program].text, PROGRAMS[program].unit
+    if program == "stream":
+        title += f", {'incompressible' if contents == 'random' else contents} contents"
+    head = [unit if cell == "rate" else cell for cell in TABLE_HEAD]
+    return [f"{title}, {ws} MiB in a guest with {free} MiB free ({ws / free:.1f}x)",
+            *table(head, rows), *short, ""]
+
+
+def tables(results: Results, ws: int, gups_table: int, free: int) -> list[str]:
+    """The readable tables of `make run`."""
     lines = []
-    for mode, paging in ((BYPASS, "shadow"), (SYMSWAP, "shadow"),
-                         (SYMSWAP, "nested"), (SYMSWAP, "none")):
-        value, _ = results.best(exit_seconds, "stream", mode, ws, paging)
-        if value is not None:
-            lines.append(f"  {MODE_TEXT[mode]:<30} {paging:<7} {value:.3f} s")
-    return ["Exit of a process with that working set"] + lines + [""] \
-        if lines else []
+    for contents in ("random", "constant", "compressible"):
+        lines += program_table(results, "stream", ws, contents, free)
+    lines += program_table(results, "gups", gups_table, "random", free)
+    return lines + LEGEND + curve_table(results, free) + exit_table(results, ws)
 
 
-def write_csv(path, measured):
+def curve_table(results: Results, free: int) -> list[str]:
+    """STREAM triad, seconds per steady pass over the working set."""
+    sizes = sorted({o.job.ws for o in results.outcomes if o.job.program == "stream"})
+    rows = []
+    for mode in MODES:
+        found = [results.best(Outcome.steady, "stream", mode, ws, contents=mode.contents)
+                 for ws in sizes]
+        if any(found):
+            rows.append([mode.text, *map(estimate, found)])
+    if not rows:
+        return []
+    return ["STREAM triad, seconds of a steady pass by working set (best paging mode; "
+            "incompressible,", "but constant contents for zram, because others do not fit)",
+            *table(["mode", *(f"{s} MiB" for s in sizes)],
+                   rows + [["", *(f"{s / free:.1f}x" for s in sizes)]]), ""]
+
+
+def exit_table(results: Results, ws: int) -> list[str]:
+    """How long processes took to exit."""
+    kinds = {(o.job.mode, o.job.paging): o.job.mode.text for o in results.outcomes
+             if o.job.time_exit and o.job.ws == ws}
+    found = {kind: results.best(exit_seconds, "stream", kind[0], ws, kind[1]) for kind in kinds}
+    rows = [[text, kind[1], number(value_of(found[kind]))] for kind, text in kinds.items()]
+    lines = table(["Exit of a process with that working set", "paging", "s"], rows)
+    return lines + [""] if lines else []
+
+
+def noise_text(results: Results, ws: int) -> list[str]:
+    """How much a pass that nothing should disturb varied."""
+    times = results.passes(ws)
+    if not times:
+        return []
+    good, middle = times[len(times) // 10], times[len(times) // 2]
+    text = (f"Noise: a tenth of {len(times)} never-swap passes took less than {good:.3f} s, half "
+            f"less than {middle:.3f} s")
+    if middle > NOISE * good:
+        text += " - something else ran on this machine; ratios near 1 mean little"
+    return [text]
+
+
+def memory_text(outcomes: Iterable[Outcome], free: int) -> list[str]:
+    """Whether the guests under pressure had the free memory they should."""
+    seen = [o.available / 1024 for o in outcomes
+            if o.available and (o.job.mode.copies or o.job.mode is BYPASS)]
+    if not seen:
+        return []
+    return [f"MemAvailable before the programs ran: {min(seen):.0f} to {max(seen):.0f} MiB "
+            f"(planned {free})"]
+
+
+# ---- for programs -------------------------------------------------------
+
+def csv_rows(measured: Iterable[tuple[Outcome, str]]) -> Iterator[dict[str, object]]:
     """One row for each pass, one for a process's exit, and one for the whole
     job: exits can be counted only there, because the guest does not see the
     statistics of KVM. @measured: (outcome, what it was measured with) pairs."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        out = csv.DictWriter(file, CSV_COLUMNS, lineterminator="\n")
-        out.writeheader()
-        for outcome, versions in measured:
-            job = outcome.job
-            for entry in outcome.passes:
-                out.writerow(_row(
-                    job, entry.kernel, versions,
-                    str(entry.number) + ("" if entry.complete else " partial"),
-                    seconds=f"{entry.seconds:.6f}", rate=f"{entry.rate:.9g}",
-                    **{"swap-ins": entry.counters.get("pswpin", ""),
-                       "swap-outs": entry.counters.get("pswpout", ""),
-                       "bypass maps": _blank(column(entry, "bypass maps")),
-                       "symcalls": _blank(column(entry, "symcalls"))}))
-            kernel = kernel_of(job.program)
-            if outcome.exit_seconds is not None:
-                out.writerow(_row(job, kernel, versions, "exit",
-                                  seconds=f"{outcome.exit_seconds:.6f}"))
-            out.writerow(_row(
-                job, kernel, versions,
-                "job" + (": " + outcome.error if outcome.error else ""),
-                seconds=f"{outcome.wall:.1f}",
-                **{ours: _blank(outcome.host.get(name))
-                   for ours, name in HOST_COUNTERS.items()}))
+    for outcome, versions in measured:
+        job = outcome.job
+
+        def row(kernel: str, number_: str, **more: object) -> dict[str, object]:
+            contents = f" {job.contents}" if job.program == "stream" else ""
+            return {"benchmark": f"{job.program} {kernel}{contents}", "mode": job.mode.name,
+                    "paging": job.paging, "guest memory": job.guest_mem, "working set": job.ws,
+                    "pass": number_, "versions": versions, **more}
+
+        for entry in outcome.passes:
+            yield row(entry.kernel, f"{entry.number}{'' if entry.complete else ' partial'}",
+                      seconds=f"{entry.seconds:.6f}", rate=f"{entry.rate:.9g}",
+                      **_columns(entry))
+        if outcome.exit_seconds is not None:
+            yield row(job.kernel, "exit", seconds=f"{outcome.exit_seconds:.6f}")
+        yield row(job.kernel, "job" + (f": {outcome.error}" if outcome.error else ""),
+                  seconds=f"{outcome.wall:.1f}",
+                  **{ours: outcome.host.get(name, "") for ours, name in HOST_COUNTERS.items()})
 
 
-def _blank(value):
-    return "" if value is None else value
+def _columns(entry: Pass) -> dict[str, object]:
+    """The guest's counters of a pass."""
+    names = {"swap-ins": "pswpin", "swap-outs": "pswpout", **GUEST_COUNTERS}
+    return {column: entry.counters.get(name, "") for column, name in names.items()}
 
 
-def _row(job, kernel, versions, number, **more):
-    name = f"{job.program} {kernel}"
-    if job.program == "stream":
-        name = f"stream {kernel} {job.contents}"
-    row = dict.fromkeys(CSV_COLUMNS, "")
-    row.update({"benchmark": name, "mode": job.mode, "paging": job.paging,
-                "guest memory": job.guest_mem, "working set": job.ws,
-                "pass": number, "versions": versions})
-    row.update(more)
-    return row
+# (MiB, seconds, whether they are scaled up)
+Point = tuple[int, float, bool]
 
 
-# ---- plot ---------------------------------------------------------------
-
-PLOT_STYLE = {
-    NEVER: ("#b8b8b8", 7), VIRTIO: ("#b2182b", 9), ZRAM: ("#e08214", 7),
-    SYMSWAP: ("#8073ac", 11), BYPASS: ("#1b7837", 5),
-}
-
-
-def _curve(results, program, mode):
-    """(size, seconds, estimated) of the best steady pass over sizes."""
-    points = []
+def _curve(results: Results, program: str, mode: Mode) -> list[Point]:
+    """The best steady pass by size."""
     sizes = sorted({o.job.ws for o in results.outcomes
                     if o.job.program == program and o.job.mode == mode})
-    for ws in sizes:
-        value, out = results.best(steady(program), program, mode, ws,
-                                  contents=curve_contents(mode))
-        if value is not None:
-            points.append((ws, value, out.estimated(kernel_of(program))))
-    return points
+    return [(ws, best.value, best.outcome.estimated()) for ws in sizes
+            if (best := results.best(Outcome.steady, program, mode, ws, contents=mode.contents))]
 
 
-def plot_script(results, free, program, out, terminal):
-    """The gnuplot script of one picture, data included."""
-    lines, curves, labels = [], [], []
-    scale = 1.0
-    modes = [m for m in MODES if _curve(results, program, m)]
-    everything = []
-    for mode in modes:
-        points = _curve(results, program, mode)
-        everything += points
-        name = mode.replace("-", "_")
-        lines += [f"${name} << EOD"] + [
-            f"{ws} {sec * scale:.6f}" for ws, sec, _ in points] + ["EOD"]
-        lines += [f"${name}_cut << EOD"] + [
-            f"{ws} {sec * scale:.6f}" for ws, sec, cut in points if cut
-        ] + ["EOD"]
-        color, point = PLOT_STYLE[mode]
+def _data(name: str, points: Sequence[Point]) -> list[str]:
+    return [f"${name} << EOD", *(f"{ws} {sec:.6f}" for ws, sec, _ in points), "EOD"]
+
+
+def picture(results: Results, program: str, free: int) -> list[str]:
+    """gnuplot's lines of one picture, data included; none where no mode has two points, which
+    is no curve."""
+    curves = {mode: found for mode in MODES if (found := _curve(results, program, mode))}
+    points = [p for found in curves.values() for p in found]
+    sizes = sorted({ws for ws, _, _ in points})
+    if len(sizes) < 2:
+        return []
+    lines, plots = [], []
+    for mode, found in curves.items():
+        name = mode.name.replace("-", "_")
+        cut = [p for p in found if p[2]]
+        lines += _data(name, found) + _data(f"{name}_cut", cut)
         # The two lowest curves lie on each other: one is seen through the
         # other.
-        look = "lw 2" if mode != NEVER else "lw 6"
-        title = MODE_TEXT[mode]
-        if program == "stream" and curve_contents(mode) == "constant":
+        width = 6 if mode is NEVER else 2
+        title = mode.text
+        if program == "stream" and mode.contents == "constant":
             title += " (constant data; other does not fit)"
-        curves.append(f"${name} using 1:2 with linespoints {look} pt {point} "
-                      f"ps 1.4 lc rgb '{color}' title '{title}'")
-        if any(cut for _, _, cut in points):
-            curves.append(f"${name}_cut using 1:2 with points pt 6 ps 3 "
-                          f"lw 1.5 lc rgb '{color}' notitle")
-            labels.append(mode)
-    if not everything:
-        return None
-    sizes = sorted({ws for ws, _, _ in everything})
-    low = min(sec for _, sec, _ in everything) / 2
-    high = max(sec for _, sec, _ in everything) * 3
+        plots.append(f"${name} using 1:2 with linespoints lw {width} pt {mode.point} ps 1.4 "
+                     f"lc rgb '{mode.colour}' title '{title}'")
+        if cut:
+            plots.append(f"${name}_cut using 1:2 with points pt 6 ps 3 lw 1.5 "
+                         f"lc rgb '{mode.colour}' notitle")
+    if any(cut for _, _, cut in points):
+        plots.append("NaN with points pt 6 ps 2 lw 1.5 lc rgb '#777777' "
+                     "title 'circled: scaled up from a part of a pass'")
+    low, high = min(sec for _, sec, _ in points) / 2, max(sec for _, sec, _ in points) * 3
     what = ("GUPS: a million random updates" if program == "gups" else
             "STREAM triad, incompressible data: one steady pass")
-    if labels:
-        curves.append("NaN with points pt 6 ps 2 lw 1.5 lc rgb '#777777' "
-                      "title 'circled: scaled up from a part of a pass'")
-    return "\n".join(lines + [
-        f"set terminal {terminal}",
-        f"set output '{out}'",
+    return [
+        *lines,
         f"set title \"{what}\" font ',16'",
-        "set border 3 lw 1 lc rgb '#444444'",
-        "set tics nomirror",
-        "set grid ytics lc rgb '#dddddd' lw 1 dt 1",
-        "set logscale y",
-        "set format y '%g'",
         "set xlabel 'working set (MiB)'",
         "set ylabel 'seconds (log scale)'",
         "set xtics (" + ", ".join(f"'{s}' {s}" for s in sizes) + ")",
         f"set xrange [{sizes[0] * 0.8:.1f}:{sizes[-1] * 1.05:.1f}]",
         f"set yrange [{low:.6g}:{high:.6g}]",
-        f"set arrow 1 from {free}, graph 0 to {free}, graph 1 nohead dt 2 "
-        "lc rgb '#888888'",
+        f"set arrow 1 from {free}, graph 0 to {free}, graph 1 nohead dt 2 lc rgb '#888888'",
         f"set label 1 'free memory of the guest: {free} MiB' at {free}, "
         "graph 0.97 offset 0.7,0 tc rgb '#666666' font ',11'",
-        "set key below center vertical maxrows 3 Left reverse width 1 "
-        "spacing 1.3 font ',12'",
-        "plot " + ", \\\n     ".join(curves), ""])
-
-
-def plot(results, free, directory):
-    """Draws the pictures; returns the files, or a reason why not."""
-    if not shutil.which("gnuplot"):
-        return [], "gnuplot is not installed (package gnuplot-nox)"
-    made = []
-    for program in ("stream", "gups"):
-        # One point is no curve.
-        if len({o.job.ws for o in results.outcomes
-                if o.job.program == program}) < 2:
-            continue
-        for kind, terminal in (
-                ("png", "pngcairo size 1000,700 font 'sans,13'"),
-                ("svg", "svg size 1000,700 font 'sans,13'")):
-            out = directory / f"{program}.{kind}"
-            script = plot_script(results, free, program, out, terminal)
-            if script is None:
-                continue
-            done = subprocess.run(["gnuplot"], input=script, text=True,
-                                  capture_output=True, timeout=60,
-                                  check=False)
-            if done.returncode:
-                return made, "gnuplot: " + done.stderr.strip()
-            made.append(out)
-    return made, None
+        "set key below center vertical maxrows 3 Left reverse width 1 spacing 1.3 font ',12'",
+        "plot " + ", \\\n     ".join(plots)]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs the self-checks of the benchmark programs on this machine."""
 
+from __future__ import annotations
+
 import pathlib
 import subprocess
 import tempfile
@@ -12,7 +14,7 @@ BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
 class Programs(unittest.TestCase):
     """STREAM, GUPS and the process loop as ordinary programs."""
 
-    def test_checks(self):
+    def test_checks(self) -> None:
         """They accept right data and notice one damaged word."""
         with tempfile.TemporaryDirectory() as out:
             done = subprocess.run(
