@@ -58,6 +58,19 @@ class Experiment(unittest.TestCase):
             for name in ("stream.png", "stream.svg"):
                 self.assertTrue(self.made(name).stat().st_size)
 
+    def test_slow_peer(self) -> None:
+        """A peer that is not slow here is nobody's fault, but being slower than
+        never swapping is."""
+        _, text = self.experiment(FakeBench, "--time-only")
+        self.assertRegex(text, r"PASS  STREAM in time: .* 1\.03  \(target <= 1\.15\)\n.*"
+                         "the peer takes 403 times ours, 417 times never swapping")
+
+        class Slow(FakeBench):
+            """Still a hundred times as fast as virtio-blk."""
+            slow = 1.2
+        _, text = self.experiment(Slow, "--time-only")
+        self.assertRegex(text, r"MISS  STREAM in time: .* 1\.24  \(target <= 1\.15\)\n")
+
     def test_csv(self) -> None:
         """The columns of the issue, and each kind of row."""
         self.experiment(FakeBench)
