@@ -96,7 +96,7 @@ def compare(text: str, limit: float, upper: Best | None, lower: Best | None,
     """The target of a ratio."""
     if not upper or not lower:
         return Target(text, None, limit, at_least)
-    return Target(text, upper.value / lower.value, limit, at_least,
+    return Target(text, ratio(upper.value, lower.value), limit, at_least,
                   f"{upper.text} / {lower.text}; "
                   f"paging {upper.outcome.job.paging} / {lower.outcome.job.paging}")
 
@@ -133,7 +133,7 @@ def exact(text: str, limit: float, timed: Pair, counted: Pair) -> Target:
     ours, other = counted
     if ours and other:
         seconds = number(made.value, "{:.2f}")
-        made.value = ours.value / other.value
+        made.value = ratio(ours.value, other.value)
         made.detail = (f"{ours.value:.4f} / {other.value:.4f} x 10^9 instructions; in time "
                        f"{seconds}: {made.detail}")
     return made
