@@ -14,25 +14,23 @@ from typing import Any
 
 import noise
 import paging
-from rig import Result
+from rig import Guest, Result
+from rig.fake import FakeBench
 
 
-class FakeBench(contextlib.nullcontext[Any]):
+class Programs(FakeBench):
     """Answers as the programs do, in either guest."""
     wrong = b""
 
-    def __init__(self, host: str, icount: bool) -> None:
-        super().__init__(self)
-        assert host == "symbiotic"
-        self.icount = icount
-        self.runs = 0
+    runs = 0
+    interrupts = 0
 
-    def run(self, cmd: str, kernel: str, paging: str, **_: Any) -> Result:
+    def answer(self, guest: Guest) -> Result:
         """Pretends to run the commands, line by line."""
         self.runs += 1
-        assert ("./" in cmd) == (kernel == "guest")
-        text = "".join(getattr(self, self.program(line))(kernel, paging)
-                       for line in cmd.splitlines())
+        assert ("./" in guest.cmd) == (guest.kernel == "guest")
+        text = "".join(getattr(self, self.program(line))(guest.kernel, guest.paging)
+                       for line in guest.cmd.splitlines())
         return Result(status=0, out=text.encode().replace(self.wrong or b"\0", b""))
 
     @staticmethod
@@ -44,7 +42,7 @@ class FakeBench(contextlib.nullcontext[Any]):
     def stream(self, kernel: str, paging: str) -> str:
         """Every second run is a slow one."""
         slow = (1 if kernel == "kitten" else 2) * (1 if paging == "nested" else 3)
-        slow *= 10 if self.runs <= 4 and not self.icount else 1
+        slow *= 10 if self.runs <= 4 and not self.machine.icount else 1
         return (f"init seconds={0.2 * slow}\npass kernel=copy pass=1 seconds=0.001\n"
                 f"pass kernel=triad pass=1 seconds={0.08 * slow}\n"
                 f"pass kernel=triad pass=2 seconds={0.06 * slow}\nverify result=ok\n")
@@ -55,8 +53,8 @@ class FakeBench(contextlib.nullcontext[Any]):
 
     def symbiotic(self, kernel: str, _: str) -> str:
         """Interrupts so far."""
-        self.total = getattr(self, "total", 0) + (10 if kernel == "kitten" else 1000)
-        return f"cpu0 irqs {self.total}\n"
+        self.interrupts += 10 if kernel == "kitten" else 1000
+        return f"cpu0 irqs {self.interrupts}\n"
 
     @staticmethod
     def selfish(kernel: str, _: str) -> str:
@@ -66,7 +64,7 @@ class FakeBench(contextlib.nullcontext[Any]):
                 f"lost_percent={14 if kernel == 'kitten' else 29}\n")
 
 
-def run(main: Any, bench: type[FakeBench], *argv: str) -> tuple[str, list[dict[str, str]]]:
+def run(main: Any, bench: type[Programs], *argv: str) -> tuple[str, list[dict[str, str]]]:
     """Runs an experiment; returns its output and the rows of its CSV file."""
     text = io.StringIO()
     with tempfile.TemporaryDirectory() as results:
@@ -82,7 +80,7 @@ class Paging(unittest.TestCase):
 
     def test_both_clocks(self) -> None:
         """The best of the rounds, and the ratios."""
-        text, rows = run(paging.main, FakeBench)
+        text, rows = run(paging.main, Programs)
         self.assertEqual(len(rows), 2 * 2 * 2 * 4)
         for unit in ("ms", "10^6 instructions"):
             self.assertEqual({(r["guest"], r["paging"]): r["value"] for r in rows
@@ -94,7 +92,7 @@ class Paging(unittest.TestCase):
 
     def test_wrong_results(self) -> None:
         """Good times of wrong results are an error."""
-        class Wrong(FakeBench):
+        class Wrong(Programs):
             """One program does not say that all is well."""
             wrong = b"verify result=ok\n"
         with self.assertRaisesRegex(RuntimeError, "kitten: wrong results"):
@@ -106,7 +104,7 @@ class Noise(unittest.TestCase):
 
     def test_table(self) -> None:
         """One line for each guest, and the lengths."""
-        text, rows = run(noise.main, FakeBench)
+        text, rows = run(noise.main, Programs)
         self.assertRegex(text, r"kitten +nested +10\.0 +9 +14\.000 +5\.0\n")
         self.assertRegex(text, r"linux +nested +10\.0 +9 +29\.000 +500\.0\n")
         self.assertEqual(rows[0], {"guest": "kitten", "run": "1", "from_ns": "4096",
@@ -116,7 +114,7 @@ class Noise(unittest.TestCase):
 
     def test_no_summary(self) -> None:
         """A program that died is an error."""
-        class Dead(FakeBench):
+        class Dead(Programs):
             """Its last line is missing."""
             wrong = b"selfish "
         with self.assertRaisesRegex(RuntimeError, "kitten: no result"):

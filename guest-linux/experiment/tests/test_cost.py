@@ -9,26 +9,21 @@ import io
 import pathlib
 import tempfile
 import unittest
-from typing import Any
 
 import cost
-from rig import Result
+from rig import Guest, Result
+from rig.fake import FakeBench
 
 
-class FakeBench(contextlib.nullcontext[Any]):
+class Loop(FakeBench):
     """Counts as the rig would."""
     kvm = 1.002                 # instructions of the extended KVM
     exits = 1.0                 # exits of the extended KVM
 
-    def __init__(self, host: str, icount: bool) -> None:
-        super().__init__(self)
-        assert icount and host != "bare-metal"
-        self.host = host
-
-    def run(self, cmd: str, symbiotic: bool = True, **_: Any) -> Result:
+    def answer(self, guest: Guest) -> Result:
         """Pretends to run the loop."""
-        assert cmd.startswith("exec ./procloop ")
-        assert not symbiotic
+        assert guest.cmd.startswith("exec ./procloop ")
+        assert self.machine.icount and not guest.symbiotic
         factor = self.kvm if self.host == "symbiotic" else 1.0
         extra = self.exits if self.host == "symbiotic" else 1
         return Result(status=0, host_before={"exits": 50},
@@ -36,7 +31,7 @@ class FakeBench(contextlib.nullcontext[Any]):
                       out=b"boot tsc=%d\nloop rounds=100 tsc=%d\n" % (1e9 * factor, 2e8 * factor))
 
 
-def run(bench: type[FakeBench], *argv: str, guest: float = 1.001) -> tuple[int, str, str]:
+def run(bench: type[Loop], *argv: str, guest: float = 1.001) -> tuple[int, str, str]:
     """Runs the experiment; returns (status, output, the CSV file)."""
     def boot(kernel: str, _: pathlib.Path, rounds: int) -> cost.Counts:
         factor = guest if kernel == "guest" else 1.0
@@ -58,7 +53,7 @@ class Cost(unittest.TestCase):
 
     def test_cheap(self) -> None:
         """Below the targets."""
-        status, text, rows = run(FakeBench)
+        status, text, rows = run(Loop)
         self.assertEqual(status, 0, text)
         self.assertEqual(text.count("  PASS  "), 5)
         self.assertRegex(text, r"guest kernel, total: .* 1\.00100  \(target <= 1\.00500\)")
@@ -67,7 +62,7 @@ class Cost(unittest.TestCase):
 
     def test_dear_kernel(self) -> None:
         """0.6% more instructions is too much."""
-        status, text, _ = run(FakeBench, guest=1.006)
+        status, text, _ = run(Loop, guest=1.006)
         self.assertEqual(status, 1)
         self.assertIn("MISS  guest kernel, total", text)
 
@@ -77,7 +72,7 @@ class Cost(unittest.TestCase):
 
     def test_dear_exits(self) -> None:
         """2% more exits is too much."""
-        class Dear(FakeBench):
+        class Dear(Loop):
             """A KVM that exits more."""
             exits = 1.02
         status, text, _ = run(Dear, "--part", "kvm")
@@ -87,15 +82,15 @@ class Cost(unittest.TestCase):
 
     def test_hang(self) -> None:
         """One guest that hangs is run again; two are too many."""
-        class Hang(FakeBench):
+        class Hang(Loop):
             """Gives no status for a while."""
             left = 1
 
-            def run(self, cmd: str, symbiotic: bool = True, **more: Any) -> Result:
+            def answer(self, guest: Guest) -> Result:
                 if Hang.left:
                     Hang.left -= 1
                     return Result(error="timeout")
-                return super().run(cmd, symbiotic, **more)
+                return super().answer(guest)
         status, text, _ = run(Hang, "--part", "kvm")
         self.assertEqual(status, 0)
         self.assertIn("failed, once more: procloop: timeout\n", text)

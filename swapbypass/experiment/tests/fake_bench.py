@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable
 from typing import Any
 
 import jobs
-from rig import Result
+from rig import Guest, Result, fake
 
 # Seconds that a pass over one MiB takes under pressure, by device; of another peer.
 PER_MIB = {"none": 0.0006, "dimm": 0.0006, "in-place": 0.00061, "bypass": 0.00062,
@@ -90,7 +89,7 @@ PROGRAMS: dict[str, Callable[[str, str, float], str]] = {
     "stream": stream, "gups": gups, "kv": mix, "forkmix": mix, "memperf": memperf}
 
 
-class FakeBench(contextlib.nullcontext[Any]):
+class FakeBench(fake.FakeBench):
     """Answers as the rig would, from a simple model of the times."""
     damage = ""                 # device whose data comes back wrong
     crash = ""                  # device whose guest hangs
@@ -99,27 +98,21 @@ class FakeBench(contextlib.nullcontext[Any]):
     give_back = GIVE_BACK
     turns = "turn 1 in-place 512 256 swap-ins 7\n" * 4 + "passes 5\n"
 
-    def __init__(self, host: str = "symbiotic", icount: bool = False, smp: int = 2) -> None:
-        super().__init__(self)
-        self.host = host
-        assert smp == 1 or not icount
-
-    def run(self, cmd: str, guest_mem: int, swap: str, paging: str, host_cmd: str = "",
-            **_: Any) -> Result:
+    def answer(self, guest: Guest) -> Result:
         """Pretends to run a guest."""
-        free = guest_mem - 48
-        memory = f"MemTotal: {guest_mem * 1024} kB\nMemAvailable: {free * 1024} kB\n"
-        if cmd == "cat /proc/meminfo":
+        assert self.machine.smp == 1 or not self.machine.icount
+        free = guest.memory - 48
+        memory = f"MemTotal: {guest.memory * 1024} kB\nMemAvailable: {free * 1024} kB\n"
+        if guest.cmd == "cat /proc/meminfo":
             return Result(status=0, out=memory.encode())
-        if swap == self.crash and type(self).hangs:
+        if guest.swap == self.crash and type(self).hangs:
             type(self).hangs -= 1
             return Result(error="timeout after 9 s\n--- QEMU ---")
-        assert swap != "bypass" or (paging, self.host) == ("shadow", "symbiotic")
-        if host_cmd:
-            return self.with_host(host_cmd.split()[2])
-        lines = re.findall(r"^job (\./.*)$", cmd, re.M)
+        if guest.host_cmd:
+            return self.with_host(guest.host_cmd.split()[2])
+        lines = re.findall(r"^job (\./.*)$", guest.cmd, re.M)
         assert lines
-        parts = [self.job(line, swap, free) for line in lines]
+        parts = [self.job(line, guest.swap, free) for line in lines]
         moments = [{"exits": 1000 + 90000 * i, "bypass_maps": 5 + 40000 * i,
                     "symcalls": 1 + 2500 * i} for i in range(len(lines) + 1)]
         return Result(status=0, err=jobs.JOB.encode() * len(lines), host_before=moments[0],

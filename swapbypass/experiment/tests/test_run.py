@@ -11,6 +11,7 @@ import io
 import pathlib
 import tempfile
 import unittest
+from typing import Any
 
 import jobs
 import plan
@@ -150,10 +151,9 @@ class Experiment(unittest.TestCase):
         """Targets near 1 are judged by instructions, if these were counted."""
         class Noisy(FakeBench):
             """Times of SwapBypass that mean nothing."""
-            def __init__(self, host: str = "symbiotic", icount: bool = False,
-                         smp: int = 2) -> None:
-                super().__init__(host, icount, smp)
-                self.slow = 1.0 if icount else 2.0
+            def __init__(self, **machine: Any) -> None:
+                super().__init__(**machine)
+                self.slow = 1.0 if self.machine.icount else 2.0
 
         status, text = self.experiment(Noisy)
         self.assertEqual(status, 0)

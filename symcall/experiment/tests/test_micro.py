@@ -10,37 +10,33 @@ import io
 import pathlib
 import tempfile
 import unittest
-from typing import Any
 
 import micro
-from rig import Result
+from rig import Guest, Result
+from rig.fake import FakeBench
 
 
-class FakeBench(contextlib.nullcontext[Any]):
+class Loops(FakeBench):
     """Answers as the guest's test interface does."""
     ratio = 1.1
     status = 0
 
-    def __init__(self, host: str, icount: bool) -> None:
-        super().__init__(self)
-        assert host == "symbiotic"
-        self.unit = 3 if icount else 1
-
-    def run(self, cmd: str, **_: Any) -> Result:
+    def answer(self, guest: Guest) -> Result:
         """Pretends to run the loops."""
-        rounds, calls = map(int, cmd.split("\n", 1)[0].split()[2:])
+        unit = 3 if self.machine.icount else 1
+        rounds, calls = map(int, guest.cmd.split("\n", 1)[0].split()[2:])
         text = ""
         for number in range(rounds):
             # The first round is slow, and the machine's load changes.
             base = calls * 28000 * (5 if number == 0 else 1 + number % 3)
-            text += f"hypercall calls {calls} ns {base} tsc {base * self.unit} status 0\n"
+            text += f"hypercall calls {calls} ns {base} tsc {base * unit} status 0\n"
             base = int(base * self.ratio)
-            text += (f"symcall calls {calls} ns {base} tsc {base * self.unit} "
+            text += (f"symcall calls {calls} ns {base} tsc {base * unit} "
                      f"status {self.status}\n")
         return Result(status=0, out=text.encode())
 
 
-def run(bench: type[FakeBench], *argv: str) -> tuple[int, str, list[dict[str, str]]]:
+def run(bench: type[Loops], *argv: str) -> tuple[int, str, list[dict[str, str]]]:
     """Runs the experiment; returns (status, output, rows of the CSV file)."""
     text = io.StringIO()
     with tempfile.TemporaryDirectory() as results:
@@ -56,7 +52,7 @@ class Micro(unittest.TestCase):
 
     def test_fast(self) -> None:
         """Below the target, whatever the load does."""
-        status, text, rows = run(FakeBench)
+        status, text, rows = run(Loops)
         self.assertEqual(status, 0, text)
         report = text.split("Targets:")[1]
         self.assertEqual(report.count("1.100  (target <= 1.250)"), 4)
@@ -67,13 +63,13 @@ class Micro(unittest.TestCase):
 
     def test_time_only(self) -> None:
         """Half of it."""
-        _, text, rows = run(FakeBench, "--time-only")
+        _, text, rows = run(Loops, "--time-only")
         self.assertEqual(text.split("Targets:")[1].count("PASS"), 2)
         self.assertEqual({r["unit"] for r in rows}, {"ns"})
 
     def test_slow(self) -> None:
         """Above the target."""
-        class Slow(FakeBench):
+        class Slow(Loops):
             """A slow symcall."""
             ratio = 1.3
         status, text, _ = run(Slow)
@@ -82,7 +78,7 @@ class Micro(unittest.TestCase):
 
     def test_failing_calls(self) -> None:
         """A loop of failing calls is no result."""
-        class Broken(FakeBench):
+        class Broken(Loops):
             """Calls that fail."""
             status = -5
         with self.assertRaisesRegex(RuntimeError, "symcall failed with status -5"):
@@ -90,10 +86,10 @@ class Micro(unittest.TestCase):
 
     def test_missing_rounds(self) -> None:
         """Nor is a loop that ended early."""
-        class Short(FakeBench):
+        class Short(Loops):
             """The last line is missing."""
-            def run(self, cmd: str, **more: Any) -> Result:
-                whole = super().run(cmd, **more).out
+            def answer(self, guest: Guest) -> Result:
+                whole = super().answer(guest).out
                 return Result(status=0, out=whole[:whole.rindex(b"symcall")])
         with self.assertRaisesRegex(RuntimeError, "not 21 rounds"):
             run(Short)

@@ -12,7 +12,8 @@ import tempfile
 import unittest
 from unittest import mock
 
-from rig import Result, measure
+from rig import Guest, OptionError, Result, measure
+from rig.fake import FakeBench
 from rig.measure import Target
 
 
@@ -71,6 +72,23 @@ class Guests(unittest.TestCase):
         self.assertEqual(measure.fields("pass kernel=triad pass=1 seconds=0.5"),
                          {"kernel": "triad", "pass": "1", "seconds": "0.5"})
         self.assertEqual(measure.fields("MemTotal: 5 kB"), {})
+
+
+class Fakes(unittest.TestCase):
+    """The bench of the experiments' tests."""
+
+    def test_options(self) -> None:
+        """It refuses what the rig refuses."""
+        class Echo(FakeBench):
+            """Answers with the command."""
+            def answer(self, guest: Guest) -> Result:
+                return Result(status=0, out=guest.cmd.encode())
+        with Echo(smp=1) as bench:
+            self.assertEqual(bench.run("x", files="/nowhere", guest_mem=64).stdout, "x")
+            for wrong in ({"swap": "bypass", "paging": "nested"}, {"swap": "tape"},
+                          {"host": "plain-kvm", "swap": "bypass"}):
+                with self.subTest(wrong), self.assertRaises(OptionError):
+                    bench.run("x", **wrong)
 
 
 class Tables(unittest.TestCase):
