@@ -68,7 +68,8 @@ HEADERS		:= $(foreach d,$(NEUTRAL),--copy '$(d)/include:include')
 CORE		:= $(foreach d,$(NEUTRAL),--copy '$(d)/*.c:arch/x86/symbiotic/core')
 APPLY_guest	:= --version $(LINUX) $(HEADERS) $(CORE) \
 		   --copy guest-linux/overlay:. --patches guest-linux/patches/$(LINUX)
-APPLY_host	:= $(APPLY_guest) --copy vmm-side/kvm/overlay:. --patches vmm-side/kvm/patches/$(LINUX)
+APPLY_host	:= $(APPLY_guest) --copy vmm-side/kvm/overlay:. \
+		   --copy '$(RIG)/crutches/kvm-*.c:arch/x86/kvm' --patches vmm-side/kvm/patches/$(LINUX)
 APPLY_qemu	:= --version $(QEMU) $(HEADERS) \
 		   --copy vmm-side/qemu/overlay:. --patches vmm-side/qemu/patches/$(QEMU)
 
@@ -134,8 +135,8 @@ kitten: | deps			## the lightweight-kernel guest (build/kitten)
 tools: | deps			## host tools (build/tools)
 	$(call say,TOOLS,build/tools)
 	@mkdir -p $(B)/tools
-	@if [ -e vmm-side/tools/Makefile ]; then \
-		$(MAKE) --no-print-directory -s -C vmm-side/tools OUT=$(B)/tools; fi
+	@for d in vmm-side/tools vmm-side/rig/crutches; do \
+		$(MAKE) --no-print-directory -s -C $$d OUT=$(B)/tools || exit; done
 
 # Two at a time: one's configuring and linking leave a CPU idle.
 all: | deps			## everything `make exec` needs
