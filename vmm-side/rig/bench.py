@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import dataclasses
 import fcntl
 import itertools
@@ -18,7 +19,7 @@ from typing import Any
 from . import bare, hang, images, job
 from . import hardware as hardware_of
 from .guest import Guest, Machine
-from .host import GUARD, L1, Host, LocalHost, tail
+from .host import GUARD, L1, Host, LocalHost, WrongClock, tail
 from .images import RigError, read, read_bytes
 
 
@@ -234,8 +235,15 @@ class Bench:
                 self._machine = LocalHost()
             else:
                 kvm = self._hardware == "nested" and not self.options.icount
-                self._machine = L1(self.dir, self.options, kvm, interactive, self.l1_append)
+                self._machine = self._l1(kvm, interactive)
         return self._machine
+
+    def _l1(self, kvm: bool, interactive: bool) -> L1:
+        """An L1 with a true clock: the next one has it, as a rule."""
+        for _ in range(2):
+            with contextlib.suppress(WrongClock):
+                return L1(self.dir, self.options, kvm, interactive, self.l1_append)
+        return L1(self.dir, self.options, kvm, interactive, self.l1_append)
 
     def _run_on(self, machine: Host, directory: pathlib.Path, timeout: float,
                 interactive: bool = False) -> Result:

@@ -170,6 +170,17 @@ def _processors(machine: Machine, kvm: bool, append: str) -> tuple[list[str], st
     return [*args, "-cpu", TCG_HOST_CPU, "-smp", str(smp)], append
 
 
+def _check_clock(age: float, most: float) -> None:
+    """A machine cannot be older than the process that emulates it, both in seconds. It has
+    some slack, since none of what matters here is that exact."""
+    if age > 1.25 * most + 1:
+        raise WrongClock(f"L1 takes itself for {age:.0f} s old after {most:.0f} s")
+
+
+class WrongClock(RigError):
+    """A machine whose clock is too fast, so that every time limit in it would be a lie."""
+
+
 class L1(Host):
     """A whole AMD-V machine in QEMU, with our host kernel and QEMU in it."""
 
@@ -205,17 +216,22 @@ class L1(Host):
             cmd += ["-chardev", "stdio,id=tty,signal=off",
                     "-device", "virtconsole,chardev=tty,name=tty"]
         self._log = open(jobs / "l0.log", "wb")
+        began = time.monotonic()
         self._l0 = start(cmd, files, own_terminal=interactive,
                          stdin=None if interactive else subprocess.DEVNULL,
                          stdout=None if interactive else self._log, stderr=self._log)
         try:
             for file in files:
                 file.close()
-            if self._line(BOOT_TIMEOUT[machine.host_kernel]) != "ready":
+            verb, _, age = (self._line(BOOT_TIMEOUT[machine.host_kernel]) or "").partition(" ")
+            if verb != "ready":
                 raise RigError("L1's agent did not come up" if self.alive() else "L0 did not start")
+            # docs/design.md, "Faults of the emulator". Counted time is as fast as it likes.
+            if not machine.icount:
+                _check_clock(float(age), time.monotonic() - began)
         except BaseException as e:
             self.close()
-            if not isinstance(e, RigError):
+            if not isinstance(e, RigError) or isinstance(e, WrongClock):
                 raise
             raise RigError(f"{e}\n--- L0 ---\n{tail(jobs / 'l0.log')}\n--- L1 console ---\n"
                            f"{tail(self._console)}") from None

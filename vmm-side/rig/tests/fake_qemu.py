@@ -36,7 +36,10 @@ def run():
 
 
 def l1(agent, jobs):
-    agent.sendall(b"ready\n")
+    # What the clocks of machines say of their ages, the first one's first.
+    ages = (FAKE / "ages").read_text().split() if (FAKE / "ages").exists() else ["0.01"]
+    (FAKE / "ages").write_text(" ".join(ages[1:] or ["0.01"]))
+    agent.sendall(f"ready {ages[0]}\n".encode())
     for line in agent.makefile("r"):
         job = jobs / line.split()[1]
         run()
