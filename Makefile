@@ -149,7 +149,8 @@ all: | deps			## everything `make exec` needs
 
 # What exec needs is built once; later changes are built by `make all`, so that
 # exec itself starts at once.
-READY_HOST	:= $(B)/guest/vmlinux $(B)/host/arch/x86/kvm/kvm.ko $(B)/qemu/qemu-system-x86_64
+READY_HOST	:= $(addprefix $(B)/,guest/vmlinux host/arch/x86/kvm/kvm.ko qemu/qemu-system-x86_64 \
+		   tools/symcall)
 READY		:= $(READY_HOST)
 ifeq ($(KERNEL),kitten)
 READY		:= $(B)/kitten/vmlinux $(if $(filter bare-metal,$(HOST)),,$(READY_HOST))
