@@ -23,6 +23,7 @@ from rig.kinds import KERNELS
 from rig.options import Choice, Choices
 
 RECORD = pathlib.Path(__file__).with_name("guests.txt")
+LICENCE = "# SPDX-License-Identifier: GPL-2.0\n\n"
 # Those whose files are there in full.
 PLAIN, BARE = "[]", "[host=bare-metal]"
 # Options that leave no trace in these files: they are a file of their own, or concern what
@@ -87,7 +88,7 @@ def record(headers: Iterable[str]) -> str:
         diff = difflib.unified_diff(base, dump(options_of(header)), n=0, lineterm="")
         changes = [line for line in diff if not line.startswith(("---", "+++", "@@"))]
         parts.append("\n".join([header, *changes]))
-    return "\n\n".join(parts) + "\n"
+    return LICENCE + "\n\n".join(parts) + "\n"
 
 
 def headers_of(text: str) -> list[str]:
