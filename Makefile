@@ -68,9 +68,10 @@ HEADERS		:= $(foreach d,$(NEUTRAL),--copy '$(d)/include:include')
 CORE		:= $(foreach d,$(NEUTRAL),--copy '$(d)/*.c:arch/x86/symbiotic/core')
 APPLY_guest	:= --version $(LINUX) $(HEADERS) $(CORE) \
 		   --copy guest-linux/overlay:. --patches guest-linux/patches/$(LINUX)
-APPLY_host	:= $(APPLY_guest) --copy vmm-side/kvm/overlay:. \
-		   --copy '$(RIG)/crutches/kvm-*.c:arch/x86/kvm' --patches vmm-side/kvm/patches/$(LINUX)
-APPLY_qemu	:= --version $(QEMU) $(HEADERS) \
+APPLY_host	:= $(APPLY_guest) --copy vmm-side/include:include/uapi \
+		   --copy vmm-side/kvm/overlay:. --copy '$(RIG)/crutches/kvm-*.c:arch/x86/kvm' \
+		   --patches vmm-side/kvm/patches/$(LINUX)
+APPLY_qemu	:= --version $(QEMU) $(HEADERS) --copy vmm-side/include:linux-headers \
 		   --copy vmm-side/qemu/overlay:. --patches vmm-side/qemu/patches/$(QEMU)
 
 tree-guest tree-host: tree-%: | $(B)/src/linux-base $(B)/versions

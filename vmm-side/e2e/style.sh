@@ -58,10 +58,10 @@ user=$user,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,PRINTK_WITHOUT_KERN_LEVEL,NEW_TYPEDE
 kitten=$user,AVOID_BUG,ENOSYS,FUNCTION_ARGUMENTS
 
 bad=0
-kernel_files=$(find guest-linux/overlay vmm-side/kvm/overlay symspy symcall swapbypass dma-offset \
+kernel_files=$(find guest-linux/overlay vmm-side/kvm/overlay vmm-side/include symspy symcall swapbypass dma-offset \
 	   \( -path '[sd]*/tests/*' -o -path '*/bench/*' -o -path '*/experiment/*' \) -prune \
 	   -o -name '*.[chS]' -print | sort)
-is_abi='/include/symbiotic/.*\.h$' is_trace='_trace\.h$'
+is_abi='/include/symbiotic/.*\.h$\|^vmm-side/include/' is_trace='_trace\.h$'
 echo "$kernel_files" | grep "$is_abi" | checkfiles "$abi" || bad=1
 echo "$kernel_files" | grep "$is_trace" | checkfiles "$trace" || bad=1
 echo "$kernel_files" | grep -v "$is_abi\|$is_trace" | checkfiles "$common" || bad=1

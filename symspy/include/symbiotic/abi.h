@@ -92,6 +92,22 @@
  */
 #define SYMB_MSR_DMA_ACK		0x400000d8
 
+/*
+ * All of them, for tables: MSR(name, the features of which one must be offered).
+ * Those of the first list have a SYMB_MSR_ALIAS_ as well.
+ */
+#define SYMB_MSRS_WITH_ALIAS(MSR)					\
+	MSR(GLOBAL_PAGE, SYMB_FEAT_SYMSPY)				\
+	MSR(LOCAL_PAGE, SYMB_FEAT_SYMSPY)				\
+	MSR(SYMCALL_RIP, SYMB_FEAT_SYMCALL)				\
+	MSR(SYMCALL_RSP, SYMB_FEAT_SYMCALL)				\
+	MSR(SYMCALL_CS, SYMB_FEAT_SYMCALL)				\
+	MSR(SYMCALL_GS, SYMB_FEAT_SYMCALL)				\
+	MSR(SYMCALL_FS, SYMB_FEAT_SYMCALL)
+#define SYMB_MSRS_WITHOUT_ALIAS(MSR)					\
+	MSR(FEATURES, SYMB_FEAT_ALL)					\
+	MSR(DMA_ACK, SYMB_FEAT_DMA_OFFSET)
+
 /* ---- SymSpy pages ---------------------------------------------------- */
 
 #define SYMSPY_GLOBAL_MAGIC		0x0000000000563356ULL	/* "V3V" */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * SwapBypass in KVM: what the shadow MMU, the hypercalls and swapbypass.c
- * share. swapbypass.c decides; swapbypass_mmu.h, part of mmu.c, touches
- * shadow page tables.
+ * SwapBypass in KVM: what its files and the shadow MMU share. swapbypass.c tells
+ * which file does what.
  */
 #ifndef __KVM_X86_SWAPBYPASS_H
 #define __KVM_X86_SWAPBYPASS_H
@@ -11,21 +10,23 @@
 #include <linux/seqlock.h>
 #include <symbiotic/abi.h>
 
+#include "symbiotic.h"
+
 struct kvm_mmu_page;
 struct kvm_page_fault;
 
 /* Why a bypass mapping went away; index of the bypass_drop_* statistics. */
-enum kvm_bypass_drop {
-	KVM_BYPASS_DROP_MMU,	/* KVM's MMU: zapped, memslot gone, reclaim */
-	KVM_BYPASS_DROP_PTE,	/* the guest's PTE is no longer the same */
-	KVM_BYPASS_DROP_SLOTS,	/* hypercall: the slot is read or written */
-	KVM_BYPASS_DROP_RANGE,	/* hypercall: the address range changes */
-	KVM_BYPASS_DROP_OFF,	/* mode off, detached, reset */
-	KVM_BYPASS_DROP_NR
+enum kvm_swapbypass_drop {
+	KVM_SWAPBYPASS_DROP_MMU,	/* KVM's MMU: zapped, memslot gone, reclaim */
+	KVM_SWAPBYPASS_DROP_PTE,	/* the guest's PTE is no longer the same */
+	KVM_SWAPBYPASS_DROP_SLOTS,	/* hypercall: the slot is read or written */
+	KVM_SWAPBYPASS_DROP_RANGE,	/* hypercall: the address range changes */
+	KVM_SWAPBYPASS_DROP_OFF,	/* mode off, detached, reset */
+	KVM_SWAPBYPASS_DROP_NR
 };
 
 /* The description of a counter in kvm_vcpu_stat.bypass_decline[]. */
-#define KVM_BYPASS_DECLINE_DESC(NAME, reason) {				\
+#define KVM_SWAPBYPASS_DECLINE_DESC(NAME, reason) {				\
 	STATS_DESC_COMMON(KVM_STATS_TYPE_CUMULATIVE, KVM_STATS_UNIT_NONE, \
 			  KVM_STATS_BASE_POW10, 0, 1, 0),		\
 	.offset = offsetof(struct kvm_vcpu_stat,			\
@@ -34,9 +35,9 @@ enum kvm_bypass_drop {
 },
 
 /**
- * struct kvm_bypass_sp - bypass entries of one level-1 shadow page
+ * struct kvm_swapbypass_sp - bypass entries of one level-1 shadow page
  * @node: in kvm_swapbypass.sps exactly while @nr is not 0
- * @sp: the shadow page; NULL in the mark of a struct kvm_bypass_op, which is on
+ * @sp: the shadow page; NULL in the mark of a struct kvm_swapbypass_op, which is on
  *	the list in its own right
  * @root: guest-physical address of the page-table root that the entries were
  *	installed under, without the bit by which page-table isolation tells
@@ -47,7 +48,7 @@ enum kvm_bypass_drop {
  *
  * Everything here is protected by kvm->mmu_lock, held for writing.
  */
-struct kvm_bypass_sp {
+struct kvm_swapbypass_sp {
 	struct list_head node;
 	struct kvm_mmu_page *sp;
 	gpa_t root;
@@ -57,7 +58,7 @@ struct kvm_bypass_sp {
 };
 
 /**
- * struct kvm_bypass_op - entries that are being dropped
+ * struct kvm_swapbypass_op - entries that are being dropped
  * @mark: in kvm_swapbypass.sps, before what has not been looked at yet; not used
  *	by a drop of slots
  * @reason: to which they are accounted
@@ -65,13 +66,13 @@ struct kvm_bypass_sp {
  * @looked: entries, records and slots looked at under this hold of mmu_lock
  * @gfn: next of the slots' pages
  * @end: page behind the last one; 0 = entries are named by address instead
- * @root: page-table root, as kvm_bypass_sp.root; INVALID_GPA = any
+ * @root: page-table root, as kvm_swapbypass_sp.root; INVALID_GPA = any
  * @first: first address
  * @last: address of the last page
  */
-struct kvm_bypass_op {
-	struct kvm_bypass_sp mark;
-	enum kvm_bypass_drop reason;
+struct kvm_swapbypass_op {
+	struct kvm_swapbypass_sp mark;
+	enum kvm_swapbypass_drop reason;
 	bool begun;
 	unsigned int looked;
 	gfn_t gfn;
@@ -85,11 +86,11 @@ struct kvm_bypass_op {
  * struct kvm_swapbypass - per VM
  * @desc_seq: for those who read @attached and @desc without mmu_lock
  * @attached: the guest has described its swap device
- * @mode: enum kvm_bypass_mode
+ * @mode: enum swapbypass_mode
  * @desc: the guest's description, checked
  * @seq: counts drops; an answer given under another value is stale. Written
  *	under mmu_lock, like @attached, @desc, @sps, @pages and @drop_reason.
- * @sps: struct kvm_bypass_sp of all shadow pages with bypass entries
+ * @sps: struct kvm_swapbypass_sp of all shadow pages with bypass entries
  * @pages: bypass entries that exist; also while a drop is under way, and then not
  *	@attached any more
  * @drop_reason: what kvm_swapbypass_forget() accounts a drop to
@@ -106,7 +107,7 @@ struct kvm_swapbypass {
 	u64 seq;
 	struct list_head sps;
 	u64 pages;
-	enum kvm_bypass_drop drop_reason;
+	enum kvm_swapbypass_drop drop_reason;
 
 	spinlock_t lock;	/* adaptive state */
 	bool thrashing;
@@ -114,11 +115,11 @@ struct kvm_swapbypass {
 	unsigned int window_faults;
 };
 
-enum kvm_bypass_state {
-	KVM_BYPASS_IDLE,
-	KVM_BYPASS_ASKED,	/* symcall under way */
-	KVM_BYPASS_ANSWERED,	/* handle the fault again, with the answer */
-	KVM_BYPASS_DECLINED,	/* handle the fault again, without */
+enum kvm_swapbypass_state {
+	KVM_SWAPBYPASS_IDLE,
+	KVM_SWAPBYPASS_ASKED,	/* symcall under way */
+	KVM_SWAPBYPASS_ANSWERED,	/* handle the fault again, with the answer */
+	KVM_SWAPBYPASS_DECLINED,	/* handle the fault again, without */
 };
 
 /**
@@ -133,12 +134,12 @@ enum kvm_bypass_state {
  * @nr: answers
  * @entries: the answers, copied from the guest's page and checked
  * @spare: preallocated, for a shadow page's first bypass entry
- * @op: with KVM_SYMB_WORK_DROP, the drop that comes before the guest runs on
+ * @op: with KVM_SYMBIOTIC_WORK_DROP, the drop that comes before the guest runs on
  *
  * Used by the vCPU's own thread only, but for @op's mark.
  */
 struct kvm_vcpu_swapbypass {
-	enum kvm_bypass_state state;
+	enum kvm_swapbypass_state state;
 	gva_t gva;
 	u64 error_code;
 	u64 pte;
@@ -147,41 +148,65 @@ struct kvm_vcpu_swapbypass {
 	gva_t base;
 	unsigned int nr;
 	struct symb_lookup_entry entries[SYMB_LOOKUP_MAX];
-	struct kvm_bypass_sp *spare;
-	struct kvm_bypass_op op;
+	struct kvm_swapbypass_sp *spare;
+	struct kvm_swapbypass_op op;
 };
 
 #ifdef CONFIG_KVM_SYMBIOTIC
 
+static inline struct kvm_swapbypass *kvm_swapbypass(struct kvm *kvm)
+{
+	return kvm->arch.symbiotic ? kvm->arch.symbiotic->swap : NULL;
+}
+
+/* The address of a page-table root; page-table isolation uses a pair of pages. */
+static inline gpa_t kvm_swapbypass_root(u64 cr3)
+{
+	return cr3 & GENMASK_ULL(51, PAGE_SHIFT + 1);
+}
+
+/* swapbypass.c */
+
 int kvm_swapbypass_init(struct kvm *kvm);
 void kvm_swapbypass_destroy(struct kvm *kvm);
-void kvm_swapbypass_reset(struct kvm_vcpu *vcpu);
 int kvm_swapbypass_vcpu_init(struct kvm_vcpu *vcpu);
 void kvm_swapbypass_vcpu_reset(struct kvm_vcpu *vcpu);
 void kvm_swapbypass_vcpu_destroy(struct kvm_vcpu *vcpu);
-void kvm_swapbypass_create_debugfs(struct kvm *kvm);
-int kvm_swapbypass_work(struct kvm_vcpu *vcpu);
-int kvm_swapbypass_hypercall(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1,
-			     u64 a2, u64 a3);
-
-/* For the shadow MMU; see the kernel-doc at the definitions. */
 int kvm_swapbypass_batch(struct kvm *kvm);
 int kvm_swapbypass_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
 			 u64 pte, unsigned int pt_access,
 			 unsigned int *pte_access);
 bool kvm_swapbypass_stale(struct kvm *kvm, struct kvm_page_fault *fault);
 bool kvm_swapbypass_elsewhere(struct kvm_vcpu *vcpu,
-			      const struct kvm_bypass_sp *bsp, gva_t gva);
+			      const struct kvm_swapbypass_sp *bsp, gva_t gva);
 void kvm_swapbypass_record(struct kvm_vcpu *vcpu, struct kvm_mmu_page *sp,
 			   int index, u64 gpte, gva_t gva);
 void kvm_swapbypass_forget(struct kvm *kvm, struct kvm_mmu_page *sp, int index);
 void kvm_swapbypass_free_sp(struct kvm_mmu_page *sp);
 
-/* Provided by mmu.c (swapbypass_mmu.h). */
-int kvm_mmu_bypass_drop_sp(struct kvm *kvm, struct kvm_bypass_sp *bsp,
-			   int first, int last, int max);
-int kvm_mmu_bypass_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
-			    gfn_t gfn);
+/* swapbypass_drop.c */
+
+int kvm_swapbypass_hypercall(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1,
+			     u64 a2, u64 a3);
+bool kvm_swapbypass_read_desc(struct kvm_swapbypass *swap,
+			      struct symb_swap_desc *desc, u64 *seq);
+void kvm_swapbypass_init_op(struct kvm_swapbypass_op *op);
+int kvm_swapbypass_work(struct kvm_vcpu *vcpu);
+int kvm_swapbypass_drop_all(struct kvm *kvm, struct kvm_swapbypass *swap);
+void kvm_swapbypass_reset(struct kvm_vcpu *vcpu);
+
+/* swapbypass_mode.c */
+
+void kvm_swapbypass_init_mode(struct kvm_swapbypass *swap);
+bool kvm_swapbypass_enabled(struct kvm_swapbypass *swap);
+void kvm_swapbypass_create_debugfs(struct kvm *kvm);
+
+/* swapbypass_mmu.h, in mmu.c */
+
+int kvm_swapbypass_mmu_drop_sp(struct kvm *kvm, struct kvm_swapbypass_sp *bsp,
+			       int first, int last, int max);
+int kvm_swapbypass_mmu_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
+				gfn_t gfn);
 
 #else
 

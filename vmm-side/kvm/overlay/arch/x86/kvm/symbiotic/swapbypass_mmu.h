@@ -9,15 +9,15 @@
  * in sp->bypass.
  */
 
-static bool kvm_mmu_is_bypass(u64 *sptep)
+static bool kvm_swapbypass_mmu_is_entry(u64 *sptep)
 {
-	struct kvm_bypass_sp *bsp = sptep_to_sp(sptep)->bypass;
+	struct kvm_swapbypass_sp *bsp = sptep_to_sp(sptep)->bypass;
 
 	return bsp && bsp->gpte[spte_index(sptep)];
 }
 
 /**
- * kvm_mmu_bypass_drop_sp - drop bypass entries of one shadow page
+ * kvm_swapbypass_mmu_drop_sp - drop bypass entries of one shadow page
  * @kvm: the VM
  * @bsp: the shadow page's bypass record; may be empty afterwards
  * @first: first index
@@ -27,8 +27,8 @@ static bool kvm_mmu_is_bypass(u64 *sptep)
  * Context: kvm->mmu_lock held for writing; the caller flushes the TLBs.
  * Return: how many were dropped; less than @max if these were all.
  */
-int kvm_mmu_bypass_drop_sp(struct kvm *kvm, struct kvm_bypass_sp *bsp,
-			   int first, int last, int max)
+int kvm_swapbypass_mmu_drop_sp(struct kvm *kvm, struct kvm_swapbypass_sp *bsp,
+			       int first, int last, int max)
 {
 	int i, n = 0;
 
@@ -44,7 +44,7 @@ int kvm_mmu_bypass_drop_sp(struct kvm *kvm, struct kvm_bypass_sp *bsp,
 }
 
 /**
- * kvm_mmu_bypass_drop_gfn - drop all bypass entries of one window page
+ * kvm_swapbypass_mmu_drop_gfn - drop all bypass entries of one window page
  * @kvm: the VM
  * @slot: memslot of @gfn
  * @gfn: the page
@@ -60,8 +60,8 @@ int kvm_mmu_bypass_drop_sp(struct kvm *kvm, struct kvm_bypass_sp *bsp,
  * Context: kvm->mmu_lock held for writing; the caller flushes the TLBs.
  * Return: how many aliases there were.
  */
-int kvm_mmu_bypass_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
-			    gfn_t gfn)
+int kvm_swapbypass_mmu_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
+				gfn_t gfn)
 {
 	struct kvm_rmap_head *rmap_head = gfn_to_rmap(gfn, PG_LEVEL_4K, slot);
 	int i, nr = pte_list_count(rmap_head);
@@ -70,7 +70,7 @@ int kvm_mmu_bypass_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
 	if (!(rmap_head->val & KVM_RMAP_MANY)) {
-		if (nr && kvm_mmu_is_bypass((u64 *)rmap_head->val))
+		if (nr && kvm_swapbypass_mmu_is_entry((u64 *)rmap_head->val))
 			drop_spte(kvm, (u64 *)rmap_head->val);
 		return nr;
 	}
@@ -80,7 +80,7 @@ int kvm_mmu_bypass_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
 		/* Emptied, the first descriptor is freed. */
 		next = desc->more;
 		for (i = desc->spte_count - 1; i >= 0; i--) {
-			if (!kvm_mmu_is_bypass(desc->sptes[i]))
+			if (!kvm_swapbypass_mmu_is_entry(desc->sptes[i]))
 				continue;
 			mmu_spte_clear_track_bits(kvm, desc->sptes[i]);
 			pte_list_desc_remove_entry(kvm, rmap_head, desc, i);
@@ -97,8 +97,8 @@ int kvm_mmu_bypass_drop_gfn(struct kvm *kvm, struct kvm_memory_slot *slot,
  *
  * Context: kvm->mmu_lock held for writing.
  */
-static void kvm_mmu_bypass_prepare(struct kvm_vcpu *vcpu,
-				   struct kvm_page_fault *fault, u64 *sptep)
+static void kvm_swapbypass_mmu_prepare(struct kvm_vcpu *vcpu,
+				       struct kvm_page_fault *fault, u64 *sptep)
 {
 	struct kvm_mmu_page *sp = sptep_to_sp(sptep);
 	struct kvm_vcpu_swapbypass *bypass = fault->bypass;
@@ -108,23 +108,23 @@ static void kvm_mmu_bypass_prepare(struct kvm_vcpu *vcpu,
 
 	if (bypass && sp->bypass &&
 	    kvm_swapbypass_elsewhere(vcpu, sp->bypass, bypass->gva)) {
-		swap->drop_reason = KVM_BYPASS_DROP_OFF;
-		kvm_mmu_bypass_drop_sp(vcpu->kvm, sp->bypass, 0,
-				       SPTE_ENT_PER_PAGE - 1, SPTE_ENT_PER_PAGE);
+		swap->drop_reason = KVM_SWAPBYPASS_DROP_OFF;
+		kvm_swapbypass_mmu_drop_sp(vcpu->kvm, sp->bypass, 0,
+					   SPTE_ENT_PER_PAGE - 1, SPTE_ENT_PER_PAGE);
 		flush = true;
 	}
 
 	/* The same entry again, perhaps with other access, may stay. */
 	if (is_shadow_present_pte(*sptep) &&
-	    (kvm_mmu_is_bypass(sptep) ?
+	    (kvm_swapbypass_mmu_is_entry(sptep) ?
 	     !bypass || sp->bypass->gpte[index] != bypass->pte ||
 	     kvm_mmu_page_get_gfn(sp, index) != fault->gfn : !!bypass)) {
-		swap->drop_reason = KVM_BYPASS_DROP_PTE;
+		swap->drop_reason = KVM_SWAPBYPASS_DROP_PTE;
 		drop_spte(vcpu->kvm, sptep);
 		flush = true;
 	}
 
-	swap->drop_reason = KVM_BYPASS_DROP_MMU;
+	swap->drop_reason = KVM_SWAPBYPASS_DROP_MMU;
 	if (flush)
 		kvm_flush_remote_tlbs(vcpu->kvm);
 }
@@ -156,7 +156,7 @@ static void kvm_mmu_bypass_prepare(struct kvm_vcpu *vcpu,
  * gpte_access() and the upper levels
  *	F permission_fault() in kvm_swapbypass_fault(); N role.access, and never
  *	execute. CR0.WP=0 cannot widen F: to a write the guest must have said
- *	yes (kvm_bypass_read_answer()).
+ *	yes (swapbypass_read_answer()).
  * sp_ad_disabled()
  *	Not needed: only EPT has no accessed bits; these are shadow pages of
  *	PTTYPE 64.
@@ -173,10 +173,10 @@ static void kvm_mmu_bypass_prepare(struct kvm_vcpu *vcpu,
  * page_fault_handle_page_track(): the page is a guest page table
  *	F page_fault(); N make_spte() makes the SPTE read-only.
  * is_shadow_present_pte(): an SPTE that is there stays
- *	F kvm_mmu_bypass_prepare(); N skipped here.
+ *	F kvm_swapbypass_mmu_prepare(); N skipped here.
  */
-static void kvm_mmu_bypass_install(struct kvm_vcpu *vcpu,
-				   struct kvm_page_fault *fault, u64 *sptep)
+static void kvm_swapbypass_mmu_install(struct kvm_vcpu *vcpu,
+				       struct kvm_page_fault *fault, u64 *sptep)
 {
 	struct kvm_vcpu_swapbypass *bypass = fault->bypass;
 	struct kvm_mmu_page *sp = sptep_to_sp(sptep);
@@ -252,19 +252,19 @@ static void kvm_mmu_bypass_install(struct kvm_vcpu *vcpu,
  * Return: true if entry @i is a bypass entry and so dealt with; *@ret is then
  * what sync_spte() returns.
  */
-static bool kvm_mmu_bypass_sync(struct kvm_vcpu *vcpu, struct kvm_mmu_page *sp,
-				int i, u64 gpte, int *ret)
+static bool kvm_swapbypass_mmu_sync(struct kvm_vcpu *vcpu, struct kvm_mmu_page *sp,
+				    int i, u64 gpte, int *ret)
 {
-	if (!kvm_mmu_is_bypass(&sp->spt[i]))
+	if (!kvm_swapbypass_mmu_is_entry(&sp->spt[i]))
 		return false;
 
 	*ret = 0;
 	if (sp->bypass->gpte[i] != gpte) {
 		struct kvm_swapbypass *swap = vcpu->kvm->arch.symbiotic->swap;
 
-		swap->drop_reason = KVM_BYPASS_DROP_PTE;
+		swap->drop_reason = KVM_SWAPBYPASS_DROP_PTE;
 		drop_spte(vcpu->kvm, &sp->spt[i]);
-		swap->drop_reason = KVM_BYPASS_DROP_MMU;
+		swap->drop_reason = KVM_SWAPBYPASS_DROP_MMU;
 		*ret = 1;
 	}
 	return true;

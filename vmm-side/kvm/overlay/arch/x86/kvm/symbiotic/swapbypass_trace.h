@@ -17,11 +17,11 @@
 
 #define show_bypass_drop(reason)					\
 	__print_symbolic(reason,					\
-		{ KVM_BYPASS_DROP_MMU,		"mmu" },		\
-		{ KVM_BYPASS_DROP_PTE,		"pte" },		\
-		{ KVM_BYPASS_DROP_SLOTS,	"slots" },		\
-		{ KVM_BYPASS_DROP_RANGE,	"range" },		\
-		{ KVM_BYPASS_DROP_OFF,		"off" })
+		{ KVM_SWAPBYPASS_DROP_MMU,		"mmu" },		\
+		{ KVM_SWAPBYPASS_DROP_PTE,		"pte" },		\
+		{ KVM_SWAPBYPASS_DROP_SLOTS,	"slots" },		\
+		{ KVM_SWAPBYPASS_DROP_RANGE,	"range" },		\
+		{ KVM_SWAPBYPASS_DROP_OFF,		"off" })
 
 TRACE_EVENT(kvm_swapbypass_fault,
 	TP_PROTO(unsigned int vcpu_id, gva_t gva, u64 pte, u64 error_code),

@@ -6,11 +6,21 @@
  * then kvm->arch.symbiotic and vcpu->arch.symbiotic are not NULL. Every hook
  * in KVM proper tests one of these pointers and does nothing else in other
  * VMs.
+ *
+ * Each part has a prefix: kvm_PART_ for what others see, PART_ for what is static
+ * in one file.
+ *
+ *	symbiotic	symbiotic.c, msr.c: VM and vCPU, run loop, hypercalls, MSRs
+ *	symspy		symspy.c: the pages that guest and VMM share
+ *	symcall		symcall.c, symcall_{svm,vmx}.h: calls into the guest
+ *	swapbypass	swapbypass*.[ch]: swapped-out pages, used where they lie
+ *	symdma		symdma.c: passthrough devices without an IOMMU
  */
 #ifndef __KVM_X86_SYMBIOTIC_H
 #define __KVM_X86_SYMBIOTIC_H
 
 #include <linux/kvm_host.h>
+#include <linux/kvm_symbiotic.h>
 #include <symbiotic/abi.h>
 
 struct kvm_swapbypass;
@@ -43,8 +53,8 @@ typedef int (*kvm_symcall_done_fn)(struct kvm_vcpu *vcpu, int status,
  * @dma_epoch: withdrawals of such so far: an answer to a question from before
  *	the last one is void
  * @dma_told: of these, up to which user space knows, having reset the VM
- * @pinned: memory that passthrough devices may reach, see pin.c
- * @swap: owned by swapbypass.c
+ * @pinned: memory that passthrough devices may reach, see symdma.c
+ * @swap: see swapbypass.h
  */
 struct kvm_symbiotic {
 	struct mutex lock;	/* see above */
@@ -109,17 +119,17 @@ struct kvm_symcall_events {
 };
 
 /* Why the run loop has to look at a vCPU: bits of kvm_vcpu_symbiotic.work. */
-#define KVM_SYMB_WORK_CALL		BIT(0)	/* a symcall is running */
-#define KVM_SYMB_WORK_START		BIT(1)	/* user space waits for one */
-#define KVM_SYMB_WORK_UNMAP_LOCAL	BIT(2)	/* tell user space after INIT */
-#define KVM_SYMB_WORK_UNMAP_GLOBAL	BIT(3)
-#define KVM_SYMB_WORK_DMA_OFF		BIT(4)	/* tell it after withdrawal */
-#define KVM_SYMB_WORK_DROP		BIT(5)	/* bypass entries, before all else */
+#define KVM_SYMBIOTIC_WORK_CALL		BIT(0)	/* a symcall is running */
+#define KVM_SYMBIOTIC_WORK_START		BIT(1)	/* user space waits for one */
+#define KVM_SYMBIOTIC_WORK_UNMAP_LOCAL	BIT(2)	/* tell user space after INIT */
+#define KVM_SYMBIOTIC_WORK_UNMAP_GLOBAL	BIT(3)
+#define KVM_SYMBIOTIC_WORK_DMA_OFF		BIT(4)	/* tell it after withdrawal */
+#define KVM_SYMBIOTIC_WORK_DROP		BIT(5)	/* bypass entries, before all else */
 
 /* What user space has to hear before the guest's next instruction. */
-#define KVM_SYMB_WORK_TELL	(KVM_SYMB_WORK_UNMAP_LOCAL |	\
-				 KVM_SYMB_WORK_UNMAP_GLOBAL |	\
-				 KVM_SYMB_WORK_DMA_OFF)
+#define KVM_SYMBIOTIC_WORK_TELL	(KVM_SYMBIOTIC_WORK_UNMAP_LOCAL |	\
+				 KVM_SYMBIOTIC_WORK_UNMAP_GLOBAL |	\
+				 KVM_SYMBIOTIC_WORK_DMA_OFF)
 
 enum kvm_symcall_user_state {
 	KVM_SYMCALL_USER_IDLE,
@@ -129,7 +139,7 @@ enum kvm_symcall_user_state {
 
 /**
  * struct kvm_vcpu_symbiotic - per vCPU
- * @work: KVM_SYMB_WORK_*
+ * @work: KVM_SYMBIOTIC_WORK_*
  * @local_gpa: the local page's address in the guest; 0 = unmapped
  * @local_cache: where its flags are
  * @rip: where symcalls enter the guest; 0 = not registered
@@ -157,7 +167,7 @@ enum kvm_symcall_user_state {
  *	withdrew one
  * @loop: SYMB_HC_SYMCALL_LOOP under way
  * @user: KVM_SYMCALL under way
- * @swap: owned by swapbypass.c
+ * @swap: see swapbypass.h
  *
  * Used by the vCPU's own thread only (or with vcpu->mutex held).
  */
@@ -202,7 +212,7 @@ struct kvm_vcpu_symbiotic {
 	struct kvm_vcpu_swapbypass *swap;
 };
 
-static inline bool kvm_symb_accepted(const struct kvm *kvm, u32 feature)
+static inline bool kvm_symbiotic_accepted(const struct kvm *kvm, u32 feature)
 {
 	return kvm->arch.symbiotic &&
 	       (READ_ONCE(kvm->arch.symbiotic->accepted) & feature);
@@ -215,13 +225,10 @@ int kvm_symbiotic_enable(struct kvm *kvm, const struct kvm_enable_cap *cap);
 void kvm_symbiotic_destroy_vm(struct kvm *kvm);
 int kvm_symbiotic_create_vcpu(struct kvm_vcpu *vcpu);
 void kvm_symbiotic_destroy_vcpu(struct kvm_vcpu *vcpu);
+int kvm_symbiotic_set_features(struct kvm_vcpu *vcpu, u64 features);
 void __kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu, bool init_event);
-int kvm_symbiotic_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
-int kvm_symbiotic_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
-int kvm_symbiotic_ask_user(struct kvm_vcpu *vcpu);
-int __kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu);
 int __kvm_symbiotic_work(struct kvm_vcpu *vcpu);
-void kvm_symbiotic_write_flags(struct kvm_vcpu *vcpu);
+int __kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu);
 
 static inline void kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu,
 					    bool init_event)
@@ -230,7 +237,7 @@ static inline void kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu,
 		__kvm_symbiotic_reset_vcpu(vcpu, init_event);
 }
 
-#define KVM_SYMB_SYNC_FAULTS	64
+#define KVM_SYMBIOTIC_SYNC_FAULTS	64
 
 /**
  * kvm_symbiotic_fault_failed - the host has no page for an asynchronous fault
@@ -244,7 +251,7 @@ static inline void kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu,
 static inline void kvm_symbiotic_fault_failed(struct kvm_vcpu *vcpu)
 {
 	if (vcpu->arch.symbiotic)
-		vcpu->arch.symbiotic->sync_faults = KVM_SYMB_SYNC_FAULTS;
+		vcpu->arch.symbiotic->sync_faults = KVM_SYMBIOTIC_SYNC_FAULTS;
 }
 
 /**
@@ -275,8 +282,8 @@ static inline bool kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
 
 	if (likely(!vcpu->arch.symbiotic))
 		return false;
-	if (!kvm_symb_accepted(vcpu->kvm, SYMB_FEAT_ALL) &&
-	    !(vcpu->arch.symbiotic->work & KVM_SYMB_WORK_CALL))
+	if (!kvm_symbiotic_accepted(vcpu->kvm, SYMB_FEAT_ALL) &&
+	    !(vcpu->arch.symbiotic->work & KVM_SYMBIOTIC_WORK_CALL))
 		return false;
 
 	/* The upper half of RAX belongs to SYMB_HC_SYMCALL_LOOP. */
@@ -319,13 +326,34 @@ static inline bool kvm_symbiotic_must_tell(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.symbiotic &&
 	       unlikely(vcpu->arch.symbiotic->work &
-			(KVM_SYMB_WORK_TELL | KVM_SYMB_WORK_DROP));
+			(KVM_SYMBIOTIC_WORK_TELL | KVM_SYMBIOTIC_WORK_DROP));
 }
 
-/* pin.c */
+/* msr.c */
 
-long kvm_symb_pin(struct kvm *kvm, struct kvm_symb_pin __user *arg);
-void kvm_symb_unpin_all(struct kvm *kvm);
+int kvm_symbiotic_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
+int kvm_symbiotic_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
+int kvm_symbiotic_ask_user(struct kvm_vcpu *vcpu);
+void kvm_symbiotic_unask(struct kvm_vcpu *vcpu);
+int kvm_symbiotic_tell_user(struct kvm_vcpu *vcpu);
+
+/* symspy.c */
+
+void kvm_symspy_write_flags(struct kvm_vcpu *vcpu);
+bool kvm_symspy_gpa_valid(struct kvm_vcpu *vcpu, u32 msr, u64 gpa);
+void kvm_symspy_set_page(struct kvm_vcpu *vcpu, u32 msr, u64 gpa);
+void kvm_symspy_lose_page(struct kvm_vcpu *vcpu, u32 msr);
+
+/* symdma.c */
+
+long kvm_symdma_pin(struct kvm *kvm, struct kvm_symdma_pin __user *arg);
+void kvm_symdma_unpin_all(struct kvm *kvm);
+void __kvm_symdma_withdraw(struct kvm_vcpu *vcpu);
+void kvm_symdma_withdraw(struct kvm_vcpu *vcpu);
+int kvm_symdma_ack(struct kvm_vcpu *vcpu, u32 generation);
+bool kvm_symdma_agreed(struct kvm_vcpu *vcpu);
+bool kvm_symdma_untold(struct kvm_vcpu *vcpu);
+void kvm_symdma_reset(struct kvm_vcpu *vcpu);
 
 /* symcall.c */
 
@@ -336,7 +364,7 @@ void kvm_symb_unpin_all(struct kvm *kvm);
 static inline bool kvm_symcall_active(const struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.symbiotic &&
-	       (vcpu->arch.symbiotic->work & KVM_SYMB_WORK_CALL);
+	       (vcpu->arch.symbiotic->work & KVM_SYMBIOTIC_WORK_CALL);
 }
 
 /**
@@ -402,8 +430,8 @@ static inline int kvm_symbiotic_enable(struct kvm *kvm,
 
 static inline void kvm_symbiotic_destroy_vm(struct kvm *kvm) { }
 
-static inline long kvm_symb_pin(struct kvm *kvm,
-				struct kvm_symb_pin __user *arg)
+static inline long kvm_symdma_pin(struct kvm *kvm,
+				  struct kvm_symdma_pin __user *arg)
 {
 	return -ENOTTY;
 }

@@ -55,12 +55,12 @@ static int symcall_may_start(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 
-	if (!kvm_symb_accepted(vcpu->kvm, SYMB_FEAT_SYMCALL) || !symb->rip ||
+	if (!kvm_symbiotic_accepted(vcpu->kvm, SYMB_FEAT_SYMCALL) || !symb->rip ||
 	    !symb->cs || symb->dead)
 		return -ENXIO;
 
 	/* One at a time. */
-	if (symb->work & KVM_SYMB_WORK_CALL)
+	if (symb->work & KVM_SYMBIOTIC_WORK_CALL)
 		return -EBUSY;
 
 	/*
@@ -364,8 +364,8 @@ int kvm_symcall_start(struct kvm_vcpu *vcpu, u64 nr,
 	symb->used = 0;
 	symb->failed = NULL;
 	symb->events_held = false;
-	symb->work |= KVM_SYMB_WORK_CALL;
-	kvm_symbiotic_write_flags(vcpu);
+	symb->work |= KVM_SYMBIOTIC_WORK_CALL;
+	kvm_symspy_write_flags(vcpu);
 	++vcpu->stat.symcalls;
 	return 0;
 }
@@ -377,8 +377,8 @@ static void symcall_end(struct kvm_vcpu *vcpu)
 
 	symcall_put_events(vcpu);
 	symcall_restore(vcpu);
-	symb->work &= ~KVM_SYMB_WORK_CALL;
-	kvm_symbiotic_write_flags(vcpu);
+	symb->work &= ~KVM_SYMBIOTIC_WORK_CALL;
+	kvm_symspy_write_flags(vcpu);
 
 	/* What was held back, and what could not be seen while IF was 0. */
 	if (symb->events_held || symb->ctx.halted || symb->ctx.hlt_in_guest)
@@ -473,7 +473,7 @@ void kvm_symcall_forget(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 
-	symb->work &= ~(KVM_SYMB_WORK_CALL | KVM_SYMB_WORK_START);
+	symb->work &= ~(KVM_SYMBIOTIC_WORK_CALL | KVM_SYMBIOTIC_WORK_START);
 	memset(&symb->events, 0, sizeof(symb->events));
 	symb->loop.left = 0;
 	if (symb->user.state == KVM_SYMCALL_USER_BUSY) {
@@ -602,7 +602,7 @@ int kvm_symcall_user_start(struct kvm_vcpu *vcpu)
 
 	r = kvm_symcall_start(vcpu, symb->user.call.nr, symb->user.call.args,
 			      symcall_user_done);
-	symb->work &= ~KVM_SYMB_WORK_START;
+	symb->work &= ~KVM_SYMBIOTIC_WORK_START;
 	return r ? symcall_user_done(vcpu, r, none) : 1;
 }
 
@@ -655,7 +655,7 @@ long kvm_symcall_ioctl(struct kvm_vcpu *vcpu, struct kvm_symcall __user *arg)
 		/* A processor that has not been started would never answer. */
 		if (vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE ||
 		    vcpu->arch.mp_state == KVM_MP_STATE_HALTED) {
-			symb->work |= KVM_SYMB_WORK_START;
+			symb->work |= KVM_SYMBIOTIC_WORK_START;
 		} else {
 			symb->user.call.status = -ENXIO;
 			symb->user.state = KVM_SYMCALL_USER_DONE;
