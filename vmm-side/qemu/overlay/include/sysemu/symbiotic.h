@@ -3,7 +3,7 @@
  * Symbiotic VMs: what QEMU's KVM code calls.
  *
  * Everything here does nothing in a VM that is not symbiotic. The work is in
- * target/i386/kvm/symbiotic.c.
+ * target/i386/kvm/symbiotic*.c.
  */
 #ifndef SYSEMU_SYMBIOTIC_H
 #define SYSEMU_SYMBIOTIC_H

@@ -15,7 +15,7 @@
 
 #include "qemu/osdep.h"
 #include <sys/ioctl.h>
-#include <linux/kvm.h>
+#include <linux/kvm_symbiotic.h>
 
 #include "exec/memory.h"
 #include "hw/boards.h"
@@ -26,8 +26,7 @@
 #include "sysemu/kvm.h"
 #include "sysemu/runstate.h"
 #include "sysemu/symbiotic-dma.h"
-#include "symbiotic-dma.h"
-#include "symbiotic-kvm.h"
+#include "symbiotic-int.h"
 
 /* SYMSPY_GLOBAL_PCI_MAP_VALID's bitmap knows no segment but the first. */
 #define MAP_DEVICES             (SYMSPY_PCI_BUSES * 256)
@@ -87,8 +86,8 @@ static bool add_range(uint64_t gpa, uint64_t phys, uint64_t size, Error **errp)
 /* Pin what lies at @gpa and add it. */
 static bool pin_range(uint64_t gpa, void *host, uint64_t size, Error **errp)
 {
-    struct kvm_symb_extent extents[SYMSPY_DMA_RANGES];
-    struct kvm_symb_pin pin = {
+    struct kvm_symdma_extent extents[SYMSPY_DMA_RANGES];
+    struct kvm_symdma_pin pin = {
         .addr = (uintptr_t)host,
         .size = size,
         .extents = (uintptr_t)extents,
@@ -97,7 +96,7 @@ static bool pin_range(uint64_t gpa, void *host, uint64_t size, Error **errp)
     unsigned int i;
     int ret;
 
-    ret = kvm_vm_ioctl(kvm_state, KVM_SYMB_PIN, &pin);
+    ret = kvm_vm_ioctl(kvm_state, KVM_SYMDMA_PIN, &pin);
     switch (ret) {
     case 0:
         break;

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Symbiotic VMs: what the files of this directory share.
+ *
+ *  symbiotic.c          on and off, CPUID, reset, migration
+ *  symbiotic-pages.c    the SymSpy pages, and what QMP shows of them
+ *  symbiotic-symcall.c  the way into KVM, symcalls, memory that the host lacks
+ *  symbiotic-dma.c      passthrough without an IOMMU
+ */
+#ifndef TARGET_I386_KVM_SYMBIOTIC_INT_H
+#define TARGET_I386_KVM_SYMBIOTIC_INT_H
+
+#include "exec/memory.h"
+#include "symbiotic/abi.h"
+
+typedef struct SymspyPage {
+    MemoryRegion mr;
+    void *host;                 /* NULL until first mapped */
+    hwaddr gpa;                 /* 0: not mapped */
+} SymspyPage;
+
+typedef struct Symcall Symcall;
+
+typedef struct SymbioticVCPU {
+    SymspyPage local;
+    Symcall *call;              /* set and cleared with the BQL */
+    bool io_complete;           /* vCPU thread: KVM waits for no answer */
+    bool reset_pending;         /* KVM does not know of the reset yet */
+} SymbioticVCPU;
+
+/* ---- symbiotic.c ---- */
+
+/* SYMB_FEAT_*; 0: not symbiotic. */
+uint32_t symbiotic_offered(void);
+
+/* NULL if the VM is not symbiotic. */
+SymbioticVCPU *symbiotic_vcpu(CPUState *cs);
+
+/**
+ * symbiotic_block_migration: the guest uses what cannot be migrated
+ * @errp: why that cannot be: a migration is under way
+ *
+ * Returns: false with @errp set
+ */
+bool symbiotic_block_migration(Error **errp);
+void symbiotic_unblock_migration(void);
+
+/* ---- symbiotic-pages.c; all with the BQL ---- */
+
+/* NULL if it is not mapped. */
+struct symspy_global *symbiotic_global_page(void);
+
+/**
+ * symspy_set: map, move or unmap a page
+ * @cs: the vCPU that wants it
+ * @local: its own page, not the global one
+ * @gpa: where to; 0: nowhere
+ *
+ * Returns: true if everything is done, KVM's memory slots included; false if
+ * nothing has changed
+ */
+bool symspy_set(CPUState *cs, bool local, uint64_t gpa);
+
+void symspy_unmap_global(void);
+void symspy_unmap_local(CPUState *cs);
+
+/* ---- symbiotic-symcall.c ---- */
+
+/**
+ * symcall_cancel: what the vCPU is called for, if anything, will not be done
+ * @vcpu: the vCPU, which does not run
+ * @why: for whoever has asked
+ *
+ * Called with the BQL.
+ */
+void symcall_cancel(SymbioticVCPU *vcpu, const char *why);
+
+/* The VM runs: an access that the host has no memory for is news again. BQL. */
+void symbiotic_memory_retry(void);
+
+/* ---- symbiotic-dma.c; all with the BQL ---- */
+
+/**
+ * symbiotic_dma_publish: write all there is into the global page
+ * @global: the page, or NULL
+ */
+void symbiotic_dma_publish(struct symspy_global *global);
+
+/**
+ * symbiotic_dma_ack: the guest has written SYMB_MSR_DMA_ACK
+ * @generation: what it has written
+ *
+ * Returns: false if that is not the present generation
+ */
+bool symbiotic_dma_ack(uint64_t generation);
+
+/**
+ * symbiotic_dma_stop: no device may master the bus until the next
+ * acknowledgement
+ */
+void symbiotic_dma_stop(void);
+
+#endif /* TARGET_I386_KVM_SYMBIOTIC_INT_H */
