@@ -49,6 +49,7 @@ g_touch:
 	jnz	g_touch
 	outb	%al, $PORT_DONE
 g_spin:
+	incl	GUEST_DATA + DATA_SPINS
 	pause
 	jmp	g_spin
 g_sti_spin:

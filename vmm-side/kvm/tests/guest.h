@@ -75,6 +75,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define DATA_STORE		0x4c
 #define DATA_TABLE		0x50	/* page tables to answer from, 0 = as it is */
 #define DATA_EXIT		0x54	/* SYMCALL_QUERY_BATCH makes an exit */
+#define DATA_SPINS		0x58	/* how far g_spin has got */
 #define DATA_ZERO		0x80
 
 #define SEL_CODE		0x08

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "vm.h"
@@ -32,22 +31,21 @@ static __u64 *make_hole(void)
 	return mem;
 }
 
-/* Runs the vCPU for seconds at most. An access to @gpa must not come to its end. */
+/* Runs the vCPU. An access to @gpa must not come to its end. */
 static void expect_memory_fault(__u64 gpa)
 {
-	struct itimerval t = { .it_value = { 5, 0 }, .it_interval = { 0, 10000 } };
+	const struct kvm_symbiotic_memory_fault *fault = (void *)run->padding;
 	int r, error;
 
-	setitimer(ITIMER_REAL, &t, NULL);
+	set_limit(true);
 	r = ioctl(vcpu, KVM_RUN, 0);
 	error = errno;
-	memset(&t, 0, sizeof(t));
-	setitimer(ITIMER_REAL, &t, NULL);
+	set_limit(false);
 	if (r >= 0)
 		fail("exit reason %u", run->exit_reason);
 	expect(error, EFAULT);
 	expect(run->exit_reason, KVM_EXIT_MEMORY_FAULT);
-	expect(symbiotic_memory_fault(run)->gpa, gpa);
+	expect(fault->gpa, gpa);
 }
 
 static void begin(const char *label, __u64 gpa, __u64 rflags)

@@ -13,27 +13,59 @@
 
 #include "vm.h"
 
-static const __u32 all_msrs[] = {
-	SYMB_MSR_GLOBAL_PAGE, SYMB_MSR_LOCAL_PAGE, SYMB_MSR_SYMCALL_RIP,
-	SYMB_MSR_SYMCALL_RSP, SYMB_MSR_SYMCALL_CS, SYMB_MSR_SYMCALL_GS,
-	SYMB_MSR_SYMCALL_FS, SYMB_MSR_FEATURES, SYMB_MSR_ALIAS_GLOBAL_PAGE,
-	SYMB_MSR_ALIAS_LOCAL_PAGE, SYMB_MSR_ALIAS_SYMCALL_RIP,
-	SYMB_MSR_ALIAS_SYMCALL_RSP, SYMB_MSR_ALIAS_SYMCALL_CS,
-	SYMB_MSR_ALIAS_SYMCALL_GS, SYMB_MSR_ALIAS_SYMCALL_FS,
+static const struct {
+	__u32 nr, features;
+} msrs[] = {
+#define MSR(name, features)	{ SYMB_MSR_##name, features },
+	SYMB_MSRS_WITH_ALIAS(MSR)
+	SYMB_MSRS_WITHOUT_ALIAS(MSR)
+#undef MSR
+#define MSR(name, features)	{ SYMB_MSR_ALIAS_##name, features },
+	SYMB_MSRS_WITH_ALIAS(MSR)
+#undef MSR
 };
+
+static void check_msr(__u32 nr, __u32 offered)
+{
+	bool exists = false;
+	unsigned int i;
+	__u64 val;
+
+	for (i = 0; i < NR(msrs); i++)
+		exists |= msrs[i].nr == nr && msrs[i].features & offered;
+
+	if (rdmsr(nr, &val) != exists)
+		fail("MSR 0x%x %s", nr, exists ? "is missing" : "exists");
+	if (exists)
+		expect(val, 0);
+	else if (wrmsr(nr, 0))
+		fail("MSR 0x%x can be written", nr);
+}
+
+/* Those that come with what is offered, and no others in their neighbourhood. */
+static void check_msrs(__u32 offered)
+{
+	__u32 nr;
+
+	for (nr = 0x530; nr < 0x550; nr++)
+		check_msr(nr, offered);
+	for (nr = 0x400000d0; nr < 0x400000e0; nr++)
+		check_msr(nr, offered);
+	for (nr = 0; nr < NR(msrs); nr++)
+		check_msr(msrs[nr].nr, offered);
+}
+
+static void test_msrs(void)
+{
+	check_msrs(all_features());
+}
 
 static void test_off(void)
 {
 	struct kvm_symcall call = { .nr = CALL_NULL };
-	__u64 val, nr;
-	unsigned int i;
+	__u64 nr;
 
-	for (i = 0; i < NR(all_msrs); i++) {
-		if (rdmsr(all_msrs[i], &val))
-			fail("MSR 0x%x exists", all_msrs[i]);
-		if (wrmsr(all_msrs[i], 0))
-			fail("MSR 0x%x can be written", all_msrs[i]);
-	}
+	check_msrs(0);
 	for (nr = SYMB_HC_SYMCALL_RET; nr <= SYMB_HC_DROP_RANGE; nr++)
 		expect(hypercall(nr, 0, 0, 0, 0), -SYMB_HC_ENOSYS);
 	expect(ioctl(vcpu, KVM_SYMCALL, &call), -1);
@@ -134,7 +166,7 @@ static void test_dma_ack(void)
 /* The write that user space was asked about comes to its end in vain. */
 static void finish_stale(void)
 {
-	expect(run_vcpu_within(5), PORT_GP);
+	expect(run_vcpu_in_time(), PORT_GP);
 	settle();
 	expect(dma_ack, 0);
 	expect(msr_value(SYMB_MSR_DMA_ACK), 0);
@@ -210,7 +242,7 @@ static void test_dma_init(void)
 		must_wrmsr(SYMB_MSR_DMA_ACK, 2);
 		enter(g_spin, 0);
 		send_init(0);
-		expect(run_vcpu_within(5), PORT_DONE);
+		expect(run_vcpu_in_time(), PORT_DONE);
 		expect(dma_ack, 0);
 		expect(page_gpa[0], 0);
 		expect(page_gpa[1], 0);
@@ -224,7 +256,7 @@ static void test_dma_init(void)
 	swap_vcpus();
 	enter(g_spin, 0);
 	send_init(0);
-	expect(run_vcpu_within(5), PORT_DONE);
+	expect(run_vcpu_in_time(), PORT_DONE);
 	settle();
 	swap_vcpus();
 	page_exit();
@@ -271,9 +303,9 @@ static __u64 page_phys(const void *mem)
 static void test_pin(void)
 {
 	const unsigned int pages = 48;
-	struct kvm_symb_extent extents[64];
+	struct kvm_symdma_extent extents[64];
 	char *mem = alloc(pages * 4096);
-	struct kvm_symb_pin pin = {
+	struct kvm_symdma_pin pin = {
 		.addr = (unsigned long)mem,
 		.size = pages * 4096,
 		.extents = (unsigned long)extents,
@@ -282,7 +314,7 @@ static void test_pin(void)
 	unsigned int i, n, ext = 0;
 	__u64 done = 0;
 
-	IOCTL(vm, KVM_SYMB_PIN, &pin);
+	IOCTL(vm, KVM_SYMDMA_PIN, &pin);
 	for (i = 0, n = 0; i < pages; i++) {
 		expect(extents[ext].phys + done, page_phys(mem + i * 4096));
 		done += 4096;
@@ -304,11 +336,11 @@ static void test_pin(void)
 	bad[4].extents = 1;
 	bad[5].addr = ~0ULL << 12;
 	for (i = 0; i < NR(bad); i++)
-		expect(ioctl(vm, KVM_SYMB_PIN, &bad[i]), -1);
+		expect(ioctl(vm, KVM_SYMDMA_PIN, &bad[i]), -1);
 
 	/* Not mapped in the middle. */
 	munmap(mem + 5 * 4096, 4096);
-	expect(ioctl(vm, KVM_SYMB_PIN, &pin), -1);
+	expect(ioctl(vm, KVM_SYMDMA_PIN, &pin), -1);
 	expect(errno, EFAULT);
 
 	/* The same page everywhere is in as many pieces. */
@@ -325,9 +357,9 @@ static void test_pin(void)
 		pin.size = 8192;
 		pin.nr = 1 + i;
 		if (i)
-			IOCTL(vm, KVM_SYMB_PIN, &pin);
+			IOCTL(vm, KVM_SYMDMA_PIN, &pin);
 		else
-			expect(ioctl(vm, KVM_SYMB_PIN, &pin), -1);
+			expect(ioctl(vm, KVM_SYMDMA_PIN, &pin), -1);
 		if (!i)
 			expect(errno, E2BIG);
 		close(fd);
@@ -434,12 +466,8 @@ static void test_call_msrs(void)
 
 static void test_partial_offer(void)
 {
-	__u64 val;
-
 	/* Only SymSpy is offered to this VM. */
-	expect(msr_value(SYMB_MSR_GLOBAL_PAGE), 0);
-	expect(rdmsr(SYMB_MSR_SYMCALL_RIP, &val), false);
-	expect(wrmsr(SYMB_MSR_SYMCALL_RIP, 0), false);
+	check_msrs(SYMB_FEAT_SYMSPY);
 	expect(wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMCALL), false);
 	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY);
 	expect(hypercall(SYMB_HC_SYMCALL_LOOP, 1, CALL_NULL, 0, 0),
@@ -450,6 +478,7 @@ static void test_partial_offer(void)
 const struct test msr_tests[] = {
 	{ "off", test_off, 0 },
 	{ "cap", test_cap, SYMB_FEAT_ALL },
+	{ "msrs", test_msrs, SYMB_FEAT_ALL },
 	{ "features", test_features, SYMB_FEAT_ALL },
 	{ "dma-ack", test_dma_ack, SYMB_FEAT_ALL },
 	{ "dma-race", test_dma_race, SYMB_FEAT_ALL },

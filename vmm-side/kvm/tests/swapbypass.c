@@ -19,7 +19,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "vm.h"
@@ -596,7 +595,7 @@ static void test_invalidate(void)
 #define OWN_ADDR	(ADDR(0) + (NR_TABLES - 1ULL) * PAGES * 4096)
 
 /*
- * vmm-side/kvm/overlay: KVM_BYPASS_HOLD, and all aliases of a page, of which KVM
+ * vmm-side/kvm/overlay: SWAPBYPASS_HOLD, and all aliases of a page, of which KVM
  * allows 1000.
  */
 #define MOST_PER_HOLD	(1024 + 1001)
@@ -685,55 +684,41 @@ static void test_hold_range(void)
 	expect_short_holds();
 }
 
-/* Has the guest start hypercall @nr, interrupted by signals; whether it is over. */
-static bool start_interrupted(__u64 nr)
-{
-	struct kvm_regs regs = { .rax = nr, .rip = CODE(g_hypercall),
-				 .rsp = GUEST_STACK, .rflags = RFLAGS_FIXED };
-
-	enter(g_hypercall, 0);
-	IOCTL(vcpu, KVM_SET_REGS, &regs);
-	return run_vcpu();
-}
-
 /*
  * A detach that signals interrupt. It goes on where it was, and no other vCPU
  * takes it for done before: @other is what that does meanwhile.
  */
 static void interrupted_detach(void (*other)(void))
 {
-	struct itimerval t = { { 0, 2000 }, { 0, 2000 } };
-	unsigned int interrupted = 0;
-	__u64 left, before;
-	bool over;
+	struct kvm_regs regs = { .rax = SYMB_HC_SWAP_DETACH };
+	__u64 left = BIG_PAGES;
+	unsigned int i, us;
 
 	make_big_vm();
 	expect(attach(&big_desc), 0);
 	fill();
 
-	setitimer(ITIMER_REAL, &t, NULL);
-	over = start_interrupted(SYMB_HC_SWAP_DETACH);
-	before = BIG_PAGES;
-	while (!over) {
+	begin_step(g_hypercall, 0, &regs);
+	for (us = 2000; left == BIG_PAGES; us += us / 8) {
+		set_ticks(us);
+		expect(run_vcpu(), 0);
 		left = vm_stat("bypass_pages");
-		if (left && left < before) {
-			interrupted++;
-			before = left;
-		}
-		if (interrupted == 3) {
-			memset(&t, 0, sizeof(t));
-			setitimer(ITIMER_REAL, &t, NULL);
-			swap_vcpus();
-			other();
-			expect(vm_stat("bypass_pages"), 0);
-			swap_vcpus();
-		}
-		over = run_vcpu();
 	}
-	memset(&t, 0, sizeof(t));
-	setitimer(ITIMER_REAL, &t, NULL);
+	set_ticks(0);
+	/* Each time it gets further. */
+	for (i = 0; i < 3; i++) {
+		to_the_entry(KVM_RUN, NULL);
+		expect(vm_stat("bypass_pages") < left, true);
+		left = vm_stat("bypass_pages");
+	}
+	expect(left > 0, true);
+
+	swap_vcpus();
+	other();
+	expect(vm_stat("bypass_pages"), 0);
+	swap_vcpus();
+	expect(run_vcpu(), PORT_DONE);
 	settle();
-	expect(interrupted, 3);
 	expect(vm_stat("bypass_pages"), 0);
 	expect_short_holds();
 }
@@ -1004,7 +989,7 @@ static void test_events(void)
 		expect(run->exit_reason, KVM_EXIT_IO);
 		expect(service_exit(), true);
 		inject_exception(6);
-		expect(run_vcpu_within(5), PORT_UD);
+		expect(run_vcpu_in_time(), PORT_UD);
 		settle();
 		*data32(DATA_EXIT) = 0;
 		expect(load(0), i ? CONTENT(slot_of(0)) : FAULT);

@@ -6,8 +6,8 @@
  * usage: symbiotic_test [-v] [-b calls] [name...]
  *	-b	benchmark: null hypercall against null symcall, not tests
  *
- * Prints "ok <name>", "ok <name> # SKIP" or "not ok <name>" per test; exits 0
- * if none failed.
+ * Prints KTAP; exits 0 if none failed. While it runs, the host's other symcalls
+ * have more time than usual (kvm.symcall_budget_ms).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -51,14 +51,34 @@ static const struct test * const suites[] = {
 	msr_tests, memory_tests, symcall_tests, swapbypass_tests,
 };
 
-static bool wanted(const char *name, char **names)
+static bool wanted(const struct test *t, char **names)
 {
 	if (!*names)
 		return true;
 	for (; *names; names++)
-		if (!strcmp(name, *names))
+		if (!strcmp(t->name, *names))
 			return true;
 	return false;
+}
+
+/* Number @nr of the tests that are wanted; NULL if there are fewer. */
+static const struct test *find_test(unsigned int nr, char **names)
+{
+	const struct test *t;
+	unsigned int i;
+
+	for (i = 0; i < NR(suites); i++)
+		for (t = suites[i]; t->name; t++)
+			if (wanted(t, names) && !nr--)
+				return t;
+	return NULL;
+}
+
+static bool known(char *name)
+{
+	char *names[2] = { name };
+
+	return find_test(0, names);
 }
 
 /* Whether the kernel has warned (TAINT_WARN): no guest may make it do so. */
@@ -75,28 +95,29 @@ static bool kernel_warned(void)
 	return taint & 1 << 9;
 }
 
-static bool run_test(const struct test *t)
+static bool run_test(const struct test *t, unsigned int nr)
 {
 	bool warned = kernel_warned(), ok = true;
-	const char *note = "";
 
+	skipped = NULL;
 	switch (setjmp(ended)) {
 	case 0:
 		make_vm(t->features);
 		t->fn();
 		break;
 	case SKIPPED:
-		note = " # SKIP";
 		break;
 	default:
 		ok = false;
 	}
+	set_budget(0);
 	drop_vm();
 	if (!warned && kernel_warned()) {
 		printf("# the kernel has warned, see its log\n");
 		ok = false;
 	}
-	printf("%s %s%s\n", ok ? "ok" : "not ok", t->name, note);
+	printf("%s %u %s%s%s\n", ok ? "ok" : "not ok", nr, t->name,
+	       skipped ? " # SKIP " : "", skipped ?: "");
 	return ok;
 }
 
@@ -107,6 +128,7 @@ int main(int argc, char **argv)
 	bool verbose = false;
 	unsigned int i;
 	int bad = 0, opt;
+	char **names;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while ((opt = getopt(argc, argv, "vb:")) != -1) {
@@ -122,6 +144,8 @@ int main(int argc, char **argv)
 		}
 	}
 
+	names = argv + optind;
+
 	if (setjmp(ended))
 		return 2;
 	vm_init();
@@ -132,15 +156,20 @@ int main(int argc, char **argv)
 		return 0;
 	}
 
-	for (i = 0; i < NR(suites); i++) {
-		for (t = suites[i]; t->name; t++) {
-			if (!wanted(t->name, argv + optind))
-				continue;
-			if (verbose)
-				printf("# %s\n", t->name);
-			bad += !run_test(t);
+	for (i = 0; names[i]; i++) {
+		if (!known(names[i])) {
+			fprintf(stderr, "no test \"%s\"\n", names[i]);
+			return 2;
 		}
 	}
-	printf("%d failed\n", bad);
+
+	for (i = 0; find_test(i, names); i++)
+		;
+	printf("KTAP version 1\n1..%u\n", i);
+	for (i = 0; (t = find_test(i, names)); i++) {
+		if (verbose)
+			printf("# %s\n", t->name);
+		bad += !run_test(t, i + 1);
+	}
 	return bad != 0;
 }

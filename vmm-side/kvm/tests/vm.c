@@ -26,6 +26,7 @@ unsigned int page_exits, dma_exits, call_ports;
 __u64 dma_ack;
 bool refuse_pages;
 jmp_buf ended;
+const char *skipped;
 
 int xioctl(int fd, unsigned long nr, void *arg, const char *name)
 {
@@ -380,72 +381,145 @@ void settle(void)
 	run->immediate_exit = 0;
 }
 
+/* ---- Running it for a time ------------------------------------------------- */
+
+/*
+ * No result depends on how fast the machine is. What has to happen is waited for,
+ * and only what takes LIMIT has failed.
+ */
+#define LIMIT	60	/* s */
+
 static void on_alarm(int sig)
 {
 	/* Only interrupts KVM_RUN. */
 }
 
-static void set_timer(unsigned int seconds)
+/* A signal after @us, and then again and again: it may come before KVM_RUN. */
+void set_ticks(unsigned int us)
 {
-	struct itimerval t = { .it_value = { seconds, 0 } };
+	struct itimerval t = {
+		.it_value = { us / 1000000, us % 1000000 },
+		.it_interval = { us / 1000000, us % 1000000 },
+	};
 
 	setitimer(ITIMER_REAL, &t, NULL);
 }
 
+void set_limit(bool on)
+{
+	set_ticks(on ? LIMIT * 1000000 : 0);
+}
+
 /* As run_vcpu(); 0 also if the step does not end. */
-unsigned int run_vcpu_within(unsigned int seconds)
+unsigned int run_vcpu_in_time(void)
 {
 	unsigned int port;
 
-	set_timer(seconds);
+	set_limit(true);
 	port = run_vcpu();
-	set_timer(0);
+	set_limit(false);
 	return port;
 }
 
 /* The reason of the next exit that is not for service_exit(). */
-unsigned int run_to_exit_within(unsigned int seconds)
+unsigned int run_to_exit_in_time(void)
 {
 	int r;
 
-	set_timer(seconds);
+	set_limit(true);
 	do {
 		r = ioctl(vcpu, KVM_RUN, 0);
 	} while (!r && service_exit());
-	set_timer(0);
+	set_limit(false);
 	if (r)
 		fail("no exit: %s", strerror(errno));
 	return run->exit_reason;
 }
 
-/* Lets the guest run for a while, then interrupts it. */
+/*
+ * Lets the guest run for a while, perhaps without an instruction, then interrupts
+ * it: enough time for what must not happen, for nothing else.
+ */
 void run_for(unsigned int ms)
 {
-	struct itimerval t = {
-		.it_value = { ms / 1000, ms % 1000 * 1000 },
-		.it_interval = { 0, 10000 },
-	};
 	unsigned int port;
 
-	setitimer(ITIMER_REAL, &t, NULL);
+	set_ticks(ms * 1000);
 	port = run_vcpu();
-	memset(&t, 0, sizeof(t));
-	setitimer(ITIMER_REAL, &t, NULL);
+	set_ticks(0);
 	if (port)
 		fail("port 0x%x instead of a signal", port);
 }
 
-/* Runs the guest until a word of its data has a value. */
+/* Lets it run, each time for longer, until that should have been enough. */
+static void run_more(unsigned int *ms)
+{
+	*ms = *ms ? 2 * *ms : 5;
+	if (*ms > LIMIT * 1000)
+		fail("the guest gets nowhere");
+	run_for(*ms);
+}
+
+/* Runs the guest until a word of its data is at least @val. */
+void run_until(unsigned int word, __u32 val)
+{
+	unsigned int ms = 0;
+
+	while ((__s32)(*data32(word) - val) < 0)
+		run_more(&ms);
+}
+
+void run_until_halted(void)
+{
+	struct kvm_mp_state mp;
+	unsigned int ms = 0;
+
+	for (;;) {
+		IOCTL(vcpu, KVM_GET_MP_STATE, &mp);
+		if (mp.mp_state == KVM_MP_STATE_HALTED)
+			return;
+		run_more(&ms);
+	}
+}
+
+/* At g_spin, it goes on; what was pending has arrived by then. */
+void run_on(void)
+{
+	run_until(DATA_SPINS, *data32(DATA_SPINS) + 100);
+}
+
+/* Runs the guest, at g_spin, until a word of its data has a value; and keeps it. */
 void wait_for(unsigned int word, __u32 val)
 {
-	unsigned int i;
-
-	for (i = 0; i < 100 && *data32(word) != val; i++)
-		run_for(50);
-	/* No further, either. */
-	run_for(20);
+	run_until(word, val);
+	run_on();
 	expect(*data32(word), val);
 }
+
+/* With a signal that is there already: no further than to the VM entry. */
+void to_the_entry(unsigned long nr, void *arg)
+{
+	struct {
+		struct kvm_signal_mask head;
+		__u8 sigset[8];
+	} mask = { .head.len = 8 };
+	sigset_t alarm, old;
+	int r, error;
+
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alarm, &old);
+	IOCTL(vcpu, KVM_SET_SIGNAL_MASK, &mask);
+	raise(SIGALRM);
+	r = ioctl(vcpu, nr, arg);
+	error = errno;
+	IOCTL(vcpu, KVM_SET_SIGNAL_MASK, NULL);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	expect(r, -1);
+	expect(error, EINTR);
+}
+
+/* ---- Steps ----------------------------------------------------------------- */
 
 /* To run a step of the guest, with @regs but for RIP, RSP and the fixed flags. */
 void begin_step(const char *label, int cpl, struct kvm_regs *regs)
@@ -555,29 +629,30 @@ void register_call(const char *entry)
 	must_wrmsr(SYMB_MSR_SYMCALL_RIP, CODE(entry));
 }
 
-/* A symcall from user space; signals every 10 ms in between if @kick. */
+/* A symcall from user space; signals in between, ever more rarely, if @kick. */
 struct kvm_symcall symcall_kick(__u64 nr, __u64 arg0, bool kick)
 {
-	struct itimerval t = { { 0, 10000 }, { 0, 10000 } };
 	struct kvm_symcall call = {
 		.nr = nr, .args = { arg0, 0xc0, 0xd0, 0x51, 0xd1 },
 	};
+	unsigned int us = 10000;
 
 	if (kick)
-		setitimer(ITIMER_REAL, &t, NULL);
+		set_ticks(us);
 	for (;;) {
 		if (ioctl(vcpu, KVM_SYMCALL, &call) < 0) {
-			if (errno == EINTR)
-				continue;
-			fail("KVM_SYMCALL: %s", strerror(errno));
+			if (errno != EINTR)
+				fail("KVM_SYMCALL: %s", strerror(errno));
+			us += us / 8;
+			set_ticks(us);
+			continue;
 		}
 		if (run->exit_reason == KVM_EXIT_SYMCALL)
 			break;
 		if (!service_exit())
 			fail("exit reason %u in a symcall", run->exit_reason);
 	}
-	memset(&t, 0, sizeof(t));
-	setitimer(ITIMER_REAL, &t, NULL);
+	set_ticks(0);
 	return call;
 }
 
@@ -652,9 +727,36 @@ __u64 vm_stat(const char *name)
 	return stat_of(vm, name);
 }
 
+/* ---- Start ------------------------------------------------------------------ */
+
+#define BUDGET	"/sys/module/kvm/parameters/symcall_budget_ms"
+
+static unsigned int old_budget;
+
+static bool write_budget(unsigned int ms)
+{
+	FILE *f = fopen(BUDGET, "w");
+
+	return f && fprintf(f, "%u", ms) > 0 && !fclose(f);
+}
+
+/* CPU time that a call may take, of all VMs; 0: more than any of ours should. */
+void set_budget(unsigned int ms)
+{
+	if (!write_budget(ms ?: LIMIT * 1000))
+		fail("%s: %s", BUDGET, strerror(errno));
+}
+
+static void restore_budget(void)
+{
+	write_budget(old_budget);
+}
+
 void vm_init(void)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
+
+	FILE *f;
 
 	sigaction(SIGALRM, &action, NULL);
 	kvm = open("/dev/kvm", O_RDWR);
@@ -663,4 +765,11 @@ void vm_init(void)
 	ram = alloc(GUEST_RAM);
 	page[0] = alloc(4096);
 	page[1] = alloc(4096);
+
+	f = fopen(BUDGET, "r");
+	if (!f || fscanf(f, "%u", &old_budget) != 1)
+		fail("%s: %s", BUDGET, strerror(errno));
+	fclose(f);
+	atexit(restore_budget);
+	set_budget(0);
 }

@@ -5,15 +5,13 @@
 #ifndef VM_H
 #define VM_H
 
-#include <linux/kvm.h>
+#include <linux/kvm_symbiotic.h>
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 #include <symbiotic/abi.h>
 
-/* What include/uapi/linux/kvm.h of the patched kernel adds. */
-#include "../../qemu/overlay/target/i386/kvm/symbiotic-kvm.h"
 #include "guest.h"
 
 #define GLOBAL_GPA	0x10000000ULL
@@ -22,6 +20,7 @@
 #define RFLAGS_DF	0x400ULL
 #define RFLAGS_TF	0x100ULL
 #define RFLAGS_IF	0x200ULL
+#define RFLAGS_ARITH	0x8d5ULL	/* what arithmetic changes */
 
 #define CODE(label)	(GUEST_CODE + (__u64)((label) - guest_start))
 #define NR(array)	(sizeof(array) / sizeof((array)[0]))
@@ -52,6 +51,7 @@ extern bool refuse_pages;	/* user space's answer to MSR writes */
 /* Where a test ends that does not return. */
 enum { FAILED = 1, SKIPPED };
 extern jmp_buf ended;
+extern const char *skipped;	/* why */
 
 #define fail(...) do {							\
 	printf("# %s:%d: ", __FILE__, __LINE__);			\
@@ -61,7 +61,7 @@ extern jmp_buf ended;
 } while (0)
 
 #define skip(why) do {							\
-	printf("# skipped: %s\n", why);					\
+	skipped = (why);						\
 	longjmp(ended, SKIPPED);					\
 } while (0)
 
@@ -96,9 +96,15 @@ void enter(const char *label, int cpl);
 unsigned int run_vcpu(void);
 void begin_step(const char *label, int cpl, struct kvm_regs *regs);
 unsigned int run_step(const char *label, int cpl, struct kvm_regs *regs);
-unsigned int run_vcpu_within(unsigned int seconds);
-unsigned int run_to_exit_within(unsigned int seconds);
+void set_ticks(unsigned int us);
+void set_limit(bool on);
+unsigned int run_vcpu_in_time(void);
+unsigned int run_to_exit_in_time(void);
 void run_for(unsigned int ms);
+void run_until(unsigned int word, __u32 val);
+void run_until_halted(void);
+void run_on(void);
+void to_the_entry(unsigned long nr, void *arg);
 void wait_for(unsigned int word, __u32 val);
 void settle(void);
 bool service_exit(void);
@@ -119,6 +125,7 @@ __s64 hypercall_from(int cpl, __u64 nr, __u64 a0, __u64 a1, __u64 a2, __u64 a3);
 void register_call(const char *entry);
 struct kvm_symcall symcall(__u64 nr, __u64 arg0);
 struct kvm_symcall symcall_kick(__u64 nr, __u64 arg0, bool kick);
+void set_budget(unsigned int ms);
 __u64 vcpu_stat(const char *name);
 __u64 vm_stat(const char *name);
 
