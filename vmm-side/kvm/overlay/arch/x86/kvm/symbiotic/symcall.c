@@ -30,7 +30,7 @@
 #include "symbiotic.h"
 
 #define CREATE_TRACE_POINTS
-#include "symbiotic_trace.h"
+#include "symcall_trace.h"
 
 /*
  * Budget of one call in CPU time that the vCPU's thread has spent in KVM_RUN,

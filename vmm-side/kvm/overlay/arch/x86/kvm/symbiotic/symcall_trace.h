@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Trace events of SymCall.
+ * Trace events of SymCall (events/kvm/kvm_symcall_*).
  */
-#if !defined(_TRACE_KVM_SYMBIOTIC_H) || defined(TRACE_HEADER_MULTI_READ)
-#define _TRACE_KVM_SYMBIOTIC_H
+#if !defined(_TRACE_KVM_SYMCALL_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _TRACE_KVM_SYMCALL_H
 
 #include <linux/tracepoint.h>
 #include <symbiotic/abi.h>
@@ -86,12 +86,12 @@ TRACE_EVENT(
 		  __entry->vcpu_id, __entry->nr, __entry->rip, __get_str(why))
 );
 
-#endif /* _TRACE_KVM_SYMBIOTIC_H */
+#endif /* _TRACE_KVM_SYMCALL_H */
 
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH ../../arch/x86/kvm/symbiotic
 #undef TRACE_INCLUDE_FILE
-#define TRACE_INCLUDE_FILE symbiotic_trace
+#define TRACE_INCLUDE_FILE symcall_trace
 
 /* This part must be outside protection */
 #include <trace/define_trace.h>
