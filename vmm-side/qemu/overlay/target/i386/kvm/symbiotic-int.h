@@ -75,9 +75,6 @@ void symspy_unmap_local(CPUState *cs);
  */
 void symcall_cancel(SymbioticVCPU *vcpu, const char *why);
 
-/* The VM runs: an access that the host has no memory for is news again. BQL. */
-void symbiotic_memory_retry(void);
-
 /* ---- symbiotic-dma.c; all with the BQL ---- */
 
 /**

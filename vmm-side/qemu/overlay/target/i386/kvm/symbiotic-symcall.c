@@ -10,6 +10,7 @@
 #include <linux/kvm_symbiotic.h>
 
 #include "cpu.h"
+#include "block/aio.h"
 #include "exec/address-spaces.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-misc-target.h"
@@ -51,52 +52,53 @@ struct Symcall {
 
 /* ---- Memory that the host has not got ---- */
 
-static bool memory_error;       /* BQL; reported, and the VM is being paused */
-
-void symbiotic_memory_retry(void)
-{
-    memory_error = false;
-}
+static bool memory_error;       /* the main loop will look at it */
+static hwaddr memory_error_gpa;
 
 /*
  * KVM could not get the page for an access of the guest: the file behind it has
  * no room left, or has become shorter. The guest has not gone on. As with a
  * disk that is full, the VM is paused until somebody has made room and says so.
+ *
+ * Only the main loop can pause it at once. Whoever hears of it and says "cont"
+ * finds it paused; before, "cont" would have come to nothing.
  */
-static void symbiotic_memory_error(CPUState *cs, struct kvm_run *run)
+static void symbiotic_memory_stop(void *opaque)
 {
-    const struct kvm_symbiotic_memory_fault *fault = (void *)run->padding;
-    hwaddr gpa = fault->gpa;
     MemoryRegionSection section;
     struct statvfs fs;
     bool no_room;
     int fd;
 
-    qemu_mutex_lock_iothread();
-    /* A vCPU is not the first, or the VM stops for some other reason. */
-    if (memory_error || !runstate_is_running()) {
-        goto unlock;
+    section = memory_region_find(get_system_memory(), memory_error_gpa, 1);
+    if (section.mr && runstate_is_running()) {
+        vm_stop(RUN_STATE_IO_ERROR);
+        fd = memory_region_get_fd(section.mr);
+        no_room = fd >= 0 && !fstatvfs(fd, &fs) && !fs.f_bavail;
+        error_report("symbiotic: the host has no memory for the guest at 0x%"
+                     HWADDR_PRIx " (%s, offset 0x%" HWADDR_PRIx ")%s; the VM is "
+                     "paused until \"cont\"", memory_error_gpa,
+                     memory_region_name(section.mr),
+                     section.offset_within_region,
+                     no_room ? ": its file system is full" : "");
+        qapi_event_send_symbiotic_memory_error(memory_region_name(section.mr),
+                                               section.offset_within_region,
+                                               no_room);
     }
-    section = memory_region_find(get_system_memory(), gpa, 1);
-    if (!section.mr) {
-        goto unlock;
-    }
-
-    memory_error = true;
-    fd = memory_region_get_fd(section.mr);
-    no_room = fd >= 0 && !fstatvfs(fd, &fs) && !fs.f_bavail;
-    error_report("symbiotic: the host has no memory for the guest at 0x%"
-                 HWADDR_PRIx " (%s, offset 0x%" HWADDR_PRIx ")%s; the VM is "
-                 "paused until \"cont\"", gpa, memory_region_name(section.mr),
-                 section.offset_within_region,
-                 no_room ? ": its file system is full" : "");
-    qapi_event_send_symbiotic_memory_error(memory_region_name(section.mr),
-                                           section.offset_within_region,
-                                           no_room);
     memory_region_unref(section.mr);
-    vm_stop(RUN_STATE_IO_ERROR);
-unlock:
-    qemu_mutex_unlock_iothread();
+    qatomic_set(&memory_error, false);
+}
+
+/* In the vCPU's thread; until the VM is paused it may be here again. */
+static void symbiotic_memory_error(const struct kvm_run *run)
+{
+    const struct kvm_symbiotic_memory_fault *fault = (void *)run->padding;
+
+    if (!qatomic_xchg(&memory_error, true)) {
+        memory_error_gpa = fault->gpa;
+        aio_bh_schedule_oneshot(iohandler_get_aio_context(),
+                                symbiotic_memory_stop, NULL);
+    }
 }
 
 /* ---- The end of a symcall ---- */
@@ -146,7 +148,7 @@ static int vcpu_ioctl(CPUState *cs, SymbioticVCPU *vcpu, unsigned long request,
     int ret = kvm_vcpu_ioctl(cs, request, arg);
 
     if (ret == -EFAULT && run->exit_reason == KVM_EXIT_MEMORY_FAULT) {
-        symbiotic_memory_error(cs, run);
+        symbiotic_memory_error(run);
         return -EINTR;
     }
     vcpu->io_complete = ret == -EINTR;

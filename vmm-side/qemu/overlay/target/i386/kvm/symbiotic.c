@@ -23,7 +23,6 @@
 #include "qemu/main-loop.h"
 #include "sysemu/kvm_int.h"
 #include "sysemu/reset.h"
-#include "sysemu/runstate.h"
 #include "sysemu/symbiotic.h"
 #include "sysemu/sysemu.h"
 #include "host-cpu.h"
@@ -157,14 +156,6 @@ static void symbiotic_vm_reset(void *opaque)
     symb.reset_pending = true;
 }
 
-static void symbiotic_vm_state_change(void *opaque, bool running,
-                                      RunState state)
-{
-    if (running) {
-        symbiotic_memory_retry();
-    }
-}
-
 void symbiotic_init(MachineState *ms, KVMState *s)
 {
     int supported, ret;
@@ -206,7 +197,6 @@ void symbiotic_init(MachineState *ms, KVMState *s)
     symb.vcpus = g_new0(SymbioticVCPU, ms->smp.max_cpus);
     vmstate_register(NULL, 0, &vmstate_symbiotic, NULL);
     qemu_register_reset(symbiotic_vm_reset, NULL);
-    qemu_add_vm_change_state_handler(symbiotic_vm_state_change, NULL);
 }
 
 /* ---- CPUID ---- */
