@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <ktap.h>
+
 #include "vm.h"
 
 static double now(void)
@@ -95,7 +97,7 @@ static bool kernel_warned(void)
 	return taint & 1 << 9;
 }
 
-static bool run_test(const struct test *t, unsigned int nr)
+static void run_test(const struct test *t)
 {
 	bool warned = kernel_warned(), ok = true;
 
@@ -116,9 +118,7 @@ static bool run_test(const struct test *t, unsigned int nr)
 		printf("# the kernel has warned, see its log\n");
 		ok = false;
 	}
-	printf("%s %u %s%s%s\n", ok ? "ok" : "not ok", nr, t->name,
-	       skipped ? " # SKIP " : "", skipped ?: "");
-	return ok;
+	ktap_directive(ok, ok ? skipped : NULL, "%s", t->name);
 }
 
 int main(int argc, char **argv)
@@ -127,8 +127,8 @@ int main(int argc, char **argv)
 	unsigned long bench = 0;
 	bool verbose = false;
 	unsigned int i;
-	int bad = 0, opt;
 	char **names;
+	int opt;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while ((opt = getopt(argc, argv, "vb:")) != -1) {
@@ -165,11 +165,11 @@ int main(int argc, char **argv)
 
 	for (i = 0; find_test(i, names); i++)
 		;
-	printf("KTAP version 1\n1..%u\n", i);
+	ktap_plan(i);
 	for (i = 0; (t = find_test(i, names)); i++) {
 		if (verbose)
 			printf("# %s\n", t->name);
-		bad += !run_test(t, i + 1);
+		run_test(t);
 	}
-	return bad != 0;
+	return ktap_end();
 }

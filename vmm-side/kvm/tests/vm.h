@@ -51,7 +51,7 @@ extern bool refuse_pages;	/* user space's answer to MSR writes */
 /* Where a test ends that does not return. */
 enum { FAILED = 1, SKIPPED };
 extern jmp_buf ended;
-extern const char *skipped;	/* why */
+extern const char *skipped;	/* SKIP and why */
 
 #define fail(...) do {							\
 	printf("# %s:%d: ", __FILE__, __LINE__);			\
@@ -61,7 +61,7 @@ extern const char *skipped;	/* why */
 } while (0)
 
 #define skip(why) do {							\
-	skipped = (why);						\
+	skipped = "SKIP " why;						\
 	longjmp(ended, SKIPPED);					\
 } while (0)
 

@@ -26,7 +26,7 @@ enum kvm_swapbypass_drop {
 };
 
 /* The description of a counter in kvm_vcpu_stat.bypass_decline[]. */
-#define KVM_SWAPBYPASS_DECLINE_DESC(NAME, reason) {				\
+#define KVM_SWAPBYPASS_DECLINE_DESC(NAME, reason) {			\
 	STATS_DESC_COMMON(KVM_STATS_TYPE_CUMULATIVE, KVM_STATS_UNIT_NONE, \
 			  KVM_STATS_BASE_POW10, 0, 1, 0),		\
 	.offset = offsetof(struct kvm_vcpu_stat,			\
