@@ -123,9 +123,9 @@ static void run_test(const struct test *t)
 
 int main(int argc, char **argv)
 {
+	static unsigned long bench;
+	static bool verbose;
 	const struct test *t;
-	unsigned long bench = 0;
-	bool verbose = false;
 	unsigned int i;
 	char **names;
 	int opt;
