@@ -84,4 +84,3 @@ def main() -> int:
     except (RigError, OSError) as error:
         say(f"rig: {error}")
         return NO_STATUS
-

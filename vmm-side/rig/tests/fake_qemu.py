@@ -17,17 +17,19 @@ import signal
 import socket
 import sys
 import time
+from typing import IO
 
 FAKE = pathlib.Path(os.environ["FAKE"])
 ARGS = "\n".join(sys.argv)
 
 
-def argument(pattern):
+def argument(pattern: str) -> str | None:
+    """What an argument of QEMU says, if there is one like this."""
     found = re.search(pattern, ARGS)
-    return found and found.group(1)
+    return found.group(1) if found else None
 
 
-def run():
+def run() -> None:
     """The guest's command."""
     (FAKE / "started.new").write_text(str(os.getpid()))
     (FAKE / "started.new").rename(FAKE / "started")
@@ -35,7 +37,8 @@ def run():
         time.sleep(0.05)
 
 
-def l1(agent, jobs):
+def l1(agent: socket.socket, jobs: pathlib.Path) -> None:
+    """An L1 that says what its guests would leave."""
     # What the clocks of machines say of their ages, the first one's first.
     ages = (FAKE / "ages").read_text().split() if (FAKE / "ages").exists() else ["0.01"]
     (FAKE / "ages").write_text(" ".join(ages[1:] or ["0.01"]))
@@ -50,31 +53,35 @@ def l1(agent, jobs):
         agent.sendall(f"done {line.split()[1]} 0\n".encode())
 
 
-def guest(answers, port):
+def guest(answers: IO[str], port: IO[str]) -> None:
+    """A guest's half of the conversation."""
     print("ready", file=port, flush=True)
     answers.readline()
     run()
     for name in ("out", "err"):
-        shutil.copy(FAKE / name, argument(rf"file,id={name},path=(.*)"))
+        shutil.copy(FAKE / name, argument(rf"file,id={name},path=(.*)") or "")
     print("exit", (FAKE / "status").read_text().strip(), file=port, flush=True)
     answers.readline()
 
 
-def on_sigint(*_):
+def on_sigint(*_: object) -> None:
+    """QEMU's own end."""
     (FAKE / "sigint").touch()
     os._exit(1)
 
 
-def main():
+def main() -> None:
+    """The part that the arguments ask for."""
     signal.signal(signal.SIGINT, on_sigint)
     agent, ctl = (argument(rf"socket,id={n},fd=(\d+)") for n in ("agent", "ctl"))
     if agent:
-        l1(socket.socket(fileno=int(agent)), pathlib.Path(argument("local,path=([^,]*),mount_tag=jobs")))
+        jobs = argument("local,path=([^,]*),mount_tag=jobs")
+        l1(socket.socket(fileno=int(agent)), pathlib.Path(jobs or ""))
     elif ctl:
-        port = socket.socket(fileno=int(ctl))
-        guest(port.makefile("r"), port.makefile("w"))
+        connection = socket.socket(fileno=int(ctl))
+        guest(connection.makefile("r"), connection.makefile("w"))
     else:
-        pathlib.Path(argument("-pidfile\n(.*)")).write_text(str(os.getpid()))
+        pathlib.Path(argument("-pidfile\n(.*)") or "").write_text(str(os.getpid()))
         pipe = argument("pipe,id=ctl,path=(.*)")
         with open(f"{pipe}.in") as answers, open(f"{pipe}.out", "w") as port:
             guest(answers, port)

@@ -7,19 +7,21 @@ import signal
 import subprocess
 import sys
 import unittest
+from typing import Any
 
-from rig_for_tests import HERE, SECONDS, RigTest, wait_for
+from rig_for_tests import HERE, RIG, SECONDS, Command, RigTest, wait_for
 
 from rig import ending
 
-CLI = [sys.executable, HERE / "rig_for_tests.py", "exec"]
+CLI: Command = [*RIG, "exec"]
 MAKE = ["make", "exec"]
 
 
-def alive(pid):
+def alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0] not in "ZX"
     except OSError:
         return False
 
@@ -27,7 +29,8 @@ def alive(pid):
 class InterruptTest(RigTest):
     """A guest that hangs, and a signal."""
 
-    def interrupted(self, command, number, group=False, **options):
+    def interrupted(self, command: Command, number: int, group: bool = False,
+                    **options: str) -> tuple[int, str]:
         """(status, stderr) of what got a signal while its guest runs."""
         self.leave(hang=b"")
         process = self.start(command, CMD="sleep 1000", **options)
@@ -41,7 +44,7 @@ class InterruptTest(RigTest):
         wait_for(lambda: not alive(machine), "the machine's end")
         return process.returncode, err.decode()
 
-    def check(self, command, number, status, **options):
+    def check(self, command: Command, number: int, status: int, **options: Any) -> None:
         """It says so, once, and that is all."""
         for host in ("symbiotic", "bare-metal"):
             with self.subTest(host=host):
@@ -54,16 +57,16 @@ class InterruptTest(RigTest):
                 self.assertFalse((self.dir / "fake/sigint").exists(), "the machine was told first")
                 self.assertEqual(self.left_behind(), [])
 
-    def test_ctrl_c(self):
+    def test_ctrl_c(self) -> None:
         self.check(MAKE, signal.SIGINT, -signal.SIGINT, group=True)
 
-    def test_sigint_to_make(self):
+    def test_sigint_to_make(self) -> None:
         self.check(MAKE, signal.SIGINT, -signal.SIGINT)
 
-    def test_sigterm_to_make(self):
+    def test_sigterm_to_make(self) -> None:
         self.check(MAKE, signal.SIGTERM, -signal.SIGTERM)
 
-    def test_make_killed(self):
+    def test_make_killed(self) -> None:
         self.leave(hang=b"")
         process = self.start(MAKE, CMD="true", HOST="bare-metal")
         machine = self.started()
@@ -71,27 +74,28 @@ class InterruptTest(RigTest):
         wait_for(lambda: not alive(machine), "the machine's end")
         wait_for(lambda: not self.left_behind(), "an empty directory")
 
-    def test_sigint(self):
+    def test_sigint(self) -> None:
         self.check(CLI, signal.SIGINT, 130)
 
-    def test_sigterm(self):
+    def test_sigterm(self) -> None:
         self.check(CLI, signal.SIGTERM, 143)
 
-    def test_sighup(self):
+    def test_sighup(self) -> None:
         self.check(CLI, signal.SIGHUP, 129)
 
-    def test_killed(self):
+    def test_killed(self) -> None:
         """Nothing with a name but the bench's directory, which the next one removes."""
         for host in ("symbiotic", "bare-metal"):
             with self.subTest(host=host):
                 (self.dir / "fake/started").unlink(missing_ok=True)
-                self.assertEqual(self.interrupted(CLI, signal.SIGKILL, HOST=host)[0], -signal.SIGKILL)
+                status, _ = self.interrupted(CLI, signal.SIGKILL, HOST=host)
+                self.assertEqual(status, -signal.SIGKILL)
                 self.assertEqual(list((self.dir / "tmp").iterdir()), [])
                 (self.dir / "fake/hang").unlink()
                 self.assertEqual(self.cli(CMD="true", HOST=host)[0], 0)
                 self.assertEqual(self.left_behind(), [])
 
-    def test_others_directory_stays(self):
+    def test_others_directory_stays(self) -> None:
         self.leave(hang=b"")
         first = self.start(CLI, CMD="true", HOST="bare-metal")
         self.started()
@@ -109,13 +113,14 @@ class InterruptTest(RigTest):
 class CasesTest(RigTest):
     """The end-to-end cases: those that were running have not failed."""
 
-    def test_cases(self):
+    def test_cases(self) -> None:
         for options in ("", "host = bare-metal"):
             with self.subTest(options=options):
                 (self.dir / "fake/started").unlink(missing_ok=True)
                 self.leave(hang=b"")
-                (self.dir / "cases").write_text("".join(f"[c{i}]\ncmd = x\nfiles = no\n{options}\n" for i in range(9)))
-                p = self.start([sys.executable, HERE / "rig_for_tests.py", "e2e", "-w", "2", "-c", self.dir / "cases"])
+                (self.dir / "cases").write_text("".join(
+                    f"[c{i}]\ncmd = x\nfiles = no\n{options}\n" for i in range(9)))
+                p = self.start([*RIG, "e2e", "-w", "2", "-c", self.dir / "cases"])
                 machine = self.started()
                 p.terminate()
                 out, err = p.communicate(timeout=SECONDS)
@@ -125,7 +130,7 @@ class CasesTest(RigTest):
                 self.assertEqual(self.left_behind(), [])
 
 
-def paging():
+def paging() -> str:
     """How the KVM of this machine, if it has one, maps memory."""
     for path in ("kvm_amd/parameters/npt", "kvm_intel/parameters/ept"):
         file = pathlib.Path("/sys/module") / path
@@ -138,31 +143,32 @@ def paging():
 class LocalTest(RigTest):
     """The user's own host is L1: nothing vanishes there by itself."""
 
-    OPTIONS = {"CMD": "x", "RIG_HARDWARE": "local", "PAGING": paging(), "HOST_CMD": "sleep 1000 & echo $!; wait"}
+    OPTIONS = {"CMD": "x", "RIG_HARDWARE": "local", "PAGING": paging(),
+               "HOST_CMD": "sleep 1000 & echo $!; wait"}
 
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         for image in ("nothing", "initrd_linux-2d711642b726b044"):      # of an "x"
             self.addCleanup(pathlib.Path("/run/images", image).unlink, missing_ok=True)
 
     @staticmethod
-    def shared_memory():
+    def shared_memory() -> set[str]:
         return {p.name for p in pathlib.Path("/dev/shm").glob("job.*")}
 
-    def run_and_signal(self, number):
+    def run_and_signal(self, number: int) -> tuple[int, bytes, list[int], set[str]]:
         """What a guest that got a signal in the middle leaves: processes, directories."""
         before = self.shared_memory()
         self.leave(hang=b"")
         process = self.start(CLI, **self.OPTIONS)
         machine = self.started()
-        said = wait_for(lambda: [f for f in (self.dir / "build/jobs").glob("*/*/host.out") if f.read_text()],
-                        "HOST_CMD")
+        said = wait_for(lambda: [f for f in (self.dir / "build/jobs").glob("*/*/host.out")
+                                 if f.read_text()], "HOST_CMD")
         pids = [machine, int(said[0].read_text())]
         process.send_signal(number)
         _, err = process.communicate(timeout=SECONDS)
         return process.returncode, err, pids, self.shared_memory() - before
 
-    def test_ends(self):
+    def test_ends(self) -> None:
         self.leave(out=b"\r\n\0\xff")
         before = self.shared_memory()
         status, out, err = self.cli(**{**self.OPTIONS, "HOST_CMD": "sleep 1000 & echo $!; exit 5"})
@@ -172,7 +178,7 @@ class LocalTest(RigTest):
         self.assertFalse(alive(int(pid)))
         self.assertFalse(self.shared_memory() - before)
 
-    def test_interrupted(self):
+    def test_interrupted(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number=number):
                 (self.dir / "fake/started").unlink(missing_ok=True)
@@ -181,7 +187,7 @@ class LocalTest(RigTest):
                 self.assertEqual([pid for pid in pids if alive(pid)], [])
                 self.assertEqual((left, self.left_behind()), (set(), []))
 
-    def test_killed(self):
+    def test_killed(self) -> None:
         status, _, pids, left = self.run_and_signal(signal.SIGKILL)
         self.addCleanup(os.kill, pids[1], signal.SIGKILL)
         self.assertEqual((status, len(left)), (-signal.SIGKILL, 1))
@@ -195,10 +201,12 @@ class LocalTest(RigTest):
 class SessionTest(unittest.TestCase):
     """stop_session(): all, also who is in another group or does not want to."""
 
-    def test_stubborn(self):
+    def test_stubborn(self) -> None:
         script = ("trap '' TERM; sh -c 'trap \"\" TERM; echo $$; exec sleep 1000' & "
                   "timeout 1000 sh -c 'echo $$; exec sleep 1000' & wait; wait")
-        with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True) as p:
+        with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE,
+                              start_new_session=True) as p:
+            assert p.stdout
             pids = [int(p.stdout.readline()) for _ in range(2)]
             ending.stop_session(p, 1)
             self.assertEqual([alive(pid) for pid in (p.pid, *pids)], [False] * 3)
@@ -207,7 +215,7 @@ class SessionTest(unittest.TestCase):
 class StepTest(RigTest):
     """A long step of a build, as progress.sh runs it."""
 
-    def test_step(self):
+    def test_step(self) -> None:
         step = HERE.parent / "build" / "progress.sh"
         script = "echo $$ >pid; sleep 1000 & echo $! >child; touch running; wait"
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -226,9 +234,10 @@ class StepTest(RigTest):
 class SuitesTest(RigTest):
     """`make test`: the suite that runs ends as well."""
 
-    def test_suite(self):
+    def test_suite(self) -> None:
         suites = HERE.parents[1] / "e2e" / "suites.py"
-        p = self.start([sys.executable, suites, "slow=echo $$ >pid; touch running; sleep 1000; echo 1 passed"])
+        p = self.start([sys.executable, suites,
+                        "slow=echo $$ >pid; touch running; sleep 1000; echo 1 passed"])
         wait_for((self.dir / "running").exists, "the suite")
         p.send_signal(signal.SIGTERM)
         out, err = p.communicate(timeout=SECONDS)

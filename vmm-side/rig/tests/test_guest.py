@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests of the options: what is refused, in which words, and before anything starts."""
 
+from __future__ import annotations
+
 import dataclasses
 import pathlib
 import re
 import subprocess
 import unittest
+from typing import Any
 
 from rig_for_tests import HERE, RigTest
 
 from e2e import run
-from rig import guest
-from rig.guest import Guest, Machine, OptionError
+from rig import Guest, Machine, OptionError, guest
 
 TOP = HERE.parents[2]
 
 # (the environment besides CMD, the sentence)
-REFUSED = (
+REFUSED: tuple[tuple[dict[str, str], str], ...] = (
     ({"CMD": ""}, "CMD is missing"),
     ({"HOST": "here"}, "HOST=here: not one of symbiotic, plain-kvm, bare-metal"),
     ({"PAGING": "both"}, "PAGING=both: not one of shadow, nested"),
@@ -34,7 +36,8 @@ REFUSED = (
     ({"PASSTHROUGH": "edu edu"}, "PASSTHROUGH=edu edu: not some of"),
     *(({name: value}, f"{name}={value}: not a number from ")
       for name in ("GUEST_MEM", "SMP", "SWAP_SIZE", "TIMEOUT", "HOST_SMP")
-      for value in ("0", "-1", "²", "٣", "1.5", "1e3", "0x10", "x", " 512", "99999999999999999999", "2000000")),
+      for value in ("0", "-1", "²", "٣", "1.5", "1e3", "0x10", "x", " 512", "99999999999999999999",
+                    "2000000")),
     # Each right, but not together.
     ({"SMP": "9"}, "SMP=9: KERNEL=guest has at most 8 CPUs"),
     ({"SMP": "64", "KERNEL": "kitten"}, "SMP=64: KERNEL=kitten has at most 16 CPUs"),
@@ -46,36 +49,45 @@ REFUSED = (
      "GUEST_MEM=2048 SWAP_SIZE=4096: the host has 5376 MiB for its guest"),
     ({"SWAP": "symswap", "SWAP_SIZE": "65536"}, "SWAP_SIZE=65536: QEMU has addresses for"),
     ({"SWAP": "in-place", "SWAP_SIZE": "96"}, "SWAP_SIZE=96: a window is a PCI region"),
-    ({"SWAP": "virtio-pmem", "SWAP_SIZE": "65536"}, "SWAP_SIZE=65536: with GUEST_MEM more than 65536"),
-    ({"SWAP": "virtio-blk", "SWAP_STORE": "disk", "SWAP_SIZE": "2000"}, "SWAP_SIZE=2000: SWAP_STORE=disk has room"),
+    ({"SWAP": "virtio-pmem", "SWAP_SIZE": "65536"},
+     "SWAP_SIZE=65536: with GUEST_MEM more than 65536"),
+    ({"SWAP": "virtio-blk", "SWAP_STORE": "disk", "SWAP_SIZE": "2000"},
+     "SWAP_SIZE=2000: SWAP_STORE=disk has room"),
     ({"SWAP": "bypass", "PAGING": "nested"}, "SWAP=bypass: it needs PAGING=shadow"),
-    ({"SWAP": "bypass", "HOST": "plain-kvm"}, "SWAP=bypass: it needs HOST=symbiotic and SYMBIOTIC=on"),
-    ({"SWAP": "bypass", "SYMBIOTIC": "off"}, "SWAP=bypass: it needs HOST=symbiotic and SYMBIOTIC=on"),
-    ({"SWAP": "in-place", "KERNEL": "guest-base"}, "SWAP=in-place: KERNEL=guest-base has no driver"),
+    ({"SWAP": "bypass", "HOST": "plain-kvm"},
+     "SWAP=bypass: it needs HOST=symbiotic and SYMBIOTIC=on"),
+    ({"SWAP": "bypass", "SYMBIOTIC": "off"},
+     "SWAP=bypass: it needs HOST=symbiotic and SYMBIOTIC=on"),
+    ({"SWAP": "in-place", "KERNEL": "guest-base"},
+     "SWAP=in-place: KERNEL=guest-base has no driver"),
     ({"SWAP": "virtio-blk", "KERNEL": "kitten"}, "SWAP=virtio-blk: KERNEL=kitten has only none"),
-    ({"SWAP": "virtio-blk", "SWAP_STORE": "hugetlbfs"}, "SWAP_STORE=hugetlbfs: SWAP=virtio-blk writes"),
+    ({"SWAP": "virtio-blk", "SWAP_STORE": "hugetlbfs"},
+     "SWAP_STORE=hugetlbfs: SWAP=virtio-blk writes"),
     ({"SWAP": "virtio-pmem", "SWAP_SIZE": "33"}, "SWAP_SIZE=33: odd"),
     ({"SWAP": "dimm", "SWAP_SIZE": "64"}, "SWAP_SIZE=64: Linux plugs memory in by 128"),
     ({"SWAP": "symswap", "SWAP_STORE": "hugetlbfs", "SWAP_SIZE": "1"}, "SWAP_SIZE=1: odd"),
     ({"SWAP": "zram", "SWAP_STORE": "disk"}, "SWAP_STORE=disk: SWAP=zram has no file"),
     ({"SWAP_STORE": "disk"}, "SWAP_STORE=disk: SWAP=none has no file"),
     ({"HOST": "bare-metal", "SWAP": "in-place"}, "SWAP=in-place: it needs our QEMU"),
-    ({"HOST": "bare-metal", "SWAP": "virtio-blk", "SWAP_STORE": "disk"}, "SWAP_STORE=disk: HOST=bare-metal"),
+    ({"HOST": "bare-metal", "SWAP": "virtio-blk", "SWAP_STORE": "disk"},
+     "SWAP_STORE=disk: HOST=bare-metal"),
     ({"HOST": "bare-metal", "PAGING": "nested"}, "PAGING=nested: HOST=bare-metal has no KVM"),
     ({"HOST": "bare-metal", "HOST_CMD": "true"}, "HOST_CMD: HOST=bare-metal has no L1"),
     ({"HOST": "bare-metal", "STATS": "1"}, "STATS=1: HOST=bare-metal has no KVM"),
     ({"PASSTHROUGH": "edu", "HOST": "plain-kvm"}, "PASSTHROUGH=edu: it needs HOST=symbiotic"),
     ({"PASSTHROUGH": "edu", "SYMBIOTIC": "off"}, "PASSTHROUGH=edu: it needs HOST=symbiotic"),
     ({"PASSTHROUGH": "edu", "GUEST_MEM": "512"}, "GUEST_MEM=512: with PASSTHROUGH it is 1024"),
-    ({"PASSTHROUGH": "nvme edu", "KERNEL": "kitten"}, "PASSTHROUGH=nvme edu: KERNEL=kitten has a driver for edu"),
+    ({"PASSTHROUGH": "nvme edu", "KERNEL": "kitten"},
+     "PASSTHROUGH=nvme edu: KERNEL=kitten has a driver for edu"),
     ({"APPEND": "x" * 1701}, "APPEND: longer than 1700 bytes"),
     ({"APPEND": "x" * 401, "KERNEL": "kitten"}, "APPEND: longer than 400 bytes"),
     ({"APPEND": "a\nb"}, "APPEND: more than one line"),
     ({"HOST": "plain-kvm", "RIG_HARDWARE": "local"}, "HOST=plain-kvm: this host's own KVM"),
     ({"ICOUNT": "1", "RIG_HARDWARE": "local"}, "ICOUNT=1: this host's own KVM"),
-    ({"PASSTHROUGH": "edu", "RIG_HARDWARE": "local"}, "PASSTHROUGH=edu: these are devices of an emulated host"),
+    ({"PASSTHROUGH": "edu", "RIG_HARDWARE": "local"},
+     "PASSTHROUGH=edu: these are devices of an emulated host"),
 )
-ACCEPTED = (
+ACCEPTED: tuple[dict[str, str], ...] = (
     {}, {"GUEST_MEM": "64", "SMP": "8"}, {"KERNEL": "kitten", "SMP": "16", "GUEST_MEM": "16"},
     {"SWAP": "bypass"}, {"SWAP": "in-place", "PAGING": "nested", "SWAP_SIZE": "4096"},
     {"SWAP": "in-place", "HOST": "plain-kvm"}, {"SWAP": "dimm", "SWAP_STORE": "hugetlbfs"},
@@ -89,7 +101,7 @@ ACCEPTED = (
 class OptionsTest(RigTest):
     """What the rig says of its environment."""
 
-    def problems(self, options):
+    def problems(self, options: dict[str, str]) -> list[str]:
         """All that is wrong with an environment."""
         try:
             wanted, machine = guest.from_environment({"CMD": "true", **options})
@@ -97,19 +109,22 @@ class OptionsTest(RigTest):
         except OptionError as e:
             return e.problems
 
-    def test_refused(self):
+    def test_refused(self) -> None:
         for options, sentence in REFUSED:
             with self.subTest(**options):
                 found = self.problems(options)
                 self.assertEqual(sum(p.startswith(sentence) for p in found), 1, found)
                 self.assertFalse(any("\n" in p for p in found), found)
 
-    def test_before_anything_starts(self):
-        for options in ({"SMP": "0", "GUEST_MEM": "²", "ICOUNT": "yes"}, {"CMD": ""},
-                        {"KERNEL": "kitten", "FILES": "/nonexistent"}, {"FILES": b"/\xff"},
-                        {"SWAP": "bypass", "PAGING": "nested"}, {"GUEST_MEM": b"\xff"}):
+    def test_before_anything_starts(self) -> None:
+        wrong: tuple[dict[str, str | bytes], ...] = (
+            {"SMP": "0", "GUEST_MEM": "²", "ICOUNT": "yes"}, {"CMD": ""},
+            {"KERNEL": "kitten", "FILES": "/nonexistent"}, {"FILES": b"/\xff"},
+            {"SWAP": "bypass", "PAGING": "nested"}, {"GUEST_MEM": b"\xff"})
+        for options in wrong:
             with self.subTest(**options):
-                status, out, err = self.cli(**{"CMD": "true", **options})
+                options.setdefault("CMD", "true")
+                status, out, err = self.cli(**options)
                 lines = err.splitlines()
                 self.assertEqual((status, out), (2, b""), err)
                 self.assertEqual(len(lines), 3 if "SMP" in options else 1, err)
@@ -117,49 +132,52 @@ class OptionsTest(RigTest):
         self.assertFalse((self.dir / "fake/started").exists())
         self.assertEqual(self.left_behind(), [])
 
-    def test_accepted(self):
+    def test_accepted(self) -> None:
         for options in ACCEPTED:
             with self.subTest(**options):
                 wanted, machine = guest.from_environment({"CMD": "true", **options})
                 self.assertEqual(list(wanted.conflicts(machine)), [])
 
-    def test_shell(self):
+    def test_shell(self) -> None:
         wanted, machine = guest.from_environment({"STATS": "1"}, interactive=True)
         self.assertIn("interactive", "".join(wanted.conflicts(machine)))
         wanted, machine = guest.from_environment({"KERNEL": "kitten"}, interactive=True)
         self.assertIn("KERNEL=kitten", "".join(wanted.conflicts(machine)))
 
-    def test_empty_is_default(self):
+    def test_empty_is_default(self) -> None:
         empty = dict.fromkeys(guest.environment(), "")
         wanted, machine = guest.from_environment({**empty, "CMD": "x"})
         self.assertEqual((wanted, machine), (Guest(cmd="x"), Machine()))
         self.assertEqual(wanted.memory, 512)
         self.assertEqual(guest.from_environment({"CMD": "x", "PASSTHROUGH": "edu"})[0].memory, 1024)
 
-    def test_python(self):
-        for wrong in ({"guest_mem": "512"}, {"swap": "tape"}, {"symbiotic": "on"}, {"boot": "floppy"}):
+    def test_python(self) -> None:
+        for name, value in (("guest_mem", "512"), ("swap", "tape"), ("symbiotic", "on"),
+                            ("boot", "floppy"), ("append", 1)):
+            wrong: dict[str, Any] = {name: value}
             with self.subTest(**wrong), self.assertRaises(OptionError):
                 Guest(cmd="true", **wrong)
         with self.assertRaises(dataclasses.FrozenInstanceError):
-            Guest().smp = 2
+            Guest().smp = 2     # type: ignore[misc]
 
 
 class OneplaceTest(unittest.TestCase):
     """What is made from the table has all of it."""
 
-    def test_make(self):
+    def test_make(self) -> None:
         """make passes all of them on, and help has them."""
         wrong = {f.metadata["env"]: "?" for cls in (Guest, Machine) for f in dataclasses.fields(cls)
                  if f.metadata["env"] and f.metadata["type"].wrong("?")}
         self.assertGreater(len(wrong), 12)
-        done = subprocess.run(["make", "-C", TOP, "exec", "CMD=true", *map("=".join, wrong.items())],
+        words = [f"{name}={value}" for name, value in wrong.items()]
+        done = subprocess.run(["make", "-C", TOP, "exec", "CMD=true", *words],
                               capture_output=True, text=True, check=False)
         told = re.findall(r"^rig: (\w+)=", done.stderr, re.M)
         self.assertEqual((done.returncode, sorted(told)), (2, sorted(wrong)), done.stderr)
         for name in guest.environment():
             self.assertTrue(re.search(rf"(?m)^{name} ", guest.helptext()), name)
 
-    def test_cases(self):
+    def test_cases(self) -> None:
         """Each row of the end-to-end cases is accepted; those that are nonsense are."""
         files, run.FILES = run.FILES, pathlib.Path("/")
         self.addCleanup(setattr, run, "FILES", files)
@@ -169,9 +187,10 @@ class OneplaceTest(unittest.TestCase):
             if case.flag("nonsense"):
                 icount, devices, cpus = case.machine()
                 machine = Machine(icount=icount, devices=devices, smp=cpus)
-                self.assertTrue(list(dataclasses.replace(case.guest(), nonsense=False).conflicts(machine)), case.name)
+                serious = dataclasses.replace(case.guest(), nonsense=False)
+                self.assertTrue(list(serious.conflicts(machine)), case.name)
 
-    def test_exactly(self):
+    def test_exactly(self) -> None:
         """What stdout_is means."""
         self.assertEqual(run.exactly(r"a\r\n\xff\0z'\\"), b"a\r\n\xff\0z'\\")
 

@@ -32,39 +32,39 @@ ffffffff82003ec0: 0xffffffff82000008 0xffffffff81000234\r
 class SymbolsTest(unittest.TestCase):
     """Names of addresses."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         self.symbols = hang.Symbols(MAP)
 
-    def test_start_and_inside(self):
+    def test_start_and_inside(self) -> None:
         self.assertEqual(self.symbols.name(0xffffffff81000100), "first+0x0")
         self.assertEqual(self.symbols.name(0xffffffff810001ff), "first+0xff")
 
-    def test_data_and_far_away(self):
+    def test_data_and_far_away(self) -> None:
         for address in (0, 0x1000, 0xffffffff80ffffff, 0xffffffff82000000):
             self.assertIsNone(self.symbols.name(address))
 
-    def test_no_map(self):
+    def test_no_map(self) -> None:
         self.assertIsNone(hang.Symbols("").name(0xffffffff81000000))
 
 
 class DescribeTest(unittest.TestCase):
     """Lines of the report."""
 
-    def describe(self, *looks):
+    def describe(self, *looks: tuple[object, ...]) -> list[str]:
         return hang.describe("".join(LOOK % look for look in looks), hang.Symbols(MAP))
 
-    def test_kernel(self):
+    def test_kernel(self) -> None:
         self.assertEqual(self.describe((0, 0, "ffffffff81000212", "00000046", 0, 0)), [
             "vCPU 0 at second+0x12, ring 0, interrupts off",
             "    on its stack: first+0x10 second+0x34"])
 
-    def test_halted_and_user(self):
+    def test_halted_and_user(self) -> None:
         lines = self.describe((0, 0, "ffffffff81000212", "00000246", 0, 1),
                               (1, 1, "0000000000401000", "00000246", 3, 0))
         self.assertEqual(lines[0], "vCPU 0 at second+0x12, ring 0, halted")
         self.assertEqual(lines[2], "vCPU 1 at 0x401000, ring 3")
 
-    def test_nothing_or_half_an_answer(self):
+    def test_nothing_or_half_an_answer(self) -> None:
         self.assertEqual(self.describe(), [])
         half = LOOK % (0, 0, "ffffffff81000212", "00000046", 0, 0)
         self.assertEqual(hang.describe(half[:half.index("RIP=") + 8], hang.Symbols(MAP)), [])

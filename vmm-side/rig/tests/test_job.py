@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""What guests become, without booting one: guests.txt has the files of the plain guest and
-of the one on bare metal, and of others what differs. A change there is meant, or a mistake; test_job.py --record writes it
-anew, and the diff is for the reader of the commit. To have one more guest there, add its
-line of options and record."""
+"""What guests become, without booting one.
+
+guests.txt has the files of the plain guest and of the one on bare metal, and of others what
+differs. A change there is meant, or a mistake: `test_job.py --record` writes it anew, and
+the diff is for the reader of the commit. To have one more guest there, add its line of
+options and record."""
 
 from __future__ import annotations
 
@@ -56,8 +58,8 @@ def dump(options: dict[str, str]) -> list[str]:
     icount = options.pop("icount", "0") == "1"
     guest = Guest.from_row(options)
     guest.check(Machine(icount=icount, devices=bool(guest.passthrough)), hardware)
-    with mock.patch.object(images, "kernel_image", lambda kernel, form: pathlib.Path(f"{kernel}.{form}")):
-        kernel = job.kernel_image(guest)
+    with mock.patch.object(images, "kernel_image", "{}.{}".format):
+        kernel = pathlib.Path(job.kernel_image(guest))
     kind = guest.kernel_row.kind
     files = pathlib.Path("files") if guest.files and kind.files_on_disk else None
     boot = job.Images(kernel, pathlib.Path(f"initrd_{kind.name}"), files)
@@ -93,7 +95,8 @@ def record(headers: Iterable[str]) -> str:
 
 def headers_of(text: str) -> list[str]:
     """The guests of such a text but those two."""
-    return [line for line in text.splitlines() if line.startswith("[") and line not in (PLAIN, BARE)]
+    return [line for line in text.splitlines()
+            if line.startswith("[") and line not in (PLAIN, BARE)]
 
 
 class RecordTest(unittest.TestCase):
@@ -107,9 +110,9 @@ class RecordTest(unittest.TestCase):
 
     def test_every_word(self) -> None:
         """All that can be chosen by a word is chosen by some guest."""
-        chosen = [Guest()] + [Guest.from_row({name: value for name, value in options_of(h).items()
-                                              if name in Guest.keys()})
-                              for h in (BARE, *headers_of(RECORD.read_text()))]
+        headers = (PLAIN, BARE, *headers_of(RECORD.read_text()))
+        chosen = [Guest.from_row({name: value for name, value in options_of(header).items()
+                                  if name in Guest.keys()}) for header in headers]
         for f in dataclasses.fields(Guest):
             kind = f.metadata["type"]
             values = {v for g in chosen for v in (getattr(g, f.name),)}
@@ -128,10 +131,12 @@ class WordsTest(unittest.TestCase):
 
     def test_quoted(self) -> None:
         """Texts of any characters, next to variables."""
-        odd = ["it's", "$WORK", "a b", "", "\\ \"", ("x=", words.WORK, "/y z,", words.SWAPFILE)]
-        said = subprocess.run(["sh", "-c", f"printf '%s|' {words.command(odd)}"], text=True, check=True,
-                              capture_output=True, env={"WORK": "/w  w", "SWAPFILE": "/s"}).stdout
-        self.assertEqual(said, "it's|$WORK|a b||\\ \"|x=/w  w/y z,/s|")
+        odd: list[words.Word] = ["it's", "$WORK", "a b", "", "\\ \"",
+                                 ("x=", words.WORK, "/y z,", words.SWAPFILE)]
+        said = subprocess.run(["sh", "-c", f"printf '%s|' {words.command(odd)}"],
+                              env={"WORK": "/w  w", "SWAPFILE": "/s"},
+                              text=True, check=True, capture_output=True)
+        self.assertEqual(said.stdout, "it's|$WORK|a b||\\ \"|x=/w  w/y z,/s|")
 
     def test_plain(self) -> None:
         """One with a variable has no text here."""

@@ -10,9 +10,10 @@ from unittest import mock
 from rig import images
 
 
-def entries(blob):
+def entries(blob: bytes) -> dict[str, tuple[int, bytes]]:
     """{name: (mode, content)} of a cpio archive."""
-    found, at = {}, 0
+    found: dict[str, tuple[int, bytes]] = {}
+    at = 0
     while blob[at:at + 6] == b"070701":
         fields = [int(blob[at + 6 + 8 * i:at + 14 + 8 * i], 16) for i in range(13)]
         size, name_size = fields[6], fields[11]
@@ -24,7 +25,9 @@ def entries(blob):
 
 
 class KittenArchive(unittest.TestCase):
-    def setUp(self):
+    """Programs, and files of any kind."""
+
+    def setUp(self) -> None:
         self.tmp = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.tmp)
         self.files = self.tmp / "in"
@@ -33,11 +36,11 @@ class KittenArchive(unittest.TestCase):
         shutil.copy("/bin/true", self.tmp / "kitten" / "init_task")
         shutil.copy("/bin/true", self.tmp / "kitten" / "programs" / "prog")
 
-    def archive(self):
+    def archive(self) -> dict[str, tuple[int, bytes]]:
         with mock.patch.object(images, "BUILD", self.tmp):
             return entries(images.kitten_initramfs(self.files))
 
-    def test_all_files(self):
+    def test_all_files(self) -> None:
         data = bytes(range(256)) * 9
         (self.files / "input.dat").write_bytes(data)
         (self.files / "empty").touch()
@@ -49,13 +52,13 @@ class KittenArchive(unittest.TestCase):
         self.assertEqual(found["files/sub"][0] & 0o170000, 0o040000)
         self.assertIn("init_task", found)
 
-    def test_executable_but_no_program(self):
+    def test_executable_but_no_program(self) -> None:
         script = self.files / "script"
         script.write_text("#!/bin/sh\n")
         script.chmod(0o755)
         self.assertEqual(self.archive()["files/script"], (0o100755, b"#!/bin/sh\n"))
 
-    def test_program_of_the_same_name(self):
+    def test_program_of_the_same_name(self) -> None:
         (self.files / "prog").write_text("mine\n")
         self.assertEqual(self.archive()["files/prog"][1], b"mine\n")
 
