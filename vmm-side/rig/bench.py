@@ -156,8 +156,11 @@ class Bench:
             machine.close()
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
-            if not os.environ.get("RIG_KEEP"):
+            # More than once: another thread may write there while the program ends.
+            tries = 0 if os.environ.get("RIG_KEEP") else 100
+            while tries and self.dir.exists():
                 shutil.rmtree(self.dir, ignore_errors=True)
+                tries -= 1
             os.close(keeper)
 
     # ---- files -----------------------------------------------------------

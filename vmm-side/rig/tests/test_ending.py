@@ -122,6 +122,9 @@ class CasesTest(RigTest):
                     f"[c{i}]\ncmd = x\nfiles = no\n{options}\n" for i in range(9)))
                 p = self.start([*RIG, "e2e", "-w", "2", "-c", self.dir / "cases"])
                 machine = self.started()
+                jobs = self.dir / "build/jobs"
+                wait_for(lambda: len([*jobs.glob("bench-*/l0.log"),
+                                      *jobs.glob("bench-*/1/qemu.log")]) == 2, "both machines")
                 p.terminate()
                 out, err = p.communicate(timeout=SECONDS)
                 self.assertEqual((p.returncode, err), (143, b"rig_for_tests.py: interrupted\n"))
