@@ -47,7 +47,7 @@ def run(directory: pathlib.Path, guest: Guest, boot: job.Images, icount: bool,
             machine.wait()
             verdict = "ok"
         else:
-            verdict = _conversation(ours, directory, guest.timeout)
+            verdict = converse(ours, directory, guest.timeout)
     return verdict
 
 
@@ -71,7 +71,7 @@ def _lines(port: socket.socket, seconds: float) -> Iterator[str]:
             yield line.decode(errors="replace").strip()
 
 
-def _conversation(port: socket.socket, directory: pathlib.Path, timeout: float) -> str:
+def converse(port: socket.socket, directory: pathlib.Path, timeout: float) -> str:
     """Answers the guest until it is gone; returns the verdict."""
     answers = {"ready": b"go\n", "mark": b"go\n", "exit": b"bye\n"}
     status = ""

@@ -161,6 +161,29 @@ class OptionsTest(RigTest):
             Guest().smp = 2     # type: ignore[misc]
 
 
+class RowTest(unittest.TestCase):
+    """A row of texts."""
+
+    def test_row(self) -> None:
+        """Names of fields; values as in the environment, and empty ones."""
+        made = Guest.from_row({"swap": "in-place", "symbiotic": "off", "passthrough": "nvme edu",
+                               "ram": "", "smp": " 2 ", "reboot": "yes", "files": "/"})
+        self.assertEqual(made, Guest(swap="in-place", symbiotic=False, passthrough=("nvme", "edu"),
+                                     ram="", smp=2, reboot=True, files=pathlib.Path("/")))
+
+    def test_wrong(self) -> None:
+        """All that is wrong is told, by its name."""
+        with self.assertRaises(OptionError) as caught:
+            Guest.from_row({"mem": "256", "smp": "two", "symbiotic": "0", "cpu": "x"})
+        self.assertEqual(caught.exception.problems, [
+            "cpu: no such option", "mem: no such option",
+            "SYMBIOTIC=0: not off or on", "SMP=two: not a number from 1 to 255"])
+
+    def test_programs_may_say_lists(self) -> None:
+        made = Guest(qemu_args=["-device", "a b"], passthrough=["edu"])     # type: ignore[arg-type]
+        self.assertEqual((made.qemu_args, made.passthrough), ("-device 'a b'", ("edu",)))
+
+
 class OneplaceTest(unittest.TestCase):
     """What is made from the table has all of it."""
 
