@@ -265,7 +265,7 @@ static void bypass_drop_range(struct mm_struct *mm, unsigned long start,
 void __symbiotic_bypass_vma_locked(struct vm_area_struct *vma)
 {
 	/*
-	 * Rule 2, "re-checked": vm_lock_seq is written, now look for the mark.
+	 * Rule 2, the lock sequence: it is written, now look for the mark.
 	 * Pairs with the barrier in bypass_query().
 	 */
 	smp_mb();
@@ -603,7 +603,7 @@ static enum symb_decline bypass_find(struct bypass_question *q)
 		return SYMB_DECLINE_OFF;
 
 	/*
-	 * Rule 2, "the current mm": not a kernel thread, and not in the middle
+	 * Rule 2, "of this mm": not a kernel thread, and not in the middle
 	 * of a switch, when CR3 and current do not belong together.
 	 */
 	if (!mm || !nmi_uaccess_okay() || __pa(mm->pgd) != read_cr3_pa())
@@ -613,12 +613,12 @@ static enum symb_decline bypass_find(struct bypass_question *q)
 	if (q->vaddr >= TASK_SIZE_MAX)
 		return SYMB_DECLINE_VMA;
 
-	/* Rule 2, "its sequence re-checked": this is the first reading. */
+	/* Rule 2, the lock sequence: this is the first reading. */
 	q->seq = READ_ONCE(mm->mm_lock_seq.sequence);
 	/* Before anything that it protects is read. */
 	smp_rmb();
 
-	/* Rule 2, "without any lock": an RCU walk; the VMA is freed by RCU. */
+	/* Rule 2, the VMA: an RCU walk; it is freed by RCU. */
 	mas.tree = &mm->mm_mt;
 	q->vma = mas_walk(&mas);
 	if (!q->vma)
