@@ -4,7 +4,7 @@
 
 It says under which licence it is. A path of this repository that it names, in
 a comment, a script or a page, exists; and so do the functions of ours that a page
-names, and what its links lead to.
+names, and what its links lead to. A page is wrapped, but for its tables.
 """
 
 import pathlib
@@ -18,6 +18,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 # The texts of licences; LICENSES/README.md says what holds for patches.
 NO_SPDX = re.compile(r"COPYING|LICENSES/[BL].*|.*\.patch")
 SPDX_LINES = 3
+WIDTH = 100
 
 # A path from the top, not a part of a longer one, a variable or an #include.
 FOLDERS = ("symspy", "symcall", "swapbypass", "dma-offset", "guest-linux", "guest-kitten",
@@ -69,6 +70,13 @@ def links(name: str, text: str) -> Iterator[str]:
             yield f"{name}: a link to {target}#{anchor}, and there is no such heading"
 
 
+def wrapping(name: str, lines: list[str]) -> Iterator[str]:
+    """Complain of each line that is too long, and no row of a table."""
+    for number, line in enumerate(lines, 1):
+        if len(line) > WIDTH and not line.startswith("|"):
+            yield f"{name}:{number}: longer than {WIDTH} characters"
+
+
 def complaints(texts: dict[str, str]) -> Iterator[str]:
     """Tell all that is wrong with files, given by their names."""
     code = {word for name, text in texts.items() if not name.endswith(".md")
@@ -79,6 +87,7 @@ def complaints(texts: dict[str, str]) -> Iterator[str]:
         yield from paths(name, lines)
         if name.endswith(".md"):
             yield from links(name, text)
+            yield from wrapping(name, lines)
             for function in sorted(set(FUNCTION.findall(text)) - code):
                 yield f"{name}: there is no function {function}()"
 

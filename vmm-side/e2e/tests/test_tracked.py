@@ -43,6 +43,12 @@ class TrackedTest(unittest.TestCase):
         self.assertEqual(self.said("a.md", f"{SPDX}`symb_known()`, `do_swap_page()`\n"), "")
         self.assertEqual(self.said("a.c", f"{SPDX}/* symb_other() */\n"), "")
 
+    def test_wrapping(self) -> None:
+        self.assertIn("longer", self.said("a.md", SPDX + "a" * 101))
+        for text in ("a" * 100, "|" + "a" * 101):
+            self.assertEqual(self.said("a.md", SPDX + text), "")
+        self.assertEqual(self.said("a.c", SPDX + "a" * 101), "")
+
 
 if __name__ == "__main__":
     unittest.main()
