@@ -26,7 +26,8 @@ class TrackedTest(unittest.TestCase):
 
     def test_paths(self) -> None:
         nothing = "docs" + "/nothing.md"
-        self.assertEqual(self.said("a.sh", f"{SPDX}cat {nothing}\n"), f"a.sh:2: there is no {nothing}")
+        self.assertEqual(self.said("a.sh", f"{SPDX}cat {nothing}\n"),
+                         f"a.sh:2: there is no {nothing}")
         for text in ("docs/*.md", "docs/abi.md.", "in vmm-side/e2e/, too", f"/usr/{nothing}",
                      f"$B/{nothing}", f"<{nothing}>"):
             self.assertEqual(self.said("a.sh", f"{SPDX}{text}\n"), "", text)
