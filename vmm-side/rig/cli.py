@@ -28,10 +28,14 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+def end_with_the_reader() -> None:
+    """One who has seen enough ends this program, as any other."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
 def show(wanted: guest.Guest, result: Result) -> None:
     """The output of the command, byte for byte, and what else there is to say."""
-    # A reader who has seen enough ends this program, as any other.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    end_with_the_reader()
     sys.stdout.buffer.write(result.out)
     sys.stdout.flush()
     sys.stderr.buffer.write(result.err)
@@ -67,6 +71,7 @@ def main() -> int:
     """Returns the exit status."""
     modes = {"exec": False, "shell": True}
     if sys.argv[1:] == ["help"]:
+        end_with_the_reader()
         print(f"{__doc__}\n{guest.helptext()}")
         return 0
     check = sys.argv[2:] == ["--check"]
