@@ -205,8 +205,9 @@ test-files: all			## programs for the guest of the tests (build/tests/files)
 		$(MAKE) --no-print-directory -C swapbypass/bench O=$(FILES_DIR); \
 		$(MAKE) --no-print-directory -C dma-offset/bench O=$(FILES_DIR); \
 		$(MAKE) --no-print-directory -C vmm-side/kvm/tests OUT=$(B)/tools; \
-		install -m 755 symcall/tests/host/*.sh swapbypass/tests/host/*.sh \
+		install -m 755 */tests/host/*.sh vmm-side/*/tests/host/*.sh vmm-side/e2e/ktap.sh \
 			swapbypass/experiment/two_guests.sh $(B)/tools; \
+		install -m 755 vmm-side/e2e/ktap.sh $(FILES_DIR); \
 		$(STEPS)/with-libs.sh $(FILES_DIR) /usr/bin/cpuid; \
 		cmp -s $(B)/guest/arch/x86/boot/bzImage $(FILES_DIR)/bzImage || \
 			cp $(B)/guest/arch/x86/boot/bzImage $(FILES_DIR)'
@@ -216,10 +217,10 @@ unit:				## host unit tests with sanitizers
 	@vmm-side/e2e/suites.py unit='vmm-side/e2e/unit.sh $(B)'
 
 kunit: all			## KUnit suites in the guest: symbiotic, plain KVM, bare metal
-	@vmm-side/e2e/kunit.py $(KUNIT_ARGS)
+	@vmm-side/e2e/suites.py kunit='kunit/kunit.py $(KUNIT_ARGS)'
 
 kunit-py: all			## the same by the kernel's own kunit.py, under our VMM
-	@vmm-side/e2e/suites.py kunit.py='vmm-side/e2e/kunit-py.sh $(B)'
+	@vmm-side/e2e/suites.py kunit.py='kunit/kunit-py.sh $(B)'
 
 HOST_KERNEL	?= host
 e2e: test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=regex, HOST_KERNEL=debug
@@ -234,15 +235,15 @@ test: test-files debug		## everything: unit, style, KUnit, end-to-end
 	@vmm-side/e2e/suites.py \
 		unit='vmm-side/e2e/unit.sh $(B)' \
 		style='vmm-side/e2e/style.sh $(B)' \
-		kunit='vmm-side/e2e/kunit.py' \
-		kunit.py='vmm-side/e2e/kunit-py.sh $(B)' \
+		kunit='kunit/kunit.py' \
+		kunit.py='kunit/kunit-py.sh $(B)' \
 		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'" \
 		kvm-debug="vmm-side/e2e/run.py --only 'kvm-interface' --host-kernel debug"
 
 # The rest of the tests under that kernel.
 test-debug: test-files debug	## the same code under KASAN and lockdep, in the guest and in the host
 	@vmm-side/e2e/suites.py \
-		kunit-kasan='vmm-side/e2e/kunit.py --kasan' \
+		kunit-kasan='kunit/kunit.py --kasan' \
 		guest-kasan="vmm-side/e2e/run.py --only 'kasan$$'" \
 		host-debug="vmm-side/e2e/run.py --exclude 'kasan$$|^rig/' --host-kernel debug"
 

@@ -173,7 +173,7 @@ t_nvme_swap()
 {
 	wait_nvme
 	mkswap /dev/nvme0n1 >/dev/null && check 'swapon' swapon /dev/nvme0n1
-	check 'pressure' ./bypass_torture -b 0 -t 15 -m 90 -o 0
+	subtest 'pressure' ./bypass_torture -b 0 -t 15 -m 90 -o 0
 	check 'was used' sh -c "[ \$(awk '/^pswpout/ { print \$2 }' /proc/vmstat) -gt 1000 ]"
 	swapoff /dev/nvme0n1
 }

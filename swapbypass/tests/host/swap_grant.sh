@@ -4,6 +4,9 @@
 # swap_grant.sh: lower a guest's grant of pages in place, and raise it again,
 # beside `in_place host_grant` in the guest. Runs in the host, with QMP set.
 
+# shellcheck source=vmm-side/tools/tests/host/host_lib.sh
+. host_lib.sh
+
 pages=64
 
 # value NAME: of symcall info, as a decimal number
@@ -12,27 +15,21 @@ value()
 	echo $(($(symcall info | sed -n "s/^$1 //p")))
 }
 
-# wait_for WHAT OPERATOR NUMBER: 60 seconds at the most
-wait_for()
+# is WHAT OPERATOR NUMBER
+is()
 {
-	n=0
-	until test "$(value "$1")" "$2" "$3"; do
-		n=$((n + 1))
-		if [ $n -gt 600 ]; then
-			echo "swap_grant: $1 is $(value "$1"), not $2 $3"
-			exit 1
-		fi
-		sleep 0.1
-	done
+	test "$(value "$1")" "$2" "$3"
 }
 
-wait_for swap-in-place -ge $pages
-symcall grant $((pages / 4)) || exit
+wait_for is swap-in-place -ge $pages
+ok 'a full grant is used'
+symcall grant $((pages / 4)) || fail 'grant'
 # The ABI gives the guest a second; the emulated one gets more.
-wait_for swap-in-place -le $((pages / 4))
-wait_for swap-wanted -gt 0
+wait_for is swap-in-place -le $((pages / 4))
+wait_for is swap-wanted -gt 0
 # Nobody but the program has them.
-wait_for swap-held -eq 0
+wait_for is swap-held -eq 0
 # Seen by the guest, which then uses them all again.
-symcall grant 0xffffffffffffffff || exit
-echo 'swap_grant: ok'
+ok 'a lower one is kept to'
+symcall grant 0xffffffffffffffff || fail 'grant'
+plan

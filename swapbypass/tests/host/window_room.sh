@@ -3,7 +3,7 @@
 #
 # The file behind a swap window has no room left: beside `fill_window` in the guest.
 # Runs in the host, with QMP and WORK set, and a second monitor at $WORK/qmp2. The
-# file lies in /dev, whose file system can be made small. Ends with "window_room: ok".
+# file lies in /dev, whose file system can be made small.
 
 set -u
 
@@ -15,7 +15,7 @@ room()
 	mount -o "remount,size=$1" /dev || exit
 }
 
-# shellcheck source=vmm-side/tools/tests/host_lib.sh
+# shellcheck source=vmm-side/tools/tests/host/host_lib.sh
 . host_lib.sh
 
 show()
@@ -59,7 +59,7 @@ done
 # The event comes last, so that whoever says "cont" on it is heard.
 status io-error || fail 'an event, but not paused'
 errors 1 || fail 'not one line'
-echo 'ok: paused'
+ok 'paused'
 
 # Some more, but not enough: the same again, each time somebody says "cont".
 event SYMBIOTIC_MEMORY_ERROR
@@ -67,10 +67,11 @@ symcall qmp cont
 wait $waiting || fail 'no second event'
 status io-error || fail 'a second event, but not paused'
 errors 2 || fail 'not two lines'
-echo 'ok: paused again'
+ok 'paused again'
 
 room "$size"
 symcall qmp cont
 status running || fail 'does not go on'
 errors 2 || fail 'more lines'
-echo 'window_room: ok'
+ok 'goes on'
+plan

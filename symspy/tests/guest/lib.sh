@@ -2,36 +2,14 @@
 # shellcheck shell=sh disable=SC2034 # variables for the scripts that use it
 #
 # For the test scripts that run in the guest: `. ./lib.sh`, any number of
-# checks, `finish` last. A script that ends without it has failed.
+# checks (ktap.sh), `finish` last. A script that ends without it has failed.
+
+# shellcheck source=vmm-side/e2e/ktap.sh
+. ./ktap.sh
 
 SYSFS=/sys/kernel/symbiotic
 DEBUG=/sys/kernel/debug/symbiotic
 CPUS=/sys/devices/system/cpu
-failures=0
-
-# check NAME COMMAND...: the command succeeds
-check()
-{
-	name=$1
-	shift
-	if "$@"; then
-		echo "ok     $name"
-	else
-		echo "FAILED $name: $*"
-		failures=$((failures + 1))
-	fi
-}
-
-# equal NAME GOT EXPECTED
-equal()
-{
-	if [ "$2" = "$3" ]; then
-		echo "ok     $1"
-	else
-		echo "FAILED $1: got '$2', expected '$3'"
-		failures=$((failures + 1))
-	fi
-}
 
 # wait_for TENTHS COMMAND...: until the command succeeds, for so many tenths of
 # a second at least; the caller checks what it waited for
@@ -77,16 +55,17 @@ all_cpus_work()
 	done
 }
 
+# The kernel has nothing to complain about.
+# (KVM's emulated xstate sizes are no concern of ours.)
+quiet_kernel()
+{
+	! dmesg | grep -E 'BUG|WARNING|Oops|suspicious RCU|rcu.*stall|lockup' |
+		grep -v fpu__init_system_xstate
+}
+
 finish()
 {
-	# What the kernel complained about is a failure too.
-	# (KVM's emulated xstate sizes are no concern of ours.)
-	if dmesg | grep -E 'BUG|WARNING|Oops|suspicious RCU|rcu.*stall|lockup' |
-		grep -v fpu__init_system_xstate; then
-		echo "FAILED kernel log"
-		failures=$((failures + 1))
-	fi
-	echo "$failures failures"
-	[ "$failures" = 0 ]
+	check 'kernel log' quiet_kernel
+	plan
 	exit
 }

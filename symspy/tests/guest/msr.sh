@@ -6,7 +6,7 @@
 # shellcheck source=/dev/null
 . ./lib.sh
 
-check 'MSRs on CPU 0' ./msr_test 0
-[ ! -e /dev/cpu/1 ] || check 'MSRs on CPU 1' ./msr_test 1
+subtest 'MSRs on CPU 0' ./msr_test 0
+[ ! -e /dev/cpu/1 ] || subtest 'MSRs on CPU 1' ./msr_test 1
 all_cpus_work
 finish

@@ -3,17 +3,17 @@
 #
 # Test QEMU's commands and the symcall tool, on the host of a running guest:
 #
-#   symcall_test.sh CASE		$QMP names QEMU's socket
+#   symcall_test.sh CASE [WORD]		$QMP names QEMU's socket
 #
 # The guest does its part until the host's word is 9 ("wait_host.sh 9" there);
 # in the case "offline" CPU 1 goes at 1 and comes back at 2. Cases that do
 # something else while a call runs need a second monitor at $WORK/qmp2.
-#
-# Ends with status 0 and a last line "symcall_test: CASE ok" only if every
-# step did what it should.
 
 set -u
 trap 'symcall word 9' EXIT
+
+# shellcheck source=vmm-side/tools/tests/host/host_lib.sh
+. host_lib.sh
 
 # expect STATUS PATTERN COMMAND...: its exit status and one line of its output
 expect()
@@ -23,11 +23,10 @@ expect()
 	out=$("$@" 2>&1)
 	status=$?
 	if [ "$status" != "$want" ] || ! echo "$out" | grep -q -- "$pattern"; then
-		echo "FAIL: $*: status $status, expected $want and /$pattern/"
 		echo "$out"
-		exit 1
+		fail "$*: status $status, expected $want and /$pattern/"
 	fi
-	echo "ok: $*"
+	ok "$*"
 }
 
 # other COMMAND...: symcall by the other monitor
@@ -48,12 +47,11 @@ begin()
 	until other info | grep -q "^vcpu $1 .*symcall-active 1"; do
 		n=$((n + 1))
 		if [ $n -gt 300 ] || ! kill -0 $caller; then
-			echo "FAIL: call $*: not seen to run"
 			cat "$WORK/call"
-			exit 1
+			fail "call $*: not seen to run"
 		fi
 	done
-	echo "ok: call $* has begun"
+	ok "call $* has begun"
 }
 
 end()
@@ -61,11 +59,10 @@ end()
 	wait $caller
 	status=$?
 	if [ "$status" != "$1" ] || ! grep -q -- "$2" "$WORK/call"; then
-		echo "FAIL: the call: status $status, expected $1 and /$2/"
 		cat "$WORK/call"
-		exit 1
+		fail "the call: status $status, expected $1 and /$2/"
 	fi
-	echo "ok: the call has ended with $2"
+	ok "the call has ended with $2"
 }
 
 # long VCPU: a number of loops that take a call seconds
@@ -113,21 +110,22 @@ basic)
 		symcall qmp human-monitor-command '{"command-line":"savevm x"}'
 	;;
 who)
-	# The guest runs an endless loop of the shell on each vCPU.
+	# The guest runs an endless loop of the program WORD on each vCPU.
 	n=0
-	until symcall who | grep -c ' sh  *user$' | grep -q 2; do
+	until symcall who | grep -c " $2  *user$" | grep -q 2; do
 		n=$((n + 1))
-		[ $n -gt 50 ] && echo "FAIL: user mode never seen" && symcall who && exit 1
+		[ $n -le 50 ] || { symcall who; fail 'user mode is never seen'; }
 	done
-	symcall who
+	ok 'user mode on both'
 	;;
 many)
 	# Under load; each must answer, whatever it interrupts.
 	i=0
 	while [ $i -lt 60 ]; do
-		symcall ping >/tmp/many.out || { cat /tmp/many.out; exit 1; }
+		symcall ping >/tmp/many.out || { cat /tmp/many.out; fail "ping $i"; }
 		i=$((i + 1))
 	done
+	ok "$i pings"
 	;;
 paused)
 	expect 0 '' symcall qmp stop
@@ -154,15 +152,15 @@ async)
 	n=0
 	until [ "$(reads)" -gt 100 ]; do
 		n=$((n + 1))
-		[ $n -lt 1000 ] || { echo "FAIL: the guest reads nothing"; exit 1; }
+		[ $n -lt 1000 ] || fail 'the guest reads nothing'
 	done
 	begin 0 0x180 0
 	before=$(reads)
-	echo "reads: $before"
+	echo "# reads: $before"
 	until [ "$(reads)" -gt $((before + 20)) ]; do
 		expect 0 '^vcpu 0 .*symcall-active 1' other info
 	done
-	echo "reads: $(reads)"
+	echo "# reads: $(reads)"
 	expect 0 '^vcpu 1: ok' other ping 1
 	expect 3 'still in a symcall' other call 0 1
 	expect 0 '"status":"running"' other qmp query-status
@@ -206,12 +204,11 @@ unplug)
 	# The vCPU goes in the middle of a call. The guest, which knows nothing of it,
 	# is good for nothing after that.
 	begin 1 0x180 0
-	# shellcheck source=vmm-side/tools/tests/host_lib.sh
-	QMP=$WORK/qmp2 sh -c '. host_lib.sh; eject 1' || exit
+	eject 1 -q "$WORK/qmp2"
 	end 3 'was unplugged'
 	expect 3 'There is no vCPU 1' other ping 1
 	expect 0 '^vcpu 0: ok' other ping 0
-	echo "symcall_test: unplug ok"
+	plan
 	trap - EXIT
 	other qmp quit
 	exit
@@ -219,9 +216,10 @@ unplug)
 quit)
 	# QEMU is to end, whatever a vCPU does.
 	begin 0 0x180 0
+	plan
 	trap - EXIT
 	other qmp quit
-	end 3 'closed the connection'
+	exit
 	;;
 abandoned)
 	# For a budget (kvm.symcall_budget_ms) far beyond 2 s.
@@ -263,4 +261,4 @@ reset)
 	exit 2
 	;;
 esac
-echo "symcall_test: $1 ok"
+plan

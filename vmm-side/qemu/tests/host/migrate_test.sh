@@ -3,11 +3,11 @@
 #
 # Migrate a VM whose guest uses more and more of what it is offered: see
 # vmm-side/qemu/tests/migrate.sh, its other half. On the host of the running guest
-# ($QMP, $WORK and $SWAPFILE are set). Ends with "migrate_test: ok".
+# ($QMP, $WORK and $SWAPFILE are set).
 
 set -u
 
-# shellcheck source=vmm-side/tools/tests/host_lib.sh
+# shellcheck source=vmm-side/tools/tests/host/host_lib.sh
 . host_lib.sh
 
 show()
@@ -52,7 +52,7 @@ migrates()
 	migrate
 	status completed || fail "$1: not completed"
 	symcall qmp cont || fail "$1: cont"
-	echo "ok: $1"
+	ok "$1"
 }
 
 wait_for said idle
@@ -62,7 +62,7 @@ wait_for said accepted
 migrate
 status failed || fail 'features were accepted, and it did not fail'
 symcall qmp query-status | grep -q '"running":true' || fail 'the guest has stopped'
-echo 'ok: features accepted'
+ok 'features accepted'
 step 2
 wait_for said withdrawn
 migrates 'withdrawn'
@@ -77,13 +77,13 @@ status active || fail 'the migration was over'
 symcall qmp migrate_cancel || fail 'cancel'
 wait_for status cancelled
 symcall qmp migrate-set-parameters '{"max-bandwidth":1073741824}' || fail 'fast'
-echo 'ok: refused meanwhile'
+ok 'refused meanwhile'
 step 4
 wait_for said mapped
 symcall qmp migrate '{"uri":"exec:cat >/dev/null"}' 2>&1 | grep -q 'cannot be saved or migrated' || fail 'starts'
-echo 'ok: a page is mapped'
+ok 'a page is mapped'
 step 5
 wait_for said unmapped
 migrates 'unmapped'
 step 6
-echo 'migrate_test: ok'
+plan

@@ -9,10 +9,9 @@ n=0
 until symcall info | grep -q -- "$1"; do
 	n=$((n + 1))
 	if [ $n -gt 300 ]; then
-		echo "FAIL: no /$1/ in time"
+		echo "# no /$1/ in time"
 		symcall info
 		exit 1
 	fi
 	sleep 0.2
 done
-echo "ok: $1"
