@@ -1,47 +1,47 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Run the end-to-end cases of cases.ini; KTAP on stdout, counts last.
+r"""Run the end-to-end cases, the rows of */tests/cases.ini and vmm-side/*/tests/cases.ini;
+KTAP on stdout, counts last.
 
-Each case is a section; its keys:
+Each case is a section. What runs in it:
 
   cmd        shell command in the guest, in /files (build/tests/files)
   l1_cmd     instead of cmd: shell command in L1 itself, no guest
   host_cmd   shell command in L1 while the guest's cmd runs ($QMP, $KVMDIR)
-  host paging smp mem symbiotic swap swap_size swap_store append kernel boot
-  bypass_mode reboot kvm_params qemu_args timeout     as in `make exec` and Bench.run()
-  icount     yes: on the machine whose clocks count instructions
   files      no: without /files
+  parallel   yes: vCPUs run at the same time. Otherwise an emulated host has one
+             CPU, which two workers can do side by side, and which the faults of
+             the emulator do not concern (docs/design.md)
+  needs      "emulated": only where L0 emulates the machine; else a file in
+             build/ that may not have been made
+
+and any other field of rig.Guest, such as `swap = bypass`; guest_mem is 256 if it is not
+there. What must come of it:
 
   status     expected exit status of cmd, default 0; "any"; "none" means the
              guest must not report one
   error      regular expression for how a run with status = none ended
   stdout stderr console host_out   regular expressions that must be found
-  stdout_is  stdout, byte for byte, with \\n, \\0 and \\xff for what is not text
-  stderr_is  the same of stderr
   vcpus      ... in the report on the vCPUs of a guest that hangs
   no_stdout no_console no_host_console    ... that must not be found; the default
              of the consoles is what a kernel prints when something is wrong
-  stats      conditions on the change of KVM's counters while cmd ran, such as
+  stdout_is  stdout, byte for byte, with \n, \0 and \xff for what is not text
+  stderr_is  the same of stderr
+  counters   conditions on the change of KVM's counters while cmd ran, such as
              "symcalls > 0, bypass_maps == 0"
-  passthrough   devices of L1 that the guest gets: nvme, e1000e, edu; the guest
-             has one huge page for RAM then, so mem = 1024
-  ram        page size of that RAM: 1G, 2M, tmpfs, or anonymous memory if empty
-  noiommu    no: with VFIO's no-IOMMU mode off
-  nonsense   yes: options that the rig would refuse, to see what the machines say
-  guard      what happened to L1's memory that the devices must not reach, a
-             regular expression; default "changed 0 bytes"
-             A line "disk OFFSET SIZE SHA256" (MiB) of stdout is compared with
-             what L0 sees on the disk of the NVMe.
-  group      what to choose by; also the first part of the name
-  needs      "emulated": only where L0 emulates the machine; else a file in
-             build/ that may not have been made
-  parallel   yes: vCPUs run at the same time. Otherwise an emulated host has one
-             CPU, which two workers can do side by side, and which the faults of
-             the emulator do not concern (docs/design.md)
+  guard      with passthrough: what happened to L1's memory that the devices must
+             not reach, a regular expression; default "changed 0 bytes"
+
+Where cmd, l1_cmd or host_cmd say results by KTAP, all of these must be good, and as many as
+were planned. A line "disk OFFSET SIZE SHA256" (MiB) of stdout is compared with what L0 sees
+on the disk of the NVMe.
 
 host, paging, smp, swap and symbiotic may name several values: then the case
-runs once for each combination.
+runs once for each combination. The section [DEFAULT] has what all cases of a file share.
+The name of a case is its part of the project and its section: qemu/reset.
 """
+
+from __future__ import annotations
 
 import argparse
 import ast
@@ -49,85 +49,118 @@ import collections
 import configparser
 import hashlib
 import itertools
+import operator
 import pathlib
 import re
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from rig import Bench, Guest, Machine, OptionError, ending, hardware
+from e2e import ktap
+from rig import Bench, Guest, Machine, OptionError, Result, ending, hardware
 
-HERE = pathlib.Path(__file__).resolve().parent
-FILES = HERE.parents[1] / "build" / "tests" / "files"
-LOGS = HERE.parents[1] / "build" / "log" / "e2e"
+TOP = pathlib.Path(__file__).resolve().parents[2]
+FILES = TOP / "build" / "tests" / "files"
+LOGS = TOP / "build" / "log" / "e2e"
+PLACES = ("*/tests/cases.ini", "vmm-side/*/tests/cases.ini")
 
 MATRIX = ("host", "paging", "smp", "swap", "symbiotic")
-KEYS = {"cmd", "l1_cmd", "host_cmd", "host", "paging", "smp", "mem", "symbiotic", "swap", "swap_size",
-        "swap_store", "bypass_mode", "append", "kernel", "boot", "reboot", "kvm_params", "qemu_args", "timeout", "icount",
-        "files", "status", "error", "stdout", "stderr", "console", "host_out", "vcpus", "no_stdout", "no_console",
-        "no_host_console",
-        "stats", "group", "needs", "parallel", "passthrough", "ram", "noiommu", "guard", "nonsense",
-        "stdout_is", "stderr_is"}
+GUEST_KEYS = Guest.keys() - {"files", "stats", "interactive"}
+# What a case in L1 can say of its machine.
+L1_KEYS = frozenset({"host", "paging", "kvm_params", "timeout"})
+OWN_KEYS = frozenset({
+    "l1_cmd", "files", "parallel", "needs", "status", "error", "stdout", "stderr", "console",
+    "host_out", "vcpus", "no_stdout", "no_console", "no_host_console", "stdout_is", "stderr_is",
+    "counters", "guard"})
 TROUBLE = (r"BUG:|WARNING:|Oops|KASAN|general protection fault|rcu.*stall|soft lockup|hung task"
-           r"|possible (recursive|circular) locking|suspicious RCU|inconsistent lock state|Call Trace")
+           r"|possible (recursive|circular) locking|suspicious RCU|inconsistent lock state"
+           r"|Call Trace")
+COMPARE: dict[str, Callable[[int, int], bool]] = {
+    "==": operator.eq, "!=": operator.ne, ">=": operator.ge, "<=": operator.le,
+    ">": operator.gt, "<": operator.lt}
+
+
+class CaseError(Exception):
+    """A row that cannot be."""
 
 
 class Case:
     """One row of the table, after expansion."""
 
-    def __init__(self, name, row):
-        unknown = set(row) - KEYS
-        if unknown:
-            sys.exit(f"cases.ini [{name}]: unknown keys {', '.join(sorted(unknown))}")
+    def __init__(self, name: str, row: dict[str, str]) -> None:
+        self.name, self.row = name, row
         if ("cmd" in row) == ("l1_cmd" in row):
-            sys.exit(f"cases.ini [{name}]: exactly one of cmd and l1_cmd")
-        self.row = row
-        self.name = f"{row.get('group', 'misc')}/{name}"
+            raise CaseError(f"{name}: exactly one of cmd and l1_cmd")
+        unknown = set(row) - OWN_KEYS - (GUEST_KEYS if "cmd" in row else L1_KEYS)
+        if unknown:
+            raise CaseError(f"{name}: unknown keys {', '.join(sorted(unknown))}")
+        for condition in self._conditions():
+            if not condition:
+                raise CaseError(f"{name}: counters = {row['counters']} has a bad condition")
 
-    def get(self, key, default=""):
+    def get(self, key: str, default: str = "") -> str:
+        """The value of a key."""
         return self.row.get(key, default).strip()
 
-    def flag(self, key, default="no"):
+    def flag(self, key: str, default: str = "no") -> bool:
+        """The value of a key that is yes or no."""
         return self.get(key, default) in ("yes", "on", "1")
 
-    def number(self, key, default):
-        """A number, or what is there instead, which Guest will not like."""
-        text = self.get(key, str(default))
-        return int(text) if text.isascii() and text.isdigit() else text
+    def machine(self) -> Machine:
+        """The host machine, which cases with the same share."""
+        return Machine(devices="passthrough" in self.row, smp=2 if self.flag("parallel") else 1)
 
-    def machine(self):
-        """Cases with the same answer share a booted L1."""
-        return self.flag("icount"), "passthrough" in self.row, 2 if self.flag("parallel") else 1
+    def order(self) -> tuple[bool | int | str, ...]:
+        """Neighbours share a machine, and loaded KVM modules."""
+        machine = self.machine()
+        return (machine.devices, machine.smp, self.get("host", "symbiotic"),
+                self.get("paging", "shadow"), self.get("kvm_params"))
 
-    def order(self):
-        """Neighbours share loaded KVM modules."""
-        return (*self.machine(), self.get("host", "symbiotic"), self.get("paging", "shadow"),
-                self.get("kvm_params"))
-
-    def run(self, bench):
+    def run(self, bench: Bench) -> Result:
+        """Run it."""
         if "l1_cmd" in self.row:
             return bench.run_l1(self.get("l1_cmd"), host=self.get("host", "symbiotic"),
-                                paging=self.get("paging", "shadow"), kvm_params=self.get("kvm_params"),
+                                paging=self.get("paging", "shadow"),
+                                kvm_params=self.get("kvm_params"),
                                 timeout=int(self.get("timeout", "120")))
         return bench.boot(self.guest())
 
-    def guest(self):
+    def guest(self) -> Guest:
         """The guest that the row describes."""
-        return Guest(
-            cmd=self.get("cmd"), files=FILES if self.flag("files", "yes") else None,
-            guest_mem=self.number("mem", 256), smp=self.number("smp", 1),
-            paging=self.get("paging", "shadow"), symbiotic=self.flag("symbiotic", "on"),
-            swap=self.get("swap", "none"), swap_size=self.number("swap_size", 512),
-            swap_store=self.get("swap_store", "tmpfs"), append=self.get("append"),
-            kernel=self.get("kernel", "guest"), timeout=self.number("timeout", 120),
-            host_cmd=self.get("host_cmd"), host=self.get("host", "symbiotic"),
-            kvm_params=self.get("kvm_params"), qemu_args=self.get("qemu_args"),
-            boot=self.get("boot", "pvh"), reboot=self.flag("reboot"),
-            bypass_mode=self.get("bypass_mode"), passthrough=self.get("passthrough").split(),
-            ram=self.get("ram", "1G"), noiommu=self.flag("noiommu", "yes"), nonsense=self.flag("nonsense"))
+        row = {k: v for k, v in self.row.items() if k in GUEST_KEYS}
+        files = {"files": str(FILES)} if self.flag("files", "yes") else {}
+        return Guest.from_row({"guest_mem": "256", **files, **row})
 
-    def problems(self, r):
+    def problems(self, r: Result) -> Iterator[str]:
         """Everything in the result that is not as the row says."""
+        yield from self._ending(r)
+        texts = {"stdout": r.stdout, "stderr": r.stderr, "console": r.console,
+                 "host_console": r.host_console, "host_out": r.host_out,
+                 "vcpus": "\n".join(r.vcpus)}
+        for key, text in texts.items():
+            for pattern in filter(None, self.get(key).split("\n")):
+                if not re.search(pattern, text, re.M):
+                    yield f"{key} lacks /{pattern}/"
+        for key, default in (("stdout", ""), ("console", TROUBLE), ("host_console", TROUBLE)):
+            pattern = self.get(f"no_{key}", default)
+            found = re.search(pattern, texts[key], re.M) if pattern else None
+            if found:
+                yield f"{key} has {found.group(0)!r}"
+        for key, said in (("stdout_is", r.out), ("stderr_is", r.err)):
+            if key in self.row and said != exactly(self.get(key)):
+                yield f"{key[:6]} is {said[:200]!r}, expected {exactly(self.get(key))[:200]!r}"
+        for key in ("stdout", "host_out"):
+            results = ktap.read(texts[key])
+            if results.documents:
+                yield from (f"{key}: {problem}" for problem in results.problems)
+        guarded = "passthrough" in self.row and self.get("host") != "bare-metal"
+        if guarded and not re.search(self.get("guard", "changed 0 bytes"), r.guard):
+            yield f"memory outside the guest: {r.guard or 'nothing known'}"
+        yield from self._counters(r)
+        yield from disk_problems(r)
+
+    def _ending(self, r: Result) -> Iterator[str]:
         want = self.get("status", "0")
         if want == "none":
             if r.status is not None:
@@ -138,106 +171,111 @@ class Case:
             yield f"no status: {r.error}"
         elif want != "any" and r.status != int(want):
             yield f"status {r.status}, expected {want}"
-        for key, text in (("stdout", r.stdout), ("stderr", r.stderr), ("console", r.console),
-                          ("host_out", r.host_out), ("vcpus", "\n".join(r.vcpus))):
-            for pattern in filter(None, self.get(key).split("\n")):
-                if not re.search(pattern, text, re.M):
-                    yield f"{key} lacks /{pattern}/"
-        for key, said in (("stdout_is", r.out), ("stderr_is", r.err)):
-            if key in self.row and said != exactly(self.get(key)):
-                yield f"{key[:6]} is {said[:200]!r}, expected {exactly(self.get(key))[:200]!r}"
-        for key, text, default in (("no_stdout", r.stdout, ""), ("no_console", r.console, TROUBLE),
-                                   ("no_host_console", r.host_console, TROUBLE)):
-            pattern = self.get(key, default)
-            found = pattern and re.search(pattern, text, re.M)
-            if found:
-                yield f"{key[3:]} has {found.group(0)!r}"
         # Without a guest it is stopped, too.
         if self.get("host_cmd") and want != "none" and r.host_status != 0:
             yield f"host_cmd: status {r.host_status}"
-        guarded = "passthrough" in self.row and self.get("host") != "bare-metal"
-        if guarded and not re.search(self.get("guard", "changed 0 bytes"), r.guard):
-            yield f"memory outside the guest: {r.guard or 'nothing known'}"
-        yield from self._stats(r)
 
-    def _stats(self, r):
-        for condition in filter(None, (c.strip() for c in self.get("stats").split(","))):
-            m = re.fullmatch(r"(\w+)\s*(==|!=|>=|<=|>|<)\s*(\d+)", condition)
-            if not m:
-                yield f"bad condition {condition!r}"
-                continue
-            name, op, limit = m.groups()
+    def _conditions(self) -> list[re.Match[str] | None]:
+        """(counter, comparison, number) for each; None where it is not that."""
+        return [re.fullmatch(r"(\w+)\s*([=!<>]=|[<>])\s*(\d+)", c.strip())
+                for c in self.get("counters").split(",") if c.strip()]
+
+    def _counters(self, r: Result) -> Iterator[str]:
+        for condition in filter(None, self._conditions()):
+            name, op, limit = condition.groups()
+            change = r.host_after.get(name, 0) - r.host_before.get(name, 0)
             if name not in r.host_after:
                 yield f"KVM has no counter {name}"
-                continue
-            change = r.host_after[name] - r.host_before.get(name, 0)
-            limit = int(limit)
-            if not {"==": change == limit, "!=": change != limit, ">=": change >= limit,
-                    "<=": change <= limit, ">": change > limit, "<": change < limit}[op]:
-                yield f"{name} changed by {change}, expected {condition}"
+            elif not COMPARE[op](change, int(limit)):
+                yield f"{name} changed by {change}, expected {condition.group(0)}"
 
 
-def exactly(text):
+def exactly(text: str) -> bytes:
     """The bytes that a text with escapes means."""
-    return ast.literal_eval("b'" + text.replace("'", "\\'") + "'")
+    return bytes(ast.literal_eval("b'" + text.replace("'", "\\'") + "'"))
 
 
-def disk_problems(r):
+def disk_problems(r: Result) -> Iterator[str]:
     """What the guest says that it has written against what is there."""
     last = {}       # it may write the same place again
     for at, size, digest in re.findall(r"^disk (\d+) (\d+) ([0-9a-f]{64})$", r.stdout, re.M):
         last[int(at), int(size)] = digest
     for (at, size), digest in last.items():
+        if r.disk is None:
+            yield "there is no disk"
+            continue
         with open(r.disk, "rb") as disk:
             disk.seek(at << 20)
             if hashlib.sha256(disk.read(size << 20)).hexdigest() != digest:
                 yield f"the disk has other data at {at} MiB than the guest has written"
 
 
-def load(path):
-    parser = configparser.ConfigParser(interpolation=None, comment_prefixes=("#",), delimiters=("=",))
-    parser.read(path)
-    cases = []
-    for name in parser.sections():
-        row = dict(parser[name])
-        several = {k: row[k].split() for k in MATRIX if len(row.get(k, "").split()) > 1}
-        for values in itertools.product(*several.values()):
-            chosen = dict(zip(several, values))
-            suffix = "".join(f"-{'smp' if k == 'smp' else ''}{v}" for k, v in chosen.items())
-            cases.append(Case(name + suffix, {**row, **chosen}))
+def places() -> list[pathlib.Path]:
+    """The files with cases."""
+    return sorted(path for place in PLACES for path in TOP.glob(place))
+
+
+def load(paths: Iterable[pathlib.Path]) -> list[Case]:
+    """All cases, expanded. A case is known by the last part of its name alone."""
+    cases: list[Case] = []
+    seen: dict[str, pathlib.Path] = {}
+    for path in paths:
+        parser = configparser.ConfigParser(interpolation=None, comment_prefixes=("#",),
+                                           delimiters=("=",))
+        try:
+            with open(path, encoding="utf-8") as text:
+                parser.read_file(text)
+        except configparser.Error as e:
+            raise CaseError(str(e)) from e
+        for section in parser.sections():
+            for name, row in expand(section, dict(parser[section])):
+                if name in seen:
+                    raise CaseError(f"two cases are called {name}: in {seen[name]} and {path}")
+                seen[name] = path
+                cases.append(Case(f"{path.absolute().parents[1].name}/{name}", row))
     return cases
 
 
-def check(cases):
+def expand(section: str, row: dict[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """A section's cases: one for each combination of several values."""
+    several = {k: row[k].split() for k in MATRIX if len(row.get(k, "").split()) > 1}
+    for values in itertools.product(*several.values()):
+        chosen = dict(zip(several, values))
+        suffix = "".join(f"-{'smp' if k == 'smp' else ''}{v}" for k, v in chosen.items())
+        yield section + suffix, {**row, **chosen}
+
+
+def check(cases: Iterable[Case]) -> None:
     """Every row can be: known before the first one runs."""
     for case in cases:
-        icount, devices, cpus = case.machine()
         try:
             if "cmd" in case.row and (FILES.exists() or not case.flag("files", "yes")):
-                case.guest().check(Machine(icount=icount, devices=devices, smp=cpus))
+                case.guest().check(case.machine())
         except OptionError as e:
-            sys.exit(f"cases.ini [{case.name}]: {e}")
+            raise CaseError(f"{case.name}: {e}") from e
 
 
-def skip_reason(case, host_kernel):
-    if host_kernel != "host" and "plain-kvm" in case.get("host"):
-        return "only one host kernel has unmodified modules"
-    if host_kernel != "host" and case.get("host") == "bare-metal":
-        return "no host kernel in it"
-    if case.get("needs") == "emulated" and hardware.kind() != "emulated":
-        return "only on an emulated machine"
-    if hardware.kind() == "local" and case.get("host") == "plain-kvm":
-        return "this host's KVM is the extended one"
-    if case.get("needs", "emulated") != "emulated" and not (FILES.parents[1] / case.get("needs")).exists():
-        return f"{case.get('needs')} is not built"
-    if "passthrough" in case.row and hardware.kind() == "local":
-        return "passthrough is tested with emulated devices"
-    if case.get("kernel") == "debug" and not (FILES.parents[1] / "debug" / "vmlinux").exists():
-        return "the debug kernel is not built"
-    return ""
+def skip_reason(case: Case, host_kernel: str) -> str:
+    """Why a case cannot run here; "" if it can."""
+    build, kind, needs = FILES.parents[1], hardware.kind(), case.get("needs", "emulated")
+    reasons = {
+        "only one host kernel has unmodified modules":
+            host_kernel != "host" and "plain-kvm" in case.get("host"),
+        "no host kernel in it": host_kernel != "host" and case.get("host") == "bare-metal",
+        "only on an emulated machine": case.get("needs") == "emulated" and kind != "emulated",
+        "this host's KVM is the extended one":
+            kind == "local" and case.get("host") == "plain-kvm",
+        f"{needs} is not built": needs != "emulated" and not (build / needs).exists(),
+        "passthrough is tested with emulated devices":
+            "passthrough" in case.row and kind == "local",
+        "the debug kernel is not built":
+            case.get("kernel") == "debug" and not (build / "debug" / "vmlinux").exists(),
+    }
+    return next((reason for reason, is_so in reasons.items() if is_so), "")
 
 
-def log_failure(case, result, problems):
+def log_failure(case: Case, result: Result | None, problems: Sequence[str]) -> pathlib.Path:
+    """Write down all that is known of a case that has failed."""
     LOGS.mkdir(parents=True, exist_ok=True)
     path = LOGS / (case.name.replace("/", "-") + ".log")
     parts = [f"case {case.name}", *(f"{k} = {v}" for k, v in case.row.items()), "", *problems]
@@ -254,30 +292,34 @@ class Report:
     """What is said about cases, in the order in which they end. Nothing any more after
     quiet(): the cases of an interrupted run have not failed."""
 
-    def __init__(self, total):
+    def __init__(self, total: int) -> None:
+        self.counts = ktap.Counts()
         self._quiet = False
-        self.counts = {"passed": 0, "failed": 0, "skipped": 0}
         self._number = itertools.count(1)
         self._lock = threading.Lock()
-        print(f"TAP version 14\n1..{total}", flush=True)
+        print(f"{ktap.VERSION}\n1..{total}", flush=True)
 
-    def quiet(self):
+    def quiet(self) -> None:
+        """Say nothing more."""
         with self._lock:
             self._quiet = True
 
-    def _say(self, what, case, comment, details=()):
+    def _say(self, what: ktap.Counts, case: Case, note: str, details: Sequence[str] = ()) -> None:
         with self._lock:
             if self._quiet:
                 return
-            self.counts[what] += 1
-            verdict = "not ok" if what == "failed" else "ok"
-            print("\n".join([f"{verdict} {next(self._number)} - {case.name} # {comment}", *details]), flush=True)
+            self.counts += what
+            line = ktap.result(next(self._number), case.name, not what.failed, note)
+            print("\n".join([line, *details]), flush=True)
 
-    def skip(self, case, reason):
-        self._say("skipped", case, f"SKIP {reason}")
+    def skip(self, case: Case, reason: str) -> None:
+        """A case does not run."""
+        self._say(ktap.SKIPPED, case, f"SKIP {reason}")
 
-    def end(self, case, seconds, result, problems):
-        details = []
+    def end(self, case: Case, seconds: float, result: Result | None,
+            problems: Sequence[str]) -> None:
+        """A case has ended."""
+        details: list[str] = []
         if problems:
             path = log_failure(case, result, problems)
             for p in problems:
@@ -286,20 +328,23 @@ class Report:
                 details += [f"#   {line}" for line in result.stdout.splitlines()[-15:]]
                 if result.status is None:
                     details += [f"#   {line}" for line in result.vcpus]
-                    details += [f"#   console: {line}" for line in result.console.splitlines()[-30:]]
+                    details += [f"#   console: {line}"
+                                for line in result.console.splitlines()[-30:]]
             details.append(f"# log: {path}")
-        self._say("failed" if problems else "passed", case, f"{seconds:.1f} s", details)
+        self._say(ktap.FAILED if problems else ktap.PASSED, case, f"{seconds:.1f} s", details)
 
 
 class Worker(threading.Thread):
     """One host machine, which runs cases until take() has none left."""
 
-    def __init__(self, take, host_kernel, report):
+    def __init__(self, take: Callable[[], Case], host_kernel: str, report: Report) -> None:
         super().__init__(daemon=True)
         self._take, self._host_kernel, self._report = take, host_kernel, report
-        self._bench, self._machine = None, None
+        self._bench: Bench | None = None
+        self._machine: Machine | None = None
 
-    def run(self):
+    def run(self) -> None:
+        """Until there are no cases left."""
         while True:
             try:
                 case = self._take()
@@ -307,44 +352,53 @@ class Worker(threading.Thread):
                 break
             start, result = time.monotonic(), None
             try:
-                bench = self._bench_for(case)
-                result = case.run(bench)
-                problems = list(case.problems(result)) + list(disk_problems(result))
+                result = case.run(self._bench_for(case))
+                problems = list(case.problems(result))
             except Exception as e:      # a case may fail, the worker may not
                 problems = [f"the bench failed: {type(e).__name__}: {e}"]
             self._report.end(case, time.monotonic() - start, result, problems)
         if self._bench:
             self._bench.close()
 
-    def _bench_for(self, case):
+    def _bench_for(self, case: Case) -> Bench:
         if self._bench is None or self._machine != case.machine():
             if self._bench:
                 self._bench.close()
-            self._machine = case.machine()
-            icount, devices, cpus = self._machine
-            self._bench = Bench(icount=icount, devices=devices, host_kernel=self._host_kernel, smp=cpus)
+            self._machine = m = case.machine()
+            self._bench = Bench(devices=m.devices, smp=m.smp, host_kernel=self._host_kernel)
         return self._bench
 
 
-def main():
-    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ap.add_argument("-o", "--only", default="", help="regular expression for names (group/case)")
+def chosen(options: argparse.Namespace) -> list[Case]:
+    """The cases that the options name, as neighbours run."""
+    cases = [c for c in load(options.cases or places()) if re.search(options.only, c.name)
+             and not (options.exclude and re.search(options.exclude, c.name))]
+    cases.sort(key=Case.order)
+    check(cases)
+    return cases
+
+
+def main() -> int:
+    """Returns the exit status."""
+    ap = argparse.ArgumentParser(description="Run the end-to-end cases.")
+    ap.add_argument("-o", "--only", default="", help="regular expression for names (part/case)")
     ap.add_argument("-x", "--exclude", help="regular expression for names to leave out")
     ap.add_argument("-l", "--list", action="store_true")
-    ap.add_argument("-c", "--cases", type=pathlib.Path, default=HERE / "cases.ini")
+    ap.add_argument("-c", "--cases", type=pathlib.Path, action="append",
+                    help="a file of cases, instead of all in the project")
     ap.add_argument("-w", "--workers", type=int, help="host machines at a time")
     ap.add_argument("--host-kernel", default="host", help="host or debug")
     a = ap.parse_args()
 
-    cases = [c for c in load(a.cases) if re.search(a.only, c.name)
-             and not (a.exclude and re.search(a.exclude, c.name))]
-    cases.sort(key=Case.order)
-    check(cases)
+    try:
+        cases = chosen(a)
+    except CaseError as e:
+        sys.exit(f"run.py: {e}")
     if a.list:
         print("\n".join(c.name for c in cases))
         return 0
     report = Report(len(cases))
-    queue = collections.deque()
+    queue: collections.deque[Case] = collections.deque()
     for case in cases:
         reason = skip_reason(case, a.host_kernel)
         if reason:
@@ -367,8 +421,8 @@ def main():
         queue.clear()
         report.quiet()
         raise
-    print(", ".join(f"{n} {what}" for what, n in report.counts.items()))
-    return 1 if report.counts["failed"] or not cases else 0
+    print(report.counts)
+    return 1 if report.counts.failed or not cases else 0
 
 
 if __name__ == "__main__":

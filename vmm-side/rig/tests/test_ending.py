@@ -128,7 +128,7 @@ class CasesTest(RigTest):
                 p.terminate()
                 out, err = p.communicate(timeout=SECONDS)
                 self.assertEqual((p.returncode, err), (143, b"rig_for_tests.py: interrupted\n"))
-                self.assertEqual(out, b"TAP version 14\n1..9\n")
+                self.assertEqual(out, b"KTAP version 1\n1..9\n")
                 wait_for(lambda: not alive(machine), "the machine's end")
                 self.assertEqual(self.left_behind(), [])
 
@@ -232,22 +232,6 @@ class StepTest(RigTest):
                 self.assertIn(b"INTERRUPTED  step", err)
                 for name in ("pid", "child"):
                     self.assertFalse(alive(int((self.dir / name).read_text())))
-
-
-class SuitesTest(RigTest):
-    """`make test`: the suite that runs ends as well."""
-
-    def test_suite(self) -> None:
-        suites = HERE.parents[1] / "e2e" / "suites.py"
-        p = self.start([sys.executable, suites,
-                        "slow=echo $$ >pid; touch running; sleep 1000; echo 1 passed"])
-        wait_for((self.dir / "running").exists, "the suite")
-        p.send_signal(signal.SIGTERM)
-        out, err = p.communicate(timeout=SECONDS)
-        self.assertEqual(p.returncode, 143)
-        self.assertEqual(err, b"suites.py: interrupted\n")
-        self.assertNotIn(b"passed", out)
-        self.assertFalse(alive(int((self.dir / "pid").read_text())))
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class RunnerTest(RigTest):
         self.assertEqual((p.returncode, err), (1, b""))
         for name, verdict in (("right", "ok"), ("translated", "not ok"), ("shorter", "not ok"),
                               ("text", "ok")):
-            self.assertRegex(out.decode(), rf"(?m)^{verdict} \d - misc/{name} ")
+            self.assertRegex(out.decode(), rf"(?m)^{verdict} \d \S+/{name} ")
 
     def test_rows_that_cannot_be(self) -> None:
         (self.dir / "cases").write_text("[good]\ncmd = x\nfiles = no\n"
@@ -87,7 +87,7 @@ class RunnerTest(RigTest):
         p = self.start([*RIG, "e2e", "-c", self.dir / "cases"])
         out, err = p.communicate(timeout=60)
         self.assertEqual((p.returncode, out), (1, b""))
-        self.assertIn(b"cases.ini [misc/bad]: SMP=0: not a number", err)
+        self.assertIn(b"/bad: SMP=0: not a number", err)
 
 
 class ContentsTest(RigTest):
