@@ -9,7 +9,8 @@ kunit/bin/qemu-system-x86_64 takes its place and boots on the bench.
 import os
 import pathlib
 
-from ..qemu_config import QemuArchParams
+# The kernel's own, which runs this file as a part of itself.
+from ..qemu_config import QemuArchParams  # type: ignore[import,misc]
 
 TOP = pathlib.Path(__file__).resolve().parents[1]
 QEMU = os.environ.get("SYMBIOTIC_QEMU", TOP / "build/qemu/qemu-system-x86_64")
