@@ -1,6 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Tests of the tool symcall with a made-up QEMU, whose answers are right or not."""
+
+from __future__ import annotations
 
 import json
 import pathlib
@@ -10,35 +11,45 @@ import subprocess
 import tempfile
 import threading
 import unittest
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 TOOLS = pathlib.Path(__file__).resolve().parent.parent
 ABI = TOOLS.parents[1] / "symspy" / "include"
 
-RESULT = {"status": 0, "ret": [42, 2, 3, 0, 2 ** 64 - 1], "user-mode": True, "irqs-off": False}
+# A message of QMP; a text is sent as it is.
+Message = Any
+Answer = Callable[[str, dict[str, Any]], Iterable[Message]]
+RESULT: dict[str, Any] = {"status": 0, "ret": [42, 2, 3, 0, 2 ** 64 - 1], "user-mode": True,
+                          "irqs-off": False}
 
 
-def completed(args, **data):
+def completed(args: dict[str, Any], **data: Any) -> Message:
     """The event that ends a symcall."""
     return {"event": "SYMCALL_COMPLETED", "timestamp": {"seconds": 1, "microseconds": 2},
             "data": {"id": args["id"], "cpu-index": args["cpu-index"], **data}}
 
 
 class Qemu(threading.Thread):
-    """A QMP server for one client; `answer` makes what it sends for a command, `events` come first."""
+    """A QMP server for one client; `answer` makes what it sends for a command,
+    `events` come first."""
 
-    def __init__(self, path, answer, events=()):
+    def __init__(self, path: pathlib.Path, answer: Answer,
+                 events: Sequence[Message] = ()) -> None:
         super().__init__(daemon=True)
-        self._answer, self._events, self.commands = answer, events, []
+        self._answer, self._events = answer, events
+        self.commands: list[dict[str, Any]] = []
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(str(path))
         self._server.listen(1)
         self.start()
 
-    def run(self):
+    def run(self) -> None:
+        """Talk with the client, until it leaves."""
         client, _ = self._server.accept()
         self._server.close()
         with client, client.makefile("rw", encoding="utf-8") as stream:
-            def send(message):
+            def send(message: Message) -> None:
                 text = message if isinstance(message, str) else json.dumps(message)
                 stream.write(text + "\r\n")
                 stream.flush()
@@ -61,18 +72,22 @@ class Qemu(threading.Thread):
 class Symcall(unittest.TestCase):
     """The tool against one QEMU each."""
 
+    dir: tempfile.TemporaryDirectory[str]
+    tool: pathlib.Path
+
     @classmethod
-    def setUpClass(cls):
-        # pylint: disable=consider-using-with
+    def setUpClass(cls) -> None:
         cls.dir = tempfile.TemporaryDirectory(prefix="symcall-test-")
         cls.addClassCleanup(cls.dir.cleanup)
         cls.tool = pathlib.Path(cls.dir.name) / "symcall"
         libs = subprocess.run(["pkg-config", "--cflags", "--libs", "json-c"], check=True,
                               capture_output=True, text=True).stdout
         subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-g", "-fsanitize=address,undefined",
-                        f"-I{ABI}", str(TOOLS / "symcall.c"), "-o", str(cls.tool), *shlex.split(libs)], check=True)
+                        f"-I{ABI}", str(TOOLS / "symcall.c"), "-o", str(cls.tool),
+                        *shlex.split(libs)], check=True)
 
-    def symcall(self, answer, *args):
+    def symcall(self, answer: Answer,
+                *args: str) -> tuple[subprocess.CompletedProcess[str], Qemu]:
         """Runs the tool; returns the finished process and the QEMU."""
         with tempfile.TemporaryDirectory(dir=self.dir.name) as where:
             path = pathlib.Path(where) / "qmp"
@@ -83,7 +98,7 @@ class Symcall(unittest.TestCase):
         self.assertNotIn("runtime error", done.stderr)
         return done, qemu
 
-    def test_call(self):
+    def test_call(self) -> None:
         """The command's answer says nothing; the event brings the result."""
         done, qemu = self.symcall(lambda _, args: [{"return": {}}, completed(args, result=RESULT)],
                                   "call", "1", "1", "41")
@@ -93,9 +108,9 @@ class Symcall(unittest.TestCase):
         args = qemu.commands[-1]["arguments"]
         self.assertEqual((args["cpu-index"], args["number"], args["args"]), (1, 1, [41]))
 
-    def test_event_first(self):
+    def test_event_first(self) -> None:
         """The event may overtake the answer, and others' calls end meanwhile."""
-        def answer(_, args):
+        def answer(_: str, args: dict[str, Any]) -> Iterable[Message]:
             yield completed({**args, "id": "another"}, result={**RESULT, "status": 7})
             yield completed(args, result=RESULT)
             yield {"event": "STOP", "timestamp": {}}
@@ -104,11 +119,11 @@ class Symcall(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("rbx 0x2a", done.stdout)
 
-    def test_two_calls(self):
+    def test_two_calls(self) -> None:
         """A late second event of the first call is not the second call's."""
-        seen = []
+        seen: list[str] = []
 
-        def answer(name, args):
+        def answer(name: str, args: dict[str, Any]) -> Iterable[Message]:
             if name == "query-cpus-fast":
                 yield {"return": [{"cpu-index": 0}, {"cpu-index": 1}]}
                 return
@@ -122,72 +137,95 @@ class Symcall(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertNotEqual(*seen)
 
-    def test_error(self):
+    def test_error(self) -> None:
         """No answer in time, and a command that is refused: status 3 and the text."""
-        done, _ = self.symcall(lambda _, args: [{"return": {}}, completed(args, error="no answer in time")],
-                               "call", "0", "1")
+        done, _ = self.symcall(
+            lambda _, args: [{"return": {}}, completed(args, error="no answer in time")],
+            "call", "0", "1")
         self.assertEqual((done.returncode, done.stderr), (3, "symcall: no answer in time\n"))
-        done, _ = self.symcall(lambda *_: [{"error": {"class": "GenericError", "desc": "no"}}], "call", "0", "1")
+        done, _ = self.symcall(lambda *_: [{"error": {"class": "GenericError", "desc": "no"}}],
+                               "call", "0", "1")
         self.assertEqual((done.returncode, done.stderr), (3, "symcall: no\n"))
 
-    def test_null(self):
+    def test_null(self) -> None:
         """A command that returns null: that is printed, and nothing else."""
         done, _ = self.symcall(lambda *_: [{"return": None}], "qmp", "anything")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "null\n", ""))
         done, _ = self.symcall(lambda *_: [{"return": None}], "word", "1")
         self.assertEqual(done.returncode, 0, done.stderr)
-        done, _ = self.symcall(lambda _, args: [{"return": None}, completed(args, error="late")], "call", "0", "1")
+        done, _ = self.symcall(lambda _, args: [{"return": None}, completed(args, error="late")],
+                               "call", "0", "1")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (3, "", "symcall: late\n"))
 
-    def test_nonsense(self):
-        """Answers of wrong types: one line and status 3."""
-        info = {w: 0 for w in ("features", "global-page", "guest-word", "host-word", "swap-grant",
-                               "swap-in-place", "swap-hot", "swap-wanted", "swap-held")}
-        for bad in (None, {}, [], 7, "x", True, {**info, "vcpus": None}, {**info, "vcpus": {}},
-                    {**info, "vcpus": [None]}, {**info, "vcpus": [7]}, {**info, "vcpus": [{"flags": "x"}]},
-                    {**info, "features": None, "vcpus": []}):
-            done, _ = self.symcall(lambda *_, bad=bad: [{"return": bad}], "info")
-            self.assertEqual((done.returncode, done.stderr.count("\n")), (3, 1), (bad, done.stderr))
-        for bad in (None, {}, 7, [None], [{}], [{"cpu-index": "x"}]):
-            done, _ = self.symcall(lambda *_, bad=bad: [{"return": bad}], "ping")
-            self.assertEqual((done.returncode, done.stderr.count("\n")), (3, 1), (bad, done.stderr))
-        for bad in (None, 7, {}, {"result": None}, {"result": {**RESULT, "ret": None}},
-                    {"result": {**RESULT, "ret": [1]}}, {"result": {**RESULT, "user-mode": 1}}, {"error": None}):
-            done, _ = self.symcall(
-                lambda _, args, bad=bad: [{"return": {}}, completed(args, **bad) if isinstance(bad, dict) else
-                                          {"event": "SYMCALL_COMPLETED", "data": bad}], "call", "0", "1")
-            self.assertEqual((done.returncode, done.stderr.count("\n")), (3, 1), (bad, done.stderr))
-        for bad in ({"error": None}, {"error": "x"}, {"error": {"desc": None}}, {"error": {}}, "x", "{]"):
-            done, _ = self.symcall(lambda *_, bad=bad: [bad], "word", "1")
-            self.assertEqual((done.returncode, done.stderr.count("\n")), (3, 1), (bad, done.stderr))
+    def refused(self, message: Message, *command: str) -> None:
+        """One line and status 3, if that is the answer."""
+        done, _ = self.symcall(lambda *_: [message], *command)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (3, 1),
+                         (message, done.stderr))
 
-    def test_event(self):
+    def test_nonsense(self) -> None:
+        """Answers of wrong types."""
+        info: dict[str, Any] = dict.fromkeys(
+            ("features", "global-page", "guest-word", "host-word", "swap-grant", "swap-in-place",
+             "swap-hot", "swap-wanted", "swap-held"), 0)
+        vcpus: tuple[Any, ...] = (None, {}, [None], [7], [{"flags": "x"}])
+        bad: dict[str, tuple[Message, ...]] = {
+            "info": (None, {}, [], 7, "x", True, {**info, "features": None, "vcpus": []},
+                     *({**info, "vcpus": v} for v in vcpus)),
+            "ping": (None, {}, 7, [None], [{}], [{"cpu-index": "x"}])}
+        for command, answers in bad.items():
+            for answer in answers:
+                self.refused({"return": answer}, command)
+        errors: tuple[Any, ...] = (None, "x", {"desc": None}, {})
+        for message in (*({"error": e} for e in errors), "x", "{]"):
+            self.refused(message, "word", "1")
+
+    def test_nonsense_at_the_end(self) -> None:
+        """Events of wrong types, for a call that has been taken."""
+        bad: tuple[dict[str, Any], ...] = (
+            {}, {"error": None}, {"result": None}, {"result": {**RESULT, "ret": None}},
+            {"result": {**RESULT, "ret": [1]}}, {"result": {**RESULT, "user-mode": 1}})
+        for data in bad:
+            self.ends_badly(lambda args: completed(args, **data))
+        for word in (None, 7):
+            self.ends_badly(lambda _: {"event": "SYMCALL_COMPLETED", "data": word})
+
+    def ends_badly(self, event: Callable[[dict[str, Any]], Message]) -> None:
+        """One line and status 3, if that is how the call ends."""
+        done, _ = self.symcall(lambda _, args: [{"return": {}}, event(args)], "call", "0", "1")
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (3, 1), done.stderr)
+
+    def test_event(self) -> None:
         """Waits for one event among others, and not longer than it may."""
         with tempfile.TemporaryDirectory(dir=self.dir.name) as where:
-            path = str(pathlib.Path(where) / "qmp")
-            for script, status, out in (([{"event": "A"}, {"event": 7}, {"event": "B", "data": {"x": 1}}], 0, '{"x":1}\n'),
-                                        ([{"event": "B"}], 0, "null\n"), ([{"event": "A"}], 3, "")):
-                pathlib.Path(path).unlink(missing_ok=True)
+            path = pathlib.Path(where) / "qmp"
+            wanted = {"event": "B", "data": {"x": 1}}
+            cases: tuple[tuple[list[Message], int, str], ...] = (
+                ([{"event": "A"}, {"event": 7}, wanted], 0, '{"x":1}\n'),
+                ([{"event": "B"}], 0, "null\n"), ([{"event": "A"}], 3, ""))
+            for script, status, out in cases:
+                path.unlink(missing_ok=True)
                 Qemu(path, lambda *_: [], script)
                 done = subprocess.run([self.tool, "-q", path, "-t", "1", "event", "B"], check=False,
                                       capture_output=True, text=True, timeout=30)
                 self.assertEqual((done.returncode, done.stdout), (status, out), done.stderr)
 
-    def test_gone(self):
+    def test_gone(self) -> None:
         """No QEMU, one that has died, and one that only says nothing."""
         with tempfile.TemporaryDirectory(dir=self.dir.name) as where:
             path = pathlib.Path(where) / "qmp"
-            command = [self.tool, "-q", path, "info"]
-            self.assertEqual(subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode, 4)
+            command = [str(self.tool), "-q", str(path), "info"]
+            quiet = subprocess.DEVNULL
+            self.assertEqual(subprocess.run(command, check=False, stderr=quiet).returncode, 4)
             with socket.socket(socket.AF_UNIX) as server:
                 server.bind(str(path))
                 server.listen(1)
-                done = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+                done = subprocess.Popen(command, stderr=quiet)
                 server.accept()[0].close()
                 self.assertEqual(done.wait(30), 3)
-            self.assertEqual(subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode, 4)
+            self.assertEqual(subprocess.run(command, check=False, stderr=quiet).returncode, 4)
 
-    def test_timeout_range(self):
+    def test_timeout_range(self) -> None:
         """What QEMU would not take is wrong usage."""
         for seconds in ("0", "601", "-1", "x"):
             done = subprocess.run([self.tool, "-q", "/none", "-t", seconds, "ping"], check=False,
