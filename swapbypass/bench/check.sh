@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs the benchmark programs on small arrays and checks that they accept right
-# data, and that they notice one damaged word. Ends with a line of counts.
+# data, and that they notice one damaged word.
 #
 #   check.sh DIR	the directory with the programs
 
 set -u
 dir=$1
-passed=0
-failed=0
+# shellcheck source=vmm-side/e2e/ktap.sh
+. "$(dirname "$0")/../../vmm-side/e2e/ktap.sh"
 
 # expect NAME STATUS PATTERN COMMAND...
 expect()
@@ -19,12 +19,10 @@ expect()
 	out=$("$@" 2>&1)
 	got=$?
 	if [ "$got" -eq "$status" ] && printf '%s\n' "$out" | grep -Eq "$pattern"; then
-		passed=$((passed + 1))
-		echo "ok   $name"
+		result 0 "$name"
 	else
-		failed=$((failed + 1))
-		echo "FAIL $name: status $got, wanted $status and /$pattern/"
-		printf '%s\n' "$out" | sed 's/^/     | /'
+		result 1 "$name" "status $got, wanted $status and /$pattern/"
+		printf '%s\n' "$out" | sed 's/^/# /'
 	fi
 }
 
@@ -73,5 +71,4 @@ expect forkmix-exit 0 '^exit seconds=0\.' "$dir/forkmix" -m 2 -n 1 -u 2 -p 1 -x
 
 expect procloop 0 '^loop rounds=3 tsc=[0-9]+$' "$dir/procloop" 3
 
-echo "$passed passed, $failed failed, 0 skipped"
-[ "$failed" -eq 0 ]
+plan
