@@ -226,7 +226,7 @@ HOST_KERNEL	?= host
 e2e: test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=regex, HOST_KERNEL=debug
 	@vmm-side/e2e/run.py --only '$(ONLY)' --host-kernel $(HOST_KERNEL)
 
-style: guest host qemu		## checkpatch --strict, sparse, shellcheck
+style: guest host qemu		## checkpatch, sparse, shellcheck, flake8, mypy --strict
 	@vmm-side/e2e/suites.py style='vmm-side/e2e/style.sh $(B)'
 
 # KVM's interface also under a kernel that checks memory and locking: what a
