@@ -47,6 +47,7 @@ import argparse
 import ast
 import collections
 import configparser
+import dataclasses
 import hashlib
 import itertools
 import operator
@@ -364,8 +365,9 @@ class Worker(threading.Thread):
         if self._bench is None or self._machine != case.machine():
             if self._bench:
                 self._bench.close()
-            self._machine = m = case.machine()
-            self._bench = Bench(devices=m.devices, smp=m.smp, host_kernel=self._host_kernel)
+            self._machine = case.machine()
+            self._bench = Bench(machine=dataclasses.replace(self._machine,
+                                                            host_kernel=self._host_kernel))
         return self._bench
 
 
