@@ -19,7 +19,7 @@ from rig import Bench, ending
 
 LINUX = {"cmd": "cat /sys/kernel/debug/kunit/*/results", "append": "kunit.enable=1"}
 KITTEN = {"cmd": "selftest", "kernel": "kitten"}
-COMMON = {"guest_mem": 256, "timeout": 180}
+COMMON: dict[str, Any] = {"guest_mem": 256, "timeout": 180}
 
 RUNS: dict[str, dict[str, Any]] = {
     "symbiotic": {**LINUX, "host": "symbiotic", "smp": 2},
