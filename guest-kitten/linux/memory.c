@@ -234,16 +234,21 @@ s64 sys_mprotect(struct regs *r)
 s64 sys_madvise(struct regs *r)
 {
 	struct aspace *as = current_task()->aspace;
-	u64 size = ALIGN_UP(r->rsi, PAGE_SIZE);
+	u64 start = r->rdi, end = start + ALIGN_UP(r->rsi, PAGE_SIZE);
 
-	if (!IS_ALIGNED(r->rdi, PAGE_SIZE))
+	if (!IS_ALIGNED(start, PAGE_SIZE))
 		return -EINVAL;
 	/* The one advice with an effect that programs rely on. */
-	if (r->rdx != MADV_DONTNEED)
+	if (r->rdx != MADV_DONTNEED || !r->rsi)
 		return 0;
-	if (aspace_in_reserve(as, r->rdi, r->rdi + size))
-		return clear_committed(r->rdi, r->rdi + size);
-	return clear(r->rdi, size) ? -ENOMEM : 0;
+	if (aspace_in_reserve(as, start, end))
+		return clear_committed(start, end);
+	/* Not what the heap has lent, and not what is another task's. */
+	if (end <= start || end > USER_SLOT_SIZE ||
+	    (start < as->heap_end && end > as->brk_start &&
+	     !aspace_in_heap(as, start, end)))
+		return -ENOMEM;
+	return clear(start, end - start) ? -ENOMEM : 0;
 }
 
 /* What has memory has it always. */

@@ -107,6 +107,30 @@ static void test_pieces(void)
 	ktap(used_kib() == before, "all pieces are back");
 }
 
+/* What the heap has lent is no part of it, be it between two that are. */
+static void test_lent(void)
+{
+	const size_t size = 2 * MIB;
+	char *hole[64], *p, *q = reserve(PAGE), *r;
+	unsigned int i;
+	int ok;
+
+	/* So that none is left above, for it comes from there. */
+	for (i = 0; i < 64; i++)
+		hole[i] = mmap(NULL, PAGE, RW, ANON, -1, 0);
+	p = mmap(NULL, size, RW, ANON, -1, 0);
+	ok = !mprotect(q, PAGE, RW);
+	memset(q, 7, PAGE);
+	r = mmap(NULL, size, RW, ANON, -1, 0);
+	madvise(r, (size_t)(p + size - r), MADV_DONTNEED);
+	ktap(ok && is(q, PAGE, 7), "what is lent stays as it is");
+	munmap(p, size);
+	munmap(q, PAGE);
+	munmap(r, size);
+	for (i = 0; i < 64; i++)
+		munmap(hole[i], PAGE);
+}
+
 static void test_rights(void)
 {
 	static const char constant[] = "constant";
@@ -210,6 +234,7 @@ int main(int argc, char **argv)
 {
 	test_reserve();
 	test_pieces();
+	test_lent();
 	test_rights();
 	test_arenas((argc > 1 ? strtoul(argv[1], NULL, 0) : 100) * MIB);
 	test_parallel();
