@@ -136,13 +136,15 @@ def on_bare_metal(guest: Guest, boot: Images, job: pathlib.Path, ctl: str, swapf
                   icount: bool, hardware: str) -> list[Word]:
     """The arguments of L0 for the same images straight on it: a machine with no
     hypervisor. `boot` has the whole initrd, `ctl` is a character device."""
-    if hardware != "emulated" and not icount:
-        cpus: list[Word] = ["-accel", "kvm", "-cpu", "host"]
+    kind, append = guest.kernel_row.kind, ""
+    if icount:
+        cpus: list[Word] = ["-accel", "tcg,thread=single", "-cpu", TCG_BARE_CPU,
+                            "-icount", "shift=0,sleep=off"]
+    elif hardware == "emulated":
+        cpus, append = ["-accel", f"tcg,thread={kind.threads}", "-cpu", TCG_BARE_CPU], kind.starved
     else:
-        threads = "single" if icount else guest.kernel_row.kind.threads
-        cpus = ["-accel", f"tcg,thread={threads}", "-cpu", TCG_BARE_CPU]
-        cpus += ["-icount", "shift=0,sleep=off"] if icount else []
-    words = [*_common(guest), *cpus, "-M", "pc,graphics=off", "-kernel", str(boot.kernel),
+        cpus = ["-accel", "kvm", "-cpu", "host"]
+    words = [*_common(guest, append), *cpus, "-M", "pc,graphics=off", "-kernel", str(boot.kernel),
              "-initrd", str(boot.initrd), "-no-reboot",
              # Not the disk that L1 has open.
              *device_args(job, guest.passthrough)]
@@ -152,7 +154,7 @@ def on_bare_metal(guest: Guest, boot: Images, job: pathlib.Path, ctl: str, swapf
     if guest.interactive:
         return [*words, "-chardev", "stdio,signal=off,id=con", "-serial", "chardev:con"]
     return [*words, "-chardev", f"file,path={job}/console,id=con", "-serial", "chardev:con",
-            *guest.kernel_row.kind.ports(ctl, str(job))]
+            *kind.ports(ctl, str(job))]
 
 
 # ---- the files of a job --------------------------------------------------------

@@ -23,6 +23,7 @@ class Kind(abc.ABC):
     files_on_disk: bool                 # the user's files: on a disk, or in its archive
     emulated: str                       # its arguments against faults of the emulator
     threads: str                        # how the emulator may run its CPUs on bare metal
+    starved: str                        # its arguments where the emulator may have no time
 
     @abc.abstractmethod
     def archive(self, files: pathlib.Path | None) -> bytes:
@@ -54,6 +55,8 @@ class Linux(Kind):
     # CPUs that run at the same time see code that another one is patching
     # (docs/design.md, "Faults of the emulator").
     threads = "single"
+    # It would take its timer for broken, as L1 (host.py).
+    starved = "no_timer_check"
 
     def archive(self, files: pathlib.Path | None) -> bytes:
         return images.guest_initramfs()
@@ -80,6 +83,7 @@ class Kitten(Kind):
     files_on_disk = False
     emulated = ""
     threads = "multi"
+    starved = ""
 
     def archive(self, files: pathlib.Path | None) -> bytes:
         return images.kitten_initramfs(files)
