@@ -192,25 +192,9 @@ options:			## the options of exec and shell, with their values
 
 ##@ Test
 
-# What the guest of a test sees as /files: the static programs and scripts of
-# every */tests/guest directory (its Makefile builds into OUT), the benchmark
-# programs, Debian's cpuid with its libraries, a kernel for kexec.
-FILES_DIR	:= $(B)/tests/files
-test-files: all			## programs for the guest of the tests (build/tests/files)
-	$(call say,TESTS,$(FILES_DIR))
-	@mkdir -p $(FILES_DIR)
-	@$(call LOCK,test-files) $(STEP) test-files $(B)/log/test-files.log sh -ec '\
-		for d in symspy/tests/guest swapbypass/tests/guest dma-offset/tests/guest vmm-side/qemu/tests vmm-side/rig/tests/guest; do \
-			$(MAKE) --no-print-directory -C $$d OUT=$(FILES_DIR); done; \
-		$(MAKE) --no-print-directory -C swapbypass/bench O=$(FILES_DIR); \
-		$(MAKE) --no-print-directory -C dma-offset/bench O=$(FILES_DIR); \
-		$(MAKE) --no-print-directory -C vmm-side/kvm/tests OUT=$(B)/tools; \
-		install -m 755 */tests/host/*.sh vmm-side/*/tests/host/*.sh vmm-side/e2e/ktap.sh \
-			swapbypass/experiment/two_guests.sh $(B)/tools; \
-		install -m 755 vmm-side/e2e/ktap.sh $(FILES_DIR); \
-		$(STEPS)/with-libs.sh $(FILES_DIR) /usr/bin/cpuid; \
-		cmp -s $(B)/guest/arch/x86/boot/bzImage $(FILES_DIR)/bzImage || \
-			cp $(B)/guest/arch/x86/boot/bzImage $(FILES_DIR)'
+test-files: all			## programs and scripts for the machines of the tests
+	$(call say,TESTS,$(B)/tests/files)
+	@$(call LOCK,test-files) $(STEP) test-files $(B)/log/test-files.log $(STEPS)/test-files.sh $(B)
 
 # suites.py also ends all of a suite when it is interrupted.
 unit:				## host unit tests with sanitizers

@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# test-files.sh BUILD: what the machines of the tests need besides kernels and QEMU.
+#
+#   BUILD/tests/files   the guest's /files: programs and scripts of all tests/guest
+#                       directories, benchmarks, cpuid with its libraries, a kernel
+#                       for kexec
+#   BUILD/tools         on the path of L1: programs and scripts for hosts
+
+set -e
+build=$1
+files=$build/tests/files
+mkdir -p "$files" "$build/tools"
+
+program()
+{
+	make --no-print-directory -C "$1" OUT="$2" O="$2"
+}
+
+for dir in */tests/guest vmm-side/*/tests/guest vmm-side/qemu/tests */bench; do
+	[ ! -e "$dir/Makefile" ] || program "$dir" "$files"
+done
+program vmm-side/kvm/tests "$build/tools"
+
+install -m 755 ./*/tests/host/*.sh vmm-side/*/tests/host/*.sh vmm-side/e2e/ktap.sh \
+	swapbypass/experiment/two_guests.sh "$build/tools"
+install -m 755 vmm-side/e2e/ktap.sh "$files"
+vmm-side/rig/build/with-libs.sh "$files" /usr/bin/cpuid
+kernel=$build/guest/arch/x86/boot/bzImage
+cmp -s "$kernel" "$files/bzImage" || cp "$kernel" "$files"
