@@ -18,7 +18,8 @@ from typing import Any
 
 from . import bare, hang, images, job
 from . import hardware as hardware_of
-from .guest import Guest, Machine
+from .bochs import Bochs
+from .guest import BOCHS, Guest, Machine
 from .host import GUARD, L1, Host, LocalHost, WrongClock, tail
 from .images import RigError, read, read_bytes
 
@@ -138,7 +139,7 @@ class Bench:
         self._numbers = itertools.count(1)
         self.dir, keeper = new_directory(images.BUILD / "jobs")
         self._keeper: int | None = keeper
-        self._hardware = hardware_of.kind()
+        self._hardware = "emulated" if self.options.l0 == BOCHS else hardware_of.kind()
         atexit.register(self.close)
 
     def __enter__(self) -> Bench:
@@ -236,6 +237,8 @@ class Bench:
         if self._machine is None:
             if self._hardware == "local":
                 self._machine = LocalHost()
+            elif self.options.l0 == BOCHS:
+                self._machine = Bochs(self.dir, self.options.memory, self.l1_append)
             else:
                 kvm = self._hardware == "nested" and not self.options.icount
                 self._machine = self._l1(kvm, interactive)

@@ -23,6 +23,7 @@ from .swap import MAXMEM_MB, STORES, SWAPS, Swap
 
 HOSTS = ("symbiotic", "plain-kvm", "bare-metal")
 PAGINGS = ("shadow", "nested")
+BOCHS = "bochs"         # the emulator that is not QEMU
 
 # Devices of L1 that its guests can have, and where they sit.
 PASSTHROUGH = {"nvme": "0000:00:10.0", "e1000e": "0000:00:11.0", "edu": "0000:00:12.0"}
@@ -45,14 +46,36 @@ class KernelName(Type):
 @dataclasses.dataclass(frozen=True)
 class Machine(Options):
     """The machine that guests run on: L1, or the user's own host."""
+    l0: str = option(Choice(("qemu", BOCHS)), "qemu", "L0",
+                     "what emulates the host: with AMD-V; or with VT-x, and slower")
     icount: bool = option(Flag("0", "1"), False, "ICOUNT",
                           "clocks count instructions, the same every time")
-    smp: int = option(Number(1, 7), 2, "HOST_SMP", "CPUs of an emulated host")
-    memory: int = option(Number(1024, 1 << 20), 6144)
+    # What is not said is what suits the emulator.
+    smp: int = option(Number(1, 7), None, "HOST_SMP", "CPUs of an emulated host (2; bochs: 1)")
+    memory: int = option(Number(1024, 1 << 20), None)
     host_kernel: str = option(Choice(("host", "debug")), "host")
     # Devices to pass through, a huge page to use with them, and memory set aside to
     # see what they damage.
     devices: bool = option(Flag(), False)
+
+    def __post_init__(self) -> None:
+        for name, qemu, bochs in (("smp", 2, 1), ("memory", 6144, 2048)):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, bochs if self.l0 == BOCHS else qemu)
+        super().__post_init__()
+
+    def conflicts(self, hardware: str) -> Iterator[str]:
+        """Sentences about what L0=bochs cannot be."""
+        if self.l0 != BOCHS:
+            return
+        if hardware == "local":
+            yield "L0=bochs: this host's own KVM is the extended one, and is used"
+        if self.icount:
+            yield "ICOUNT=1: L0=bochs counts instructions anyway, but never the same twice"
+        if self.smp > 1:
+            yield f"HOST_SMP={self.smp}: L0=bochs hangs with more CPUs than one"
+        if self.host_kernel != "host":
+            yield f"host_kernel={self.host_kernel}: L0=bochs is too slow for it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +156,9 @@ class Guest(Options):
         hardware.py)."""
         if self.nonsense:
             return
+        yield from machine.conflicts(hardware)
+        if machine.l0 == BOCHS:
+            yield from self._of_bochs()
         yield from self._of_kernel()
         yield from self._of_swap()
         yield from self._of_host(machine, hardware)
@@ -202,6 +228,16 @@ class Guest(Options):
                 yield "HOST=plain-kvm: this host's own KVM, which is used, is the extended one"
             if machine.icount:
                 yield "ICOUNT=1: this host's own KVM, which is used, does not count instructions"
+
+    def _of_bochs(self) -> Iterator[str]:
+        if self.bare:
+            yield "HOST=bare-metal: L0=bochs is for hosts with VT-x"
+        if self.interactive:
+            yield "L0=bochs: it has no terminal for an interactive shell"
+        if self.passthrough:
+            yield f"PASSTHROUGH={' '.join(self.passthrough)}: L0=bochs has no such devices"
+        if self.swap_store == "disk":
+            yield "SWAP_STORE=disk: L0=bochs has no disk for it"
 
     def _of_passthrough(self, machine: Machine, hardware: str) -> Iterator[str]:
         if not self.passthrough or self.bare:
