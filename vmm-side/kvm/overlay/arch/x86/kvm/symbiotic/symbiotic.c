@@ -209,13 +209,8 @@ void __kvm_symbiotic_reset_vcpu(struct kvm_vcpu *vcpu, bool init_event)
 
 /* ---- Run loop and hypercalls --------------------------------------------- */
 
-/**
- * __kvm_symbiotic_work - what the run loop has to look at
- * @vcpu: the vCPU of a symbiotic VM, with something to do
- *
- * Return: as an exit handler.
- */
-int __kvm_symbiotic_work(struct kvm_vcpu *vcpu)
+/* All but what goes with a running call. */
+static noinline int symbiotic_rare_work(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 	int r;
@@ -227,13 +222,35 @@ int __kvm_symbiotic_work(struct kvm_vcpu *vcpu)
 	}
 
 	r = kvm_symbiotic_tell_user(vcpu);
-	if (r <= 0)
-		return r;
-	if (symb->work & KVM_SYMBIOTIC_WORK_CALL)
-		return kvm_symcall_check(vcpu);
-	if (symb->work & KVM_SYMBIOTIC_WORK_START)
-		return kvm_symcall_user_start(vcpu);
-	return 1;
+	if (r > 0 && (symb->work & KVM_SYMBIOTIC_WORK_START) &&
+	    !(symb->work & KVM_SYMBIOTIC_WORK_CALL))
+		r = kvm_symcall_user_start(vcpu);
+	return r;
+}
+
+/**
+ * __kvm_symbiotic_work - what the run loop has to look at
+ * @vcpu: the vCPU of a symbiotic VM, with something to do
+ *
+ * Return: as an exit handler.
+ */
+int __kvm_symbiotic_work(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	int r;
+
+	if (symb->work & ~KVM_SYMBIOTIC_WORK_OF_CALL) {
+		r = symbiotic_rare_work(vcpu);
+		if (r <= 0)
+			return r;
+	}
+	if (symb->work & KVM_SYMBIOTIC_WORK_FLAGS)
+		kvm_symspy_write_flags(vcpu);
+	if (symb->work & KVM_SYMBIOTIC_WORK_NEW) {
+		symb->work &= ~KVM_SYMBIOTIC_WORK_NEW;
+		return 1;
+	}
+	return symb->work & KVM_SYMBIOTIC_WORK_CALL ? kvm_symcall_check(vcpu) : 1;
 }
 
 static long symbiotic_hypercall(struct kvm_vcpu *vcpu, u32 nr)
@@ -275,6 +292,11 @@ int __kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
 
 	++vcpu->stat.hypercalls;
 
+	/* While a call is active nothing else runs, whatever mode it is in. */
+	if ((rax == SYMB_HC_SYMCALL_RET || rax == SYMB_HC_SYMCALL_ERR) &&
+	    kvm_symcall_active(vcpu))
+		return kvm_symcall_return(vcpu, rax == SYMB_HC_SYMCALL_ERR);
+
 	if (!is_64_bit_hypercall(vcpu)) {
 		ret = -SYMB_HC_ENOSYS;
 		goto out;
@@ -295,10 +317,6 @@ int __kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
 		ret = -SYMB_HC_ENOSYS;
 		goto out;
 	}
-	if ((nr == SYMB_HC_SYMCALL_RET || nr == SYMB_HC_SYMCALL_ERR) &&
-	    kvm_symcall_active(vcpu))
-		return kvm_symcall_return(vcpu, nr == SYMB_HC_SYMCALL_ERR);
-
 	ret = symbiotic_hypercall(vcpu, nr);
 out:
 	kvm_rax_write(vcpu, ret);

@@ -69,6 +69,21 @@ struct kvm_symbiotic {
 };
 
 /**
+ * struct kvm_symcall_segment - a segment register
+ * @base: base address
+ * @limit: limit
+ * @selector: selector
+ * @attr: attributes, in the form that the VMCB or the VMCS has them in; bits 5
+ *	and 6 are the DPL in both
+ */
+struct kvm_symcall_segment {
+	u64 base;
+	u32 limit;
+	u16 selector;
+	u32 attr;
+};
+
+/**
  * struct kvm_symcall_context - all that a symcall saves and restores
  * @regs: GPRs and RIP, in the order of enum kvm_reg
  * @rflags: RFLAGS
@@ -79,7 +94,7 @@ struct kvm_symbiotic {
  * @ss: stack segment; its DPL is the CPL
  * @fs: FS with its base
  * @gs: GS with its base
- * @flat: CS and SS were the symcall's own already
+ * @call_cs: the selector of CS that the call began with
  * @nmi_masked: NMIs were blocked
  * @halted: the vCPU was halted and will be again
  * @hlt_in_guest: it was, in hardware (HLT does not exit)
@@ -90,11 +105,11 @@ struct kvm_symcall_context {
 	unsigned long cr2;
 	unsigned long cr3;
 	unsigned long dr7;
-	struct kvm_segment cs;
-	struct kvm_segment ss;
-	struct kvm_segment fs;
-	struct kvm_segment gs;
-	bool flat;
+	struct kvm_symcall_segment cs;
+	struct kvm_symcall_segment ss;
+	struct kvm_symcall_segment fs;
+	struct kvm_symcall_segment gs;
+	u16 call_cs;
 	bool nmi_masked;
 	bool halted;
 	bool hlt_in_guest;
@@ -106,6 +121,7 @@ struct kvm_symcall_context {
  * @interrupt: injected
  * @nmi_injected: an NMI is
  * @triple_fault: requested
+ * @taken: whether there is any of it
  *
  * User space can queue all of them (KVM_SET_VCPU_EVENTS, KVM_X86_SET_MCE,
  * KVM_SET_GUEST_DEBUG, KVM_INTERRUPT). If it does so during a symcall, they are
@@ -116,6 +132,7 @@ struct kvm_symcall_events {
 	struct kvm_queued_interrupt interrupt;
 	bool nmi_injected;
 	bool triple_fault;
+	bool taken;
 };
 
 /* Why the run loop has to look at a vCPU: bits of kvm_vcpu_symbiotic.work. */
@@ -125,6 +142,13 @@ struct kvm_symcall_events {
 #define KVM_SYMBIOTIC_WORK_UNMAP_GLOBAL	BIT(3)
 #define KVM_SYMBIOTIC_WORK_DMA_OFF		BIT(4)	/* tell it after withdrawal */
 #define KVM_SYMBIOTIC_WORK_DROP		BIT(5)	/* bypass entries, before all else */
+#define KVM_SYMBIOTIC_WORK_FLAGS	BIT(6)	/* the local page's are not right */
+#define KVM_SYMBIOTIC_WORK_NEW		BIT(7)	/* no instruction of the call yet */
+
+/* What goes with a running call. */
+#define KVM_SYMBIOTIC_WORK_OF_CALL	(KVM_SYMBIOTIC_WORK_CALL |	\
+					 KVM_SYMBIOTIC_WORK_NEW |	\
+					 KVM_SYMBIOTIC_WORK_FLAGS)
 
 /* What user space has to hear before the guest's next instruction. */
 #define KVM_SYMBIOTIC_WORK_TELL	(KVM_SYMBIOTIC_WORK_UNMAP_LOCAL |	\

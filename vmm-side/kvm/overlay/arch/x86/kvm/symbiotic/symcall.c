@@ -65,22 +65,14 @@ static int symcall_may_start(struct kvm_vcpu *vcpu)
 
 	/*
 	 * An event half delivered would be delivered inside the call, or lost.
-	 * An NMI or #DB that hardware holds would be delivered inside it.
+	 * An NMI or #DB that hardware holds would be delivered inside it. The
+	 * instruction after MOV SS or STI belongs to the one before: a
+	 * single-step or a breakpoint may be due after both. (A triple fault that
+	 * is requested counts as a pending exception.)
 	 */
 	if (kvm_event_needs_reinjection(vcpu) ||
 	    kvm_is_exception_pending(vcpu) ||
-	    kvm_test_request(KVM_REQ_TRIPLE_FAULT, vcpu) ||
-	    kvm_x86_call(is_vnmi_pending)(vcpu) ||
 	    kvm_x86_call(symcall_busy)(vcpu))
-		return -EBUSY;
-
-	/*
-	 * The instruction after MOV SS or STI belongs to the one before. A
-	 * single-step or a breakpoint may be due after both, and hardware
-	 * refuses to enter the guest if shadow, RFLAGS.TF and that do not
-	 * match any more.
-	 */
-	if (kvm_x86_call(get_interrupt_shadow)(vcpu))
 		return -EBUSY;
 
 	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE &&
@@ -98,65 +90,17 @@ static int symcall_may_start(struct kvm_vcpu *vcpu)
 	return 0;
 }
 
-static void symcall_set_segments(struct kvm_vcpu *vcpu, u16 selector)
-{
-	struct kvm_segment cs = {
-		.selector = selector,
-		.limit = 0xffffffff,
-		.type = 11,	/* execute, read, accessed */
-		.present = 1,
-		.s = 1,
-		.l = 1,
-		.g = 1,
-	};
-	struct kvm_segment ss = {
-		.selector = selector + 8,
-		.limit = 0xffffffff,
-		.type = 3,	/* read, write, accessed */
-		.present = 1,
-		.s = 1,
-		.db = 1,
-		.g = 1,
-	};
-
-	kvm_set_segment(vcpu, &cs, VCPU_SREG_CS);
-	kvm_set_segment(vcpu, &ss, VCPU_SREG_SS);
-}
-
-/* FS and GS keep selector and attributes; only the base matters to the call. */
-static void symcall_set_base(struct kvm_vcpu *vcpu,
-			     const struct kvm_segment *saved, u64 base, int seg)
-{
-	struct kvm_segment var;
-
-	if (saved->base == base)
-		return;
-
-	var = *saved;
-	var.base = base;
-	kvm_set_segment(vcpu, &var, seg);
-}
-
-static void symcall_save(struct kvm_vcpu *vcpu, struct kvm_symcall_context *ctx,
-			 u16 selector)
+static void symcall_save(struct kvm_vcpu *vcpu, struct kvm_symcall_context *ctx)
 {
 	/* These two may not have been read from hardware yet (VMX). */
 	kvm_rip_read(vcpu);
 	kvm_rsp_read(vcpu);
 	memcpy(ctx->regs, vcpu->arch.regs, sizeof(ctx->regs));
 
-	ctx->rflags = kvm_get_rflags(vcpu);
 	ctx->cr2 = vcpu->arch.cr2;
 	ctx->cr3 = kvm_read_cr3(vcpu);
 	ctx->dr7 = vcpu->arch.dr7;
 	ctx->nmi_masked = kvm_x86_call(get_nmi_mask)(vcpu);
-	kvm_get_segment(vcpu, &ctx->cs, VCPU_SREG_CS);
-	kvm_get_segment(vcpu, &ctx->ss, VCPU_SREG_SS);
-	kvm_get_segment(vcpu, &ctx->fs, VCPU_SREG_FS);
-	kvm_get_segment(vcpu, &ctx->gs, VCPU_SREG_GS);
-	ctx->flat = ctx->cs.selector == selector && ctx->cs.l &&
-		    !ctx->ss.dpl && ctx->ss.selector == selector + 8 &&
-		    ctx->ss.present;
 	ctx->halted = vcpu->arch.mp_state == KVM_MP_STATE_HALTED;
 }
 
@@ -170,12 +114,6 @@ static void symcall_restore(struct kvm_vcpu *vcpu)
 	kvm_register_mark_dirty(vcpu, VCPU_REGS_RIP);
 	kvm_register_mark_dirty(vcpu, VCPU_REGS_RSP);
 	vcpu->arch.cr2 = ctx->cr2;
-
-	/* The call may have loaded any of them, so do not trust ctx->flat. */
-	kvm_set_segment(vcpu, &ctx->cs, VCPU_SREG_CS);
-	kvm_set_segment(vcpu, &ctx->ss, VCPU_SREG_SS);
-	kvm_set_segment(vcpu, &ctx->fs, VCPU_SREG_FS);
-	kvm_set_segment(vcpu, &ctx->gs, VCPU_SREG_GS);
 
 	/*
 	 * With PCIDs, what the TLB holds of the old address space is as good
@@ -192,21 +130,22 @@ static void symcall_restore(struct kvm_vcpu *vcpu)
 	if (ctx->dr7 != vcpu->arch.dr7)
 		kvm_set_dr(vcpu, 7, ctx->dr7);
 
-	/* Steps that a debugger has asked for meanwhile go on from here. */
-	if (step)
-		vcpu->arch.singlestep_rip = kvm_get_linear_rip(vcpu);
-	__kvm_set_rflags(vcpu, ctx->rflags);
-
-	/* The call began without, see symcall_may_start(). */
-	if (kvm_x86_call(get_interrupt_shadow)(vcpu))
-		kvm_x86_call(set_interrupt_shadow)(vcpu, 0);
-
 	/* An IRET inside the call unmasks NMIs. */
 	if (ctx->nmi_masked != kvm_x86_call(get_nmi_mask)(vcpu))
 		kvm_x86_call(set_nmi_mask)(vcpu, ctx->nmi_masked);
 
-	/* VT-x enters no halted guest with TF set. To wake it does no harm. */
-	kvm_x86_call(symcall_set_hlt)(vcpu, ctx->hlt_in_guest && !step);
+	/*
+	 * Steps that a debugger has asked for meanwhile go on from here. VT-x
+	 * enters no halted guest with TF set; to wake it does no harm.
+	 */
+	if (step) {
+		ctx->rflags |= X86_EFLAGS_TF;
+		ctx->hlt_in_guest = false;
+	}
+	kvm_x86_call(symcall_leave)(vcpu);
+	if (step)
+		vcpu->arch.singlestep_rip = kvm_get_linear_rip(vcpu);
+
 	if (ctx->halted && vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE)
 		vcpu->arch.mp_state = KVM_MP_STATE_HALTED;
 }
@@ -225,6 +164,9 @@ static void symcall_take_events(struct kvm_vcpu *vcpu)
 	events->nmi_injected = vcpu->arch.nmi_injected;
 	vcpu->arch.nmi_injected = false;
 	events->triple_fault = kvm_check_request(KVM_REQ_TRIPLE_FAULT, vcpu);
+	events->taken = events->exception.pending || events->exception.injected ||
+			events->interrupt.injected || events->nmi_injected ||
+			events->triple_fault;
 }
 
 /* And back, in place of the call's. */
@@ -239,8 +181,7 @@ static void symcall_put_events(struct kvm_vcpu *vcpu)
 		kvm_clear_request(KVM_REQ_TRIPLE_FAULT, vcpu);
 	if (events->triple_fault)
 		kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
-	if (events->exception.pending || events->exception.injected ||
-	    events->interrupt.injected || events->nmi_injected)
+	if (events->taken)
 		kvm_make_request(KVM_REQ_EVENT, vcpu);
 	memset(events, 0, sizeof(*events));
 }
@@ -287,6 +228,8 @@ void __kvm_symcall_leave_run(struct kvm_vcpu *vcpu)
 	if (!symb->in_run)
 		return;
 	symb->in_run = false;
+	if (symb->work & KVM_SYMBIOTIC_WORK_FLAGS)
+		kvm_symspy_write_flags(vcpu);
 	if (!kvm_symcall_active(vcpu))
 		return;
 
@@ -332,22 +275,15 @@ int kvm_symcall_start(struct kvm_vcpu *vcpu, u64 nr,
 	}
 
 	ctx = &symb->ctx;
-	symcall_save(vcpu, ctx, symb->cs);
+	symcall_save(vcpu, ctx);
+	ctx->call_cs = symb->cs;
+	kvm_x86_call(symcall_enter)(vcpu);
 	trace_kvm_symcall_enter(vcpu->vcpu_id, nr, args,
-				ctx->regs[VCPU_REGS_RIP], ctx->ss.dpl);
-
-	if (!ctx->flat)
-		symcall_set_segments(vcpu, symb->cs);
-	symcall_set_base(vcpu, &ctx->fs, symb->fs, VCPU_SREG_FS);
-	symcall_set_base(vcpu, &ctx->gs, symb->gs, VCPU_SREG_GS);
+				ctx->regs[VCPU_REGS_RIP], ctx->ss.attr >> 5 & 3);
 
 	/* The guest's own breakpoints must not fire inside the call. */
 	if (ctx->dr7 != DR7_FIXED_1)
 		kvm_set_dr(vcpu, 7, DR7_FIXED_1);
-	ctx->hlt_in_guest = kvm_x86_call(symcall_set_hlt)(vcpu, false);
-	/* Not kvm_set_rflags(), which looks for events to inject. */
-	__kvm_set_rflags(vcpu, X86_EFLAGS_FIXED);
-
 	kvm_rax_write(vcpu, nr);
 	kvm_rbx_write(vcpu, args[0]);
 	kvm_rcx_write(vcpu, args[1]);
@@ -364,8 +300,9 @@ int kvm_symcall_start(struct kvm_vcpu *vcpu, u64 nr,
 	symb->used = 0;
 	symb->failed = NULL;
 	symb->events_held = false;
-	symb->work |= KVM_SYMBIOTIC_WORK_CALL;
-	kvm_symspy_write_flags(vcpu);
+	symb->work |= KVM_SYMBIOTIC_WORK_CALL | KVM_SYMBIOTIC_WORK_NEW;
+	/* One after the other need not be told from one. */
+	symb->work ^= KVM_SYMBIOTIC_WORK_FLAGS;
 	++vcpu->stat.symcalls;
 	return 0;
 }
@@ -375,10 +312,9 @@ static void symcall_end(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 
-	symcall_put_events(vcpu);
 	symcall_restore(vcpu);
-	symb->work &= ~KVM_SYMBIOTIC_WORK_CALL;
-	kvm_symspy_write_flags(vcpu);
+	symb->work &= ~(KVM_SYMBIOTIC_WORK_CALL | KVM_SYMBIOTIC_WORK_NEW);
+	symb->work ^= KVM_SYMBIOTIC_WORK_FLAGS;
 
 	/* What was held back, and what could not be seen while IF was 0. */
 	if (symb->events_held || symb->ctx.halted || symb->ctx.hlt_in_guest)
@@ -406,6 +342,9 @@ int kvm_symcall_return(struct kvm_vcpu *vcpu, bool error)
 		status = ret[0] && ret[0] <= INT_MAX ? ret[0] : SYMCALL_ERR_INVAL;
 
 	trace_kvm_symcall_exit(vcpu->vcpu_id, symb->nr, status, ret);
+	/* The call itself has raised nothing, or it would not have come so far. */
+	if (unlikely(symb->events.taken))
+		symcall_put_events(vcpu);
 	symcall_end(vcpu);
 	return symb->done(vcpu, status, ret);
 }
@@ -429,7 +368,9 @@ static int symcall_abort(struct kvm_vcpu *vcpu, int status, const char *why)
 	symb->dead = true;
 	++vcpu->stat.symcall_aborts;
 
+	symcall_put_events(vcpu);
 	symcall_end(vcpu);
+	symb->work |= KVM_SYMBIOTIC_WORK_FLAGS;
 
 	/*
 	 * The call has left its traces in the guest's memory: what is
@@ -473,7 +414,9 @@ void kvm_symcall_forget(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 
-	symb->work &= ~(KVM_SYMBIOTIC_WORK_CALL | KVM_SYMBIOTIC_WORK_START);
+	symb->work &= ~(KVM_SYMBIOTIC_WORK_CALL | KVM_SYMBIOTIC_WORK_NEW |
+			KVM_SYMBIOTIC_WORK_START);
+	symb->work |= KVM_SYMBIOTIC_WORK_FLAGS;
 	memset(&symb->events, 0, sizeof(symb->events));
 	symb->loop.left = 0;
 	if (symb->user.state == KVM_SYMCALL_USER_BUSY) {

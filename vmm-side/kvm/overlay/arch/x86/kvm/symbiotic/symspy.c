@@ -23,6 +23,7 @@ void kvm_symspy_write_flags(struct kvm_vcpu *vcpu)
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 	u32 flags = 0;
 
+	symb->work &= ~KVM_SYMBIOTIC_WORK_FLAGS;
 	if (!symb->local_gpa)
 		return;
 
