@@ -13,7 +13,7 @@
 guest_start:
 
 /* One instruction each, then the end of the test step. */
-	.globl	g_wrmsr, g_rdmsr, g_hypercall, g_spin, g_hlt, g_sti_spin
+	.globl	g_wrmsr, g_rdmsr, g_hypercall, g_spin, g_hlt, g_sti_spin, g_iret
 	.globl	g_load, g_invlpg_load, g_ss_load, g_store, g_touch, g_hv_call
 g_wrmsr:
 	wrmsr
@@ -59,6 +59,18 @@ g_hlt:
 	sti
 	hlt
 	outb	%al, $PORT_DONE
+g_iret:
+	mov	%rsp, %rax
+	mov	%ss, %ecx
+	push	%rcx
+	push	%rax
+	pushfq
+	mov	%cs, %ecx
+	push	%rcx
+	lea	1f(%rip), %rax
+	push	%rax
+	iretq
+1:	outb	%al, $PORT_DONE
 
 /* What ends by an exception. */
 	.globl	g_gp, g_ud, g_pf, g_db, g_mc
@@ -138,6 +150,8 @@ g_symcall:
 	je	c_exit_ud
 	cmp	$CALL_PAGE, %r8d
 	je	c_page
+	cmp	$CALL_IRET, %r8d
+	je	c_iret
 	cmp	$SYMCALL_QUERY_BATCH, %r8d
 	je	c_query
 	ud2
@@ -293,6 +307,24 @@ c_clobber:
 	mov	%rbp, %r14
 	mov	%rbp, %r15
 	jmp	c_return
+
+/* Lets NMIs in as far as the processor is concerned, and returns after an STI. */
+c_iret:
+	mov	%rsp, %rax
+	mov	%ss, %ecx
+	push	%rcx
+	push	%rax
+	pushfq
+	mov	%cs, %ecx
+	push	%rcx
+	lea	1f(%rip), %rax
+	push	%rax
+	iretq
+1:	movl	$0, GUEST_DATA + DATA_IN_CALL
+	mov	$SYMB_HC_SYMCALL_RET, %eax
+	sti
+	vmmcall
+	ud2
 
 /* A symcall entry that does nothing, for the benchmark. */
 	.globl	g_symcall_fast

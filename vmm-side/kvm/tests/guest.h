@@ -20,7 +20,7 @@
 #else
 /* Labels in guest.S. */
 extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
-	g_hypercall[], g_spin[], g_sti_spin[], g_hlt[], g_gp[], g_ud[], g_pf[],
+	g_hypercall[], g_spin[], g_sti_spin[], g_hlt[], g_iret[], g_gp[], g_ud[], g_pf[],
 	g_nmi[], g_irq[], g_symcall[], g_symcall_fast[], g_hypercall_loop[],
 	g_load[], g_invlpg_load[], g_ss_load[], g_store[], g_touch[], g_nested[],
 	g_hv_call[], g_db[], g_mc[];
@@ -111,5 +111,6 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define CALL_VMRUN		13
 #define CALL_EXIT_UD		14
 #define CALL_PAGE		15
+#define CALL_IRET		16
 
 #endif /* GUEST_H */

@@ -25,6 +25,7 @@
 
 #define WINDOW_GPA	0x20000000ULL
 #define WINDOW_PAGES	64
+#define NOTHING_GPA	0x30000000ULL
 #define WINDOW_SLOT	3
 #define CONTENT(slot)	(0x5eed000000000000ULL + (slot))
 
@@ -149,6 +150,22 @@ static __u64 load_in_shadow(unsigned int n)
 	return access_page(g_ss_load, ADDR(n), 0);
 }
 
+/*
+ * Whether the processor still knows of a MOV SS when the next instruction has
+ * faulted: here, where there is nothing. Bochs does not.
+ */
+static bool shadow_survives(void)
+{
+	struct kvm_regs regs = { .rax = NOTHING_GPA };
+	struct kvm_vcpu_events events;
+
+	begin_step(g_ss_load, 0, &regs);
+	expect(run_to_exit_in_time(), KVM_EXIT_MMIO);
+	IOCTL(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	settle();
+	return events.interrupt.shadow;
+}
+
 static __u64 store(unsigned int n, __u64 val)
 {
 	return access_page(g_store, ADDR(n), val);
@@ -237,8 +254,10 @@ static void test_map(void)
 
 	/* No call begins between two instructions that belong together. */
 	answer(16, 1);
-	expect(load_in_shadow(16), FAULT);
-	expect(vcpu_stat("bypass_refused"), 1);
+	if (shadow_survives()) {
+		expect(load_in_shadow(16), FAULT);
+		expect(vcpu_stat("bypass_refused"), 1);
+	}
 	expect(load(16), CONTENT(slot_of(16)));
 	expect(load_in_shadow(16), CONTENT(slot_of(16)));
 

@@ -106,8 +106,23 @@ static void check_context(const struct context *was)
 	expect(is.mp.mp_state, was->mp.mp_state);
 }
 
+/* What else its segments may be. */
+typedef void alter_fn(struct kvm_sregs *sregs);
+
+static void compat_mode(struct kvm_sregs *sregs)
+{
+	sregs->cs.l = 0;
+	sregs->cs.db = 1;
+	sregs->cs.limit = 0xfffff;
+}
+
+static void no_stack(struct kvm_sregs *sregs)
+{
+	sregs->ss = (struct kvm_segment) { .unusable = 1 };
+}
+
 /* A context unlike the entry state in everything that can differ. */
-static void strange_context(int cpl)
+static void strange_context(int cpl, alter_fn *alter)
 {
 	struct kvm_vcpu_events events;
 	struct kvm_debugregs dr;
@@ -121,6 +136,9 @@ static void strange_context(int cpl)
 		if (r != &regs.rsp)
 			*r = 0x1111111111111111ULL * (1 + (r - &regs.rax) % 15);
 	regs.rflags = RFLAGS_FIXED | RFLAGS_DF | RFLAGS_ARITH | 0x40000;	/* AC */
+	/* As in all programs. Without, some emulators never leave one that spins. */
+	if (cpl)
+		regs.rflags |= RFLAGS_IF;
 	IOCTL(vcpu, KVM_SET_REGS, &regs);
 
 	IOCTL(vcpu, KVM_GET_SREGS, &sregs);
@@ -128,6 +146,8 @@ static void strange_context(int cpl)
 	/* VT-x may want DPL and RPL to go together. */
 	sregs.fs.selector = SEL_USER_DATA | 3;
 	sregs.fs.dpl = 3;
+	if (alter)
+		alter(&sregs);
 	IOCTL(vcpu, KVM_SET_SREGS, &sregs);
 
 	IOCTL(vcpu, KVM_GET_DEBUGREGS, &dr);
@@ -141,17 +161,33 @@ static void strange_context(int cpl)
 	IOCTL(vcpu, KVM_SET_VCPU_EVENTS, &events);
 }
 
-static void check_restore(int cpl, __u64 nr)
+static void check_restore_of(int cpl, alter_fn *alter, __u64 nr)
 {
 	struct context was;
 	struct kvm_symcall c;
 
-	strange_context(cpl);
+	strange_context(cpl, alter);
 	get_context(&was);
 	c = symcall(nr, 3);
 	expect(c.status, 0);
 	check_context(&was);
 	check_entry_state();
+}
+
+static void check_restore(int cpl, __u64 nr)
+{
+	check_restore_of(cpl, NULL, nr);
+}
+
+/* The guest's own IRET ends what strange_context() has begun. */
+static void unmask_nmis(void)
+{
+	struct kvm_vcpu_events events;
+	struct kvm_regs regs = { 0 };
+
+	expect(run_step(g_iret, 0, &regs), PORT_DONE);
+	IOCTL(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	expect(events.nmi.masked, 0);
 }
 
 static void test_restore_kernel(void)
@@ -160,8 +196,11 @@ static void test_restore_kernel(void)
 	check_restore(0, CALL_NULL);
 	check_restore(0, CALL_CLOBBER);
 	check_restore(0, CALL_EXITS);
+	check_restore(0, CALL_IRET);
+	check_restore(0, CALL_IRET);
 	/* With page-table isolation or not, with PCIDs or not: CR4 is ours. */
 	run_on();
+	unmask_nmis();
 }
 
 static void test_restore_user(void)
@@ -171,6 +210,62 @@ static void test_restore_user(void)
 	check_restore(3, CALL_CLOBBER);
 	check_restore(3, CALL_EXITS);
 	run_on();
+	unmask_nmis();
+}
+
+/* A program of 32 bits, and a kernel between two stacks. */
+static void test_restore_segments(void)
+{
+	register_call(g_symcall);
+	check_restore_of(3, compat_mode, CALL_NULL);
+	check_restore_of(3, compat_mode, CALL_CLOBBER);
+	check_restore_of(0, no_stack, CALL_NULL);
+	check_restore_of(0, no_stack, CALL_CLOBBER);
+	run_on();
+	unmask_nmis();
+}
+
+/*
+ * Segments with which VT-x enters no guest, unless it can run all guests: only
+ * KVM's emulator runs it then, and a call would leave them as they are.
+ */
+static void test_bad_segments(void)
+{
+	struct kvm_sregs sregs;
+	struct kvm_symcall c;
+
+	register_call(g_symcall);
+	enter(g_spin, 0);
+	IOCTL(vcpu, KVM_GET_SREGS, &sregs);
+	sregs.ds.selector |= 3;
+	sregs.ds.dpl = 0;
+	IOCTL(vcpu, KVM_SET_SREGS, &sregs);
+	c = symcall(CALL_INC, 1);
+	expect(c.status, restricted_guest() ? -EBUSY : 0);
+	run_on();
+}
+
+/* HLT does not exit: that the guest has halted is in hardware alone. */
+static void test_halted_inside(void)
+{
+	struct kvm_symcall c;
+
+	drop_vm();
+	halt_inside = true;
+	make_vm(SYMB_FEAT_ALL);
+	halt_inside = false;
+	register_call(g_symcall);
+	enter(g_hlt, 0);
+	if (run_some(50))
+		skip("the processor forgets it at an exit");
+	c = symcall(CALL_EXITS, 1);
+	expect(c.status, 0);
+	run_for(50);
+	send_irq();
+	expect(run_vcpu_in_time(), PORT_DONE);
+	expect(*data32(DATA_IRQS), 1);
+	expect(*data32(DATA_BROKEN), 0);
+	settle();
 }
 
 static void test_halted(void)
@@ -304,7 +399,7 @@ static void check_abort(__u64 nr, int status)
 
 	register_call(g_symcall);
 	must_wrmsr(SYMB_MSR_LOCAL_PAGE, LOCAL_GPA);
-	strange_context(0);
+	strange_context(0, NULL);
 	get_context(&was);
 	c = symcall_kick(nr, 0, true);
 	expect(c.status, status);
@@ -711,9 +806,9 @@ static void check_events_after(__u64 nr, int status)
 	expect(run_vcpu_in_time(), PORT_UD);
 	settle();
 
-	/* An interrupt and an NMI on their way in. */
+	/* An interrupt, with RFLAGS.IF set, and an NMI on their way in. */
 	register_call(g_symcall);
-	enter(g_spin, 0);
+	enter(g_sti_spin, 0);
 	wait_for(DATA_NMIS, status ? 2 : 0);
 	*data32(DATA_NMIS) = 0;
 	begin_call(&call, nr);
@@ -1123,10 +1218,15 @@ static void test_shutdown(void)
 }
 
 const struct test symcall_tests[] = {
+	/* Before all that block NMIs, see forget_nmi_blocking(). */
+	{ "loop", test_loop, SYMB_FEAT_ALL },
 	{ "user-call", test_user_call, SYMB_FEAT_ALL },
 	{ "restore-kernel", test_restore_kernel, SYMB_FEAT_ALL },
 	{ "restore-user", test_restore_user, SYMB_FEAT_ALL },
+	{ "restore-segments", test_restore_segments, SYMB_FEAT_ALL },
+	{ "bad-segments", test_bad_segments, SYMB_FEAT_ALL },
 	{ "halted", test_halted, SYMB_FEAT_ALL },
+	{ "halted-inside", test_halted_inside, SYMB_FEAT_ALL },
 	{ "exits", test_exits, SYMB_FEAT_ALL },
 	{ "signals", test_signals, SYMB_FEAT_ALL },
 	{ "no-injection", test_no_injection, SYMB_FEAT_ALL },
@@ -1139,7 +1239,6 @@ const struct test symcall_tests[] = {
 	{ "bad-entry", test_bad_entry, SYMB_FEAT_ALL },
 	{ "nested", test_nested, SYMB_FEAT_ALL },
 	{ "hypercalls", test_hypercalls, SYMB_FEAT_ALL },
-	{ "loop", test_loop, SYMB_FEAT_ALL },
 	{ "loop-interrupted", test_loop_interrupted, SYMB_FEAT_ALL },
 	{ "flags", test_flags, SYMB_FEAT_ALL },
 	{ "finish-in-run", test_finish_in_run, SYMB_FEAT_ALL },

@@ -24,7 +24,7 @@ __u8 *ram, *page[2];
 __u64 page_gpa[2];
 unsigned int page_exits, dma_exits, call_ports;
 __u64 dma_ack;
-bool refuse_pages;
+bool refuse_pages, halt_inside;
 jmp_buf ended;
 const char *skipped;
 
@@ -185,29 +185,35 @@ void enter(const char *label, int cpl)
 	IOCTL(vcpu, KVM_SET_REGS, &regs);
 }
 
+/* Whether a module of KVM's has a parameter on. */
+static bool parameter(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char on;
+
+	if (!f)
+		return false;
+	on = fgetc(f);
+	fclose(f);
+	return on == 'Y' || on == '1';
+}
+
+/* Whether this is VT-x, whose guests must have segments as it likes them. */
+bool restricted_guest(void)
+{
+	return !access("/sys/module/kvm_intel", F_OK) &&
+	       !parameter("/sys/module/kvm_intel/parameters/unrestricted_guest");
+}
+
 /*
  * What KVM must offer: everything, but for what needs shadow paging. Asked of
  * KVM's parameters, not of the capability that is being tested.
  */
 __u32 all_features(void)
 {
-	static const char * const paging[] = {
-		"/sys/module/kvm_amd/parameters/npt",
-		"/sys/module/kvm_intel/parameters/ept",
-	};
-	char on = 'N';
-	FILE *f;
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		f = fopen(paging[i], "r");
-		if (!f)
-			continue;
-		on = fgetc(f);
-		fclose(f);
-	}
-	return on == 'Y' || on == '1' ? SYMB_FEAT_ALL & ~SYMB_FEAT_SWAPBYPASS :
-	       SYMB_FEAT_ALL;
+	return parameter("/sys/module/kvm_amd/parameters/npt") ||
+	       parameter("/sys/module/kvm_intel/parameters/ept") ?
+	       SYMB_FEAT_ALL & ~SYMB_FEAT_SWAPBYPASS : SYMB_FEAT_ALL;
 }
 
 /* What KVM supports, with entries of @extra in place of those of the leaves. */
@@ -273,12 +279,18 @@ void make_vm(__u32 features)
 	struct kvm_enable_cap cap = {
 		.cap = KVM_CAP_SYMBIOTIC, .args = { features & all_features() },
 	};
+	struct kvm_enable_cap no_exits = {
+		.cap = KVM_CAP_X86_DISABLE_EXITS,
+		.args = { KVM_X86_DISABLE_EXITS_HLT },
+	};
 
 	vm = IOCTL(kvm, KVM_CREATE_VM, 0);
 	IOCTL(vm, KVM_SET_TSS_ADDR, 0xfffbd000);
 	IOCTL(vm, KVM_CREATE_IRQCHIP, 0);
 	if (features)
 		IOCTL(vm, KVM_ENABLE_CAP, &cap);
+	if (halt_inside)
+		IOCTL(vm, KVM_ENABLE_CAP, &no_exits);
 
 	make_vcpu(0);
 
@@ -438,15 +450,23 @@ unsigned int run_to_exit_in_time(void)
 
 /*
  * Lets the guest run for a while, perhaps without an instruction, then interrupts
- * it: enough time for what must not happen, for nothing else.
+ * it: enough time for what must not happen, for nothing else. Its port, or 0.
  */
-void run_for(unsigned int ms)
+unsigned int run_some(unsigned int ms)
 {
 	unsigned int port;
 
 	set_ticks(ms * 1000);
 	port = run_vcpu();
 	set_ticks(0);
+	return port;
+}
+
+/* The same, where it must not come to an end. */
+void run_for(unsigned int ms)
+{
+	unsigned int port = run_some(ms);
+
 	if (port)
 		fail("port 0x%x instead of a signal", port);
 }

@@ -47,6 +47,7 @@ extern __u64 page_gpa[2];
 extern unsigned int page_exits, dma_exits, call_ports;
 extern __u64 dma_ack;
 extern bool refuse_pages;	/* user space's answer to MSR writes */
+extern bool halt_inside;	/* make_vm(): HLT does not exit */
 
 /* Where a test ends that does not return. */
 enum { FAILED = 1, SKIPPED };
@@ -84,6 +85,7 @@ void add_vcpu(void);
 void swap_vcpus(void);
 void drop_vm(void);
 __u32 all_features(void);
+bool restricted_guest(void);
 void set_slot(unsigned int slot, __u64 gpa, void *mem, __u64 size);
 
 struct symspy_local *local_page(void);
@@ -100,6 +102,7 @@ void set_ticks(unsigned int us);
 void set_limit(bool on);
 unsigned int run_vcpu_in_time(void);
 unsigned int run_to_exit_in_time(void);
+unsigned int run_some(unsigned int ms);
 void run_for(unsigned int ms);
 void run_until(unsigned int word, __u32 val);
 void run_until_halted(void);
