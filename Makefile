@@ -214,7 +214,7 @@ style: guest host qemu		## checkpatch, sparse, shellcheck, flake8, mypy --strict
 	@vmm-side/e2e/suites.py style='vmm-side/e2e/style.sh $(B)'
 
 # KVM's interface also under a kernel that checks memory and locking: what a
-# hostile guest does to its host shows there first.
+# hostile guest does to its host shows there first; and on VT-x.
 test: test-files debug		## everything: unit, style, KUnit, end-to-end
 	@vmm-side/e2e/suites.py \
 		unit='vmm-side/e2e/unit.sh $(B)' \
@@ -222,7 +222,16 @@ test: test-files debug		## everything: unit, style, KUnit, end-to-end
 		kunit='kunit/kunit.py' \
 		kunit.py='kunit/kunit-py.sh $(B)' \
 		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'" \
-		kvm-debug="vmm-side/e2e/run.py --only 'kvm-interface' --host-kernel debug"
+		kvm-debug="vmm-side/e2e/run.py --only 'kvm-interface' --host-kernel debug" \
+		intel="$(INTEL_RUN) --only 'kvm-interface'" \
+		intel-kunit='kunit/kunit.py --intel'
+
+# Bochs, which has VT-x, does 38 million instructions a second, and no more than one CPU.
+INTEL_RUN	:= vmm-side/e2e/run.py --l0 bochs
+test-intel: test-files		## what one slow CPU can run, on VT-x; ONLY=regex
+	@vmm-side/e2e/suites.py \
+		intel="$(INTEL_RUN) --exclude 'kasan$$|^rig/' --only '$(ONLY)'" \
+		intel-kunit='kunit/kunit.py --intel'
 
 # The rest of the tests under that kernel.
 test-debug: test-files debug	## the same code under KASAN and lockdep, in the guest and in the host

@@ -4,7 +4,8 @@
 the data channel. And the lightweight kernel's tests of itself, which print the same way.
 
 On the symbiotic VMM, on unmodified KVM and on bare metal: the same image. With --kasan, the
-checking kernel of Linux instead, on bare metal. KTAP on stdout: a test for each machine, with
+checking kernel of Linux instead, on bare metal; with --intel, Linux in both modes of paging on
+VT-x. KTAP on stdout: a test for each machine, with
 the kernel's own inside.
 """
 
@@ -36,6 +37,13 @@ KASAN: dict[str, dict[str, Any]] = {
 }
 
 
+# On VT-x: the tests that know of the VMM.
+INTEL: dict[str, dict[str, Any]] = {
+    f"vt-x-{paging}": {**LINUX, "host": "symbiotic", "paging": paging}
+    for paging in ("nested", "shadow")
+}
+
+
 def boot(bench: Bench, options: dict[str, Any]) -> Iterator[str]:
     """Boot a machine; yields what went wrong, after it has printed what the kernel says."""
     r = bench.run(**{**COMMON, **options})
@@ -52,11 +60,14 @@ def boot(bench: Bench, options: dict[str, Any]) -> Iterator[str]:
 def main() -> int:
     """Returns the exit status."""
     ap = argparse.ArgumentParser(description="Run the kernels' own tests.")
-    ap.add_argument("--kasan", action="store_true", help="in the kernel that checks memory")
-    runs = KASAN if ap.parse_args().kasan else RUNS
+    kind = ap.add_mutually_exclusive_group()
+    kind.add_argument("--kasan", action="store_true", help="in the kernel that checks memory")
+    kind.add_argument("--intel", action="store_true", help="on a host with VT-x")
+    args = ap.parse_args()
+    runs = KASAN if args.kasan else INTEL if args.intel else RUNS
     failed = False
     print(f"{ktap.VERSION}\n1..{len(runs)}")
-    with Bench(smp=1) as bench:
+    with Bench(smp=1, l0="bochs" if args.intel else "qemu") as bench:
         for number, (name, options) in enumerate(runs.items(), 1):
             problems = list(boot(bench, options))
             failed |= bool(problems)

@@ -221,8 +221,23 @@ class Rows(Written):
             with self.subTest(row=row), mock.patch("rig.hardware.kind", return_value=kind), \
                     mock.patch.object(run, "FILES", self.top / "build" / "tests" / "files"):
                 case = run.Case("p/a", {"cmd": "x", **row})
-                self.assertIn(reason, run.skip_reason(case, host_kernel))
-                self.assertEqual(run.skip_reason(run.Case("p/a", {"cmd": "x"}), host_kernel), "")
+                machine = case.machine(host_kernel=host_kernel)
+                self.assertIn(reason, run.skip_reason(case, machine))
+                self.assertEqual(run.skip_reason(run.Case("p/a", {"cmd": "x"}), machine), "")
+
+    def test_skips_on_bochs(self) -> None:
+        """What Bochs has not got is skipped for what the rig says of it."""
+        for row, reason in (({"cmd": "x", "host": "bare-metal"}, "for hosts with VT-x"),
+                            ({"cmd": "x", "swap": "zswap", "swap_store": "disk"}, "no disk"),
+                            ({"cmd": "x", "guest_mem": "1500"}, "1280 MiB for its guest"),
+                            ({"cmd": "x", "parallel": "yes"}, "hangs with more CPUs"),
+                            ({"l1_cmd": "x", "parallel": "yes"}, "hangs with more CPUs"),
+                            ({"cmd": "x"}, ""), ({"l1_cmd": "x"}, "")):
+            case = run.Case("p/a", {"files": "no", **row} if "cmd" in row else row)
+            said = run.skip_reason(case, case.machine(l0="bochs"))
+            with self.subTest(row=row):
+                self.assertIn(reason, said)
+                self.assertEqual(bool(reason), bool(said))
 
 
 class FakeBench:
