@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,14 +21,19 @@
 #define ENOUGH		200	/* calls */
 #define PATIENCE	30	/* seconds */
 #define AREA		(32UL << 20)
-/* More than any of the calls writes: the stacks have their memory behind it. */
-#define BEHIND		(256UL << 10)
+/*
+ * More than any of the calls writes, which is at most a whole file. The memory of the
+ * threads' stacks is lent by the heap, which shows it right behind this, as all that it
+ * lends: what a longer read() puts there are the return addresses of these threads.
+ */
+#define BEHIND		(4UL << 20)
 
 /* Addresses that have memory now and then, and some that always have. */
 static char *area[2];
 static const char *const names[] = {
 	"input.txt", ".", "..", "/", "files", "nothing", "../../..//files/./input.txt", "",
 };
+#define NR_NAMES	(sizeof(names) / sizeof(names[0]))
 
 static volatile int begun, stop;
 static unsigned long calls[THREADS];
@@ -66,7 +72,7 @@ static long name(uint64_t *s)
 {
 	uint64_t r = rnd(s);
 
-	return r & 1 ? (long)names[r / 2 % 8] : pointer(s);
+	return r & 1 ? (long)names[r / 2 % NR_NAMES] : pointer(s);
 }
 
 static long length(uint64_t *s)
@@ -178,6 +184,18 @@ static long argument(enum kind kind, uint64_t *s)
 	}
 }
 
+/* What can be opened: "files" is not only a directory, but also a program in it. */
+static int files_fit(void)
+{
+	struct stat st;
+
+	for (unsigned int i = 0; i < NR_NAMES; i++) {
+		if (!stat(names[i], &st) && st.st_size > (off_t)BEHIND)
+			return 0;
+	}
+	return 1;
+}
+
 /* These wait, so each gets a limit. */
 static void special(uint64_t *s)
 {
@@ -253,6 +271,10 @@ int main(int argc, char **argv)
 	if (argc > 2)
 		first_seed = strtoull(argv[2], NULL, 0);
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!files_fit()) {
+		fprintf(stderr, "fuzz: a file is larger than what is free behind the area\n");
+		return 2;
+	}
 	ktap_plan(1);
 	/* Behind the stacks, so that what goes too far does not take these away. */
 	for (i = 0; i < THREADS; i++)
