@@ -234,6 +234,25 @@ static uint64_t member_uint(struct json_object *obj, const char *name)
 	return json_object_get_uint64(member(obj, name, json_type_int));
 }
 
+/* What others have written, a guest's process or QEMU, is kept off the terminal. */
+static void make_printable(char *s)
+{
+	for (; *s; s++)
+		if (*s < ' ' || *s > '~')
+			*s = '?';
+}
+
+/* The text of an error for the caller to free. */
+static char *error_text(struct json_object *desc)
+{
+	char *text = strdup(desc ? json_object_get_string(desc) : "null");
+
+	if (!text)
+		die(EXIT_VMM, "out of memory");
+	make_printable(text);
+	return text;
+}
+
 /* Keeps the event that the last symcall is over; lets all others go. */
 static void qmp_event(struct qmp *qmp, struct json_object *msg)
 {
@@ -282,9 +301,7 @@ static bool qmp_try(struct qmp *qmp, const char *name, struct json_object *args,
 			if (!json_object_is_type(obj, json_type_object) ||
 			    !json_object_object_get_ex(obj, "desc", &desc))
 				desc = obj;
-			*error = strdup(desc ? json_object_get_string(desc) : "null");
-			if (!*error)
-				die(EXIT_VMM, "out of memory");
+			*error = error_text(desc);
 			json_object_put(msg);
 			return false;
 		}
@@ -362,9 +379,7 @@ static bool symcall(struct qmp *qmp, int cpu, uint64_t nr, const uint64_t *args,
 	obj = qmp->completed;
 	qmp->completed = NULL;
 	if (json_object_object_get_ex(obj, "error", &text)) {
-		*error = strdup(text ? json_object_get_string(text) : "null");
-		if (!*error)
-			die(EXIT_VMM, "out of memory");
+		*error = error_text(text);
 		json_object_put(obj);
 		return false;
 	}
@@ -405,13 +420,15 @@ static const char *status_text(int64_t status)
 		return "the call took too long and was aborted";
 	default:
 		return status > 0 ? "the guest has returned an error" :
-				    strerror(-status);
+				    strerror(-(uint32_t)status);
 	}
 }
 
 static int compare_int(const void *a, const void *b)
 {
-	return *(const int *)a - *(const int *)b;
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
 }
 
 /* All vCPUs in ascending order, in an array that the caller frees. */
@@ -422,8 +439,8 @@ static int *all_cpus(struct qmp *qmp, size_t *nr)
 	size_t i;
 
 	list = qmp_command(qmp, "query-cpus-fast", NULL);
-	if (!json_object_is_type(list, json_type_array))
-		die(EXIT_VMM, "QEMU's answer is no list");
+	if (!json_object_is_type(list, json_type_array) || !json_object_array_length(list))
+		die(EXIT_VMM, "QEMU's answer is no list, or an empty one");
 	*nr = json_object_array_length(list);
 	cpus = calloc(*nr + 1, sizeof(*cpus));
 	if (!cpus)
@@ -490,7 +507,7 @@ static int cmd_who(struct qmp *qmp, int argc, char **argv)
 	int status = EXIT_SUCCESS;
 	struct symcall call;
 	const char *mode;
-	char comm[17], *c, *error;
+	char comm[17], *error;
 	size_t nr, i;
 	int *cpus;
 
@@ -516,10 +533,7 @@ static int cmd_who(struct qmp *qmp, int argc, char **argv)
 		memcpy(comm, &call.ret[1], 8);
 		memcpy(comm + 8, &call.ret[2], 8);
 		comm[16] = '\0';
-		/* A process picks its own name; keep the terminal out of it. */
-		for (c = comm; *c; c++)
-			if (*c < ' ' || *c > '~')
-				*c = '?';
+		make_printable(comm);
 
 		if (call.user_mode || call.ret[3] & SYMCALL_WHO_USER)
 			mode = "user";
