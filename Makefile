@@ -200,6 +200,17 @@ test-files: all			## programs and scripts for the machines of the tests
 unit:				## host unit tests with sanitizers
 	@vmm-side/e2e/suites.py unit='vmm-side/e2e/unit.sh $(B)'
 
+# The corpora in git are where it begins, so a seed finds the same again.
+SECONDS		?= 60
+SEED		?= 1
+fuzz-vmm: | deps		## liars and hostile files against the code, on the host; SECONDS=, SEED=
+	@mkdir -p $(B)
+	@vmm-side/e2e/suites.py fuzz-vmm='vmm-side/e2e/fuzz.sh $(B) $(SECONDS) $(SEED)'
+
+fuzz-faults: | deps		## do the fuzzers find what they must? SECONDS= for each fault
+	@mkdir -p $(B)
+	@vmm-side/e2e/suites.py fuzz-faults='vmm-side/e2e/fuzz.sh $(B) $(SECONDS) $(SEED) faults'
+
 kunit: all			## KUnit suites in the guest: symbiotic, plain KVM, bare metal
 	@vmm-side/e2e/suites.py kunit='kunit/kunit.py $(KUNIT_ARGS)'
 

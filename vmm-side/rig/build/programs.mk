@@ -7,6 +7,7 @@
 #   SRC         what each is linked with, SRC_prog what one of them is
 #   INCLUDE     folders of headers below the top one
 #   CFLAGS_MORE, LIBS
+#   SANITIZE    what to look at while they run; if nothing, they are static
 #
 # OUT says where to, build/ and the name of the folder if it does not. `make check`
 # runs the tests.
@@ -14,10 +15,12 @@
 TOP	:= $(realpath $(dir $(lastword $(MAKEFILE_LIST)))/../../..)
 OUT	?= $(CURDIR:$(TOP)/%=$(TOP)/build/%)
 
-CFLAGS	?= $(if $(TESTS),-O1,-O2)
+SANITIZE ?= $(if $(TESTS),address$(,)undefined)
+
+CFLAGS	?= $(if $(SANITIZE),-O1,-O2)
 override CFLAGS += -std=gnu11 -g -Wall -Wextra -Wno-missing-field-initializers -Werror \
 	   $(CFLAGS_MORE) \
-	   $(if $(TESTS),-fsanitize=address$(,)undefined -fno-sanitize-recover=all,-static) \
+	   $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all,-static) \
 	   $(INCLUDE:%=-I$(TOP)/%) -I.
 ,	:= ,
 HEADERS	:= $(wildcard *.h $(INCLUDE:%=$(TOP)/%/*.h) $(INCLUDE:%=$(TOP)/%/*/*.h) \
