@@ -12,6 +12,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import threading
 import time
 from types import TracebackType
 from typing import Any
@@ -137,6 +138,7 @@ class Bench:
             self.l1_append += f" hugepagesz=1G hugepages=1 memmap={GUARD[1]}${GUARD[0]}"
         self._machine: Host | None = None
         self._numbers = itertools.count(1)
+        self._closing = threading.RLock()
         self.dir, keeper = new_directory(images.BUILD / "jobs")
         self._keeper: int | None = keeper
         self._hardware = "emulated" if self.options.l0 == BOCHS else hardware_of.kind()
@@ -151,18 +153,21 @@ class Bench:
 
     def close(self) -> None:
         """Ends the machine. The second time, which may be at the program's end while a
-        thread is still at the first, it finds nothing to do."""
-        machine, self._machine = self._machine, None
-        if machine:
-            machine.close()
-        keeper, self._keeper = self._keeper, None
-        if keeper is not None:
+        thread is still at the first, it waits for that, since such threads do not outlive
+        the program; or, if it was interrupted there, goes on with what is left."""
+        with self._closing:
+            machine, self._machine = self._machine, None
+            if machine:
+                machine.close()
+            if self._keeper is None:
+                return
             # More than once: another thread may write there while the program ends.
             tries = 0 if os.environ.get("RIG_KEEP") else 100
             while tries and self.dir.exists():
                 shutil.rmtree(self.dir, ignore_errors=True)
                 tries -= 1
-            os.close(keeper)
+            os.close(self._keeper)
+            self._keeper = None
 
     # ---- files -----------------------------------------------------------
 

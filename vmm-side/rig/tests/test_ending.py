@@ -3,14 +3,17 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import threading
 import unittest
 from typing import Any
+from unittest import mock
 
 from rig_for_tests import HERE, RIG, SECONDS, Command, RigTest, wait_for
 
-from rig import ending
+from rig import Bench, ending, images
 
 CLI: Command = [*RIG, "exec"]
 MAKE = ["make", "exec"]
@@ -130,6 +133,32 @@ class CasesTest(RigTest):
                 self.assertEqual(out, b"KTAP version 1\n1..9\n")
                 wait_for(lambda: not alive(machine), "the machine's end")
                 self.assertEqual(self.left_behind(), [])
+
+
+class CloseTest(RigTest):
+    """A bench that two threads close: the program's end is one of them."""
+
+    def test_second_waits(self) -> None:
+        begun, go_on, remove = threading.Event(), threading.Event(), shutil.rmtree
+
+        def slowly(path: pathlib.Path, ignore_errors: bool) -> None:
+            begun.set()
+            go_on.wait(SECONDS)
+            remove(path, ignore_errors)
+
+        with mock.patch.object(images, "BUILD", self.dir / "build"), \
+                mock.patch.object(shutil, "rmtree", slowly):
+            bench = Bench()
+            first, second = (threading.Thread(target=bench.close) for _ in range(2))
+            first.start()
+            self.assertTrue(begun.wait(SECONDS))
+            second.start()
+            second.join(0.2)
+            self.assertTrue(second.is_alive(), "it does not wait")
+            go_on.set()
+            first.join(SECONDS)
+            second.join(SECONDS)
+        self.assertEqual(self.left_behind(), [])
 
 
 def paging() -> str:
