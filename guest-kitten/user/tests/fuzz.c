@@ -33,6 +33,7 @@ static char *area[2];
 static const char *const names[] = {
 	"input.txt", ".", "..", "/", "files", "nothing", "../../..//files/./input.txt", "",
 };
+
 #define NR_NAMES	(sizeof(names) / sizeof(names[0]))
 
 static volatile int begun, stop;
