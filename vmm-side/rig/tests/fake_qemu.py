@@ -31,8 +31,10 @@ def argument(pattern: str) -> str | None:
 
 def run() -> None:
     """The guest's command."""
-    (FAKE / "started.new").write_text(str(os.getpid()))
-    (FAKE / "started.new").rename(FAKE / "started")
+    # Two of them may start at a time: each renames its own file.
+    new = FAKE / f"started.{os.getpid()}"
+    new.write_text(str(os.getpid()))
+    new.rename(FAKE / "started")
     while (FAKE / "hang").exists():
         time.sleep(0.05)
 
