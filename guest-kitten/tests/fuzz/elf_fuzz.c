@@ -11,24 +11,16 @@
 
 #include "fake.h"
 
-#include <linux/elf.h>
+#include "elf_file.h"
 
-#define FILE_SIZE	0x3000
-#define TEXT		0x400000
-#define DATA		0x402000
-#define OLD		0x55	/* what memory has before the program, and no file has */
-
-struct headers {
-	Elf64_Ehdr head;
-	Elf64_Phdr phdr[4];
-};
+#define OLD	0x55	/* what memory has before the program, and no file has */
 
 static u8 *file;
 static bool read_fails;
 
 static void spoil(void)
 {
-	struct headers *elf = (void *)file;
+	struct elf_headers *elf = (void *)file;
 	u8 at = fuzz_byte(), size = 1 << fuzz_byte() % 4;
 	u64 v;
 
@@ -55,33 +47,6 @@ static int read_file(const struct elf_source *src, u64 offset, void *dst, u64 n)
 	}
 	memcpy(dst, (u8 *)src->base + offset, n);
 	return 0;
-}
-
-static void make(u8 kind)
-{
-	struct headers *elf = (void *)file;
-	u64 base = kind & 1 ? 0 : TEXT;
-
-	memset(file, 0xab, FILE_SIZE);
-	memset(elf, 0, sizeof(*elf));
-	memcpy(elf->head.e_ident, ELFMAG, SELFMAG);
-	elf->head.e_ident[EI_CLASS] = ELFCLASS64;
-	elf->head.e_ident[EI_DATA] = ELFDATA2LSB;
-	elf->head.e_type = kind & 1 ? ET_DYN : ET_EXEC;
-	elf->head.e_machine = EM_X86_64;
-	elf->head.e_entry = base + 0x500;
-	elf->head.e_phoff = sizeof(elf->head);
-	elf->head.e_phentsize = sizeof(Elf64_Phdr);
-	elf->head.e_phnum = 3;
-	elf->phdr[0] = (Elf64_Phdr){
-		.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = base,
-		.p_filesz = 0x1100, .p_memsz = 0x1100,
-	};
-	elf->phdr[1] = (Elf64_Phdr){
-		.p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 0x1200,
-		.p_vaddr = base + DATA - TEXT + 0x200, .p_filesz = 0x900, .p_memsz = 0x1100,
-	};
-	elf->phdr[2].p_type = PT_NOTE;
 }
 
 static void check_page(struct aspace *as, u64 va)
@@ -121,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		file = malloc(FILE_SIZE);
 	}
 	fuzz_begin(data, size);
-	make(fuzz_byte());
+	elf_file_make(file, fuzz_byte() & 1, 0x1100);
 	src.base = (u64)file;
 	src.size -= fuzz_bytes(2) % FILE_SIZE;
 	read_fails = false;

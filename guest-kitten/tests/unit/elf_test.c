@@ -4,16 +4,9 @@
  */
 #include "fake.h"
 
-#include <linux/elf.h>
+#include "elf_file.h"
 
-#define FILE_SIZE	0x3000
-#define TEXT		0x400000
-#define DATA		0x402000
-
-static struct {
-	Elf64_Ehdr head;
-	Elf64_Phdr phdr[4];
-} *elf;
+static struct elf_headers *elf;
 static u8 *file;
 
 static int from_memory(const struct elf_source *src, u64 offset, void *dst,
@@ -32,30 +25,9 @@ static int fails(const struct elf_source *src, u64 offset, void *dst, u64 n)
 	return offset + n > 0x1800 ? -EFAULT : from_memory(src, offset, dst, n);
 }
 
-/* A text segment and a data segment that is longer in memory. */
 static void make_good(void)
 {
-	memset(file, 0xab, FILE_SIZE);
-	memset(elf, 0, sizeof(*elf));
-	memcpy(elf->head.e_ident, ELFMAG, SELFMAG);
-	elf->head.e_ident[EI_CLASS] = ELFCLASS64;
-	elf->head.e_ident[EI_DATA] = ELFDATA2LSB;
-	elf->head.e_type = ET_EXEC;
-	elf->head.e_machine = EM_X86_64;
-	elf->head.e_entry = TEXT + 0x500;
-	elf->head.e_phoff = sizeof(elf->head);
-	elf->head.e_phentsize = sizeof(Elf64_Phdr);
-	elf->head.e_phnum = 3;
-	elf->phdr[0] = (Elf64_Phdr){
-		.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = TEXT,
-		.p_filesz = 0x1100, .p_memsz = 0x1100,
-	};
-	elf->phdr[1] = (Elf64_Phdr){
-		.p_type = PT_LOAD, .p_flags = PF_R | PF_W,
-		.p_offset = 0x1200, .p_vaddr = DATA + 0x200,
-		.p_filesz = 0x900, .p_memsz = 0x5000,
-	};
-	elf->phdr[2].p_type = PT_NOTE;
+	elf_file_make(file, false, 0x5000);
 }
 
 static int load(u64 size, struct elf_info *info, struct aspace **as)
@@ -106,11 +78,7 @@ static void good(void)
 /* One that relocates itself: linked for address 0, and loaded elsewhere. */
 static void make_pie(void)
 {
-	make_good();
-	elf->head.e_type = ET_DYN;
-	elf->head.e_entry -= TEXT;
-	elf->phdr[0].p_vaddr -= TEXT;
-	elf->phdr[1].p_vaddr -= TEXT;
+	elf_file_make(file, true, 0x5000);
 	elf->phdr[2].p_type = PT_DYNAMIC;
 }
 
