@@ -197,11 +197,12 @@ class Guest(Options):
             yield f"{name}: it needs PAGING={device.paging}"
         if device.extended and not self.extended:
             yield f"{name}: it needs HOST=symbiotic and SYMBIOTIC=on"
-        if store != "tmpfs" and not device.stores:
-            yield f"SWAP_STORE={store}: {name} has no file of the host behind it"
-        elif store == "hugetlbfs" and store not in device.stores:
-            yield (f"SWAP_STORE={store}: {name} writes to its file, and such files can only be "
-                   "mapped")
+        if not device.stores:
+            if store != "tmpfs":
+                yield f"SWAP_STORE={store}: {name} has no file of the host behind it"
+        elif store not in device.stores:
+            yield (f"SWAP_STORE={store}: the file of {name} can only lie on "
+                   f"{', '.join(device.stores)}")
         elif store == "hugetlbfs" and size % 2:
             yield f"SWAP_SIZE={size}: odd, and SWAP_STORE=hugetlbfs has pages of 2 MiB"
         wrong = device.wrong_size(size)

@@ -8,12 +8,14 @@ import pathlib
 import re
 import subprocess
 import unittest
+import unittest.mock
 from typing import Any
 
 from rig_for_tests import HERE, RigTest
 
 from e2e import run
 from rig import Guest, Machine, OptionError, guest
+from rig.swap import SWAPS
 
 TOP = HERE.parents[2]
 
@@ -62,7 +64,7 @@ REFUSED: tuple[tuple[dict[str, str], str], ...] = (
      "SWAP=in-place: KERNEL=guest-base has no driver"),
     ({"SWAP": "virtio-blk", "KERNEL": "kitten"}, "SWAP=virtio-blk: KERNEL=kitten has only none"),
     ({"SWAP": "virtio-blk", "SWAP_STORE": "hugetlbfs"},
-     "SWAP_STORE=hugetlbfs: SWAP=virtio-blk writes"),
+     "SWAP_STORE=hugetlbfs: the file of SWAP=virtio-blk can only lie on tmpfs, disk"),
     ({"SWAP": "virtio-pmem", "SWAP_SIZE": "33"}, "SWAP_SIZE=33: odd"),
     ({"SWAP": "dimm", "SWAP_SIZE": "64"}, "SWAP_SIZE=64: Linux plugs memory in by 128"),
     ({"SWAP": "symswap", "SWAP_STORE": "hugetlbfs", "SWAP_SIZE": "1"}, "SWAP_SIZE=1: odd"),
@@ -137,6 +139,15 @@ class OptionsTest(RigTest):
             with self.subTest(**options):
                 wanted, machine = guest.from_environment({"CMD": "true", **options})
                 self.assertEqual(list(wanted.conflicts(machine)), [])
+
+    def test_store(self) -> None:
+        """Also the default is one that the device must have."""
+        row = dataclasses.replace(SWAPS["virtio-pmem"], stores=("hugetlbfs", "disk"))
+        refused = ["SWAP_STORE=tmpfs: the file of SWAP=virtio-pmem can only lie on hugetlbfs, disk"]
+        with unittest.mock.patch.dict(SWAPS, {"virtio-pmem": row}):
+            self.assertEqual(self.problems({"SWAP": "virtio-pmem"}), refused)
+            self.assertEqual(self.problems({"SWAP": "virtio-pmem", "SWAP_STORE": "tmpfs"}), refused)
+            self.assertEqual(self.problems({"SWAP": "virtio-pmem", "SWAP_STORE": "disk"}), [])
 
     def test_shell(self) -> None:
         wanted, machine = guest.from_environment({"STATS": "1"}, interactive=True)
