@@ -228,14 +228,12 @@ style: guest host qemu		## checkpatch, sparse, shellcheck, flake8, mypy --strict
 # hostile guest does to its host shows there first; and on VT-x.
 test: test-files debug		## everything: unit, style, KUnit, end-to-end
 	@vmm-side/e2e/suites.py \
+		--beside style='vmm-side/e2e/style.sh $(B)' \
+		--beside intel-kunit='kunit/kunit.py --intel' \
 		unit='vmm-side/e2e/unit.sh $(B)' \
-		style='vmm-side/e2e/style.sh $(B)' \
 		kunit='kunit/kunit.py' \
 		kunit.py='kunit/kunit-py.sh $(B)' \
-		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'" \
-		kvm-debug="vmm-side/e2e/run.py --only 'kvm-interface' --host-kernel debug" \
-		intel="$(INTEL_RUN) --only 'kvm-interface'" \
-		intel-kunit='kunit/kunit.py --intel'
+		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'"
 
 # Bochs, which has VT-x, does 38 million instructions a second, and no more than one CPU.
 INTEL_RUN	:= vmm-side/e2e/run.py --l0 bochs

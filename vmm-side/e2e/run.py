@@ -12,6 +12,8 @@ Each case is a section. What runs in it:
   parallel   yes: vCPUs run at the same time. Otherwise an emulated host has one
              CPU, which two workers can do side by side, and which the faults of
              the emulator do not concern (docs/design.md)
+  machine    the host machine: host (default); debug, the same with the debug kernel; or
+             bochs, which has VT-x. --host-kernel and --l0 overrule it
   needs      "emulated": only where L0 emulates the machine; else a file in
              build/ that may not have been made
 
@@ -36,7 +38,7 @@ Where cmd, l1_cmd or host_cmd say results by KTAP, all of these must be good, an
 were planned. A line "disk OFFSET SIZE SHA256" (MiB) of stdout is compared with what L0 sees
 on the disk of the NVMe.
 
-host, paging, smp, swap and symbiotic may name several values: then the case
+machine, host, paging, smp, swap and symbiotic may name several values: then the case
 runs once for each combination. The section [DEFAULT] has what all cases of a file share.
 The name of a case is its part of the project and its section: qemu/reset.
 """
@@ -66,14 +68,16 @@ FILES = TOP / "build" / "tests" / "files"
 LOGS = TOP / "build" / "log" / "e2e"
 PLACES = ("*/tests/cases.ini", "vmm-side/*/tests/cases.ini")
 
-MATRIX = ("host", "paging", "smp", "swap", "symbiotic")
+MACHINES: dict[str, dict[str, Any]] = {
+    "host": {}, "debug": {"host_kernel": "debug"}, "bochs": {"l0": "bochs"}}
+MATRIX = ("machine", "host", "paging", "smp", "swap", "symbiotic")
 GUEST_KEYS = Guest.keys() - {"files", "stats", "interactive"}
 # What a case in L1 can say of its machine.
 L1_KEYS = frozenset({"host", "paging", "kvm_params", "timeout"})
 OWN_KEYS = frozenset({
-    "l1_cmd", "files", "parallel", "needs", "status", "error", "stdout", "stderr", "console",
-    "host_out", "vcpus", "no_stdout", "no_console", "no_host_console", "stdout_is", "stderr_is",
-    "counters", "guard"})
+    "l1_cmd", "files", "parallel", "machine", "needs", "status", "error", "stdout", "stderr",
+    "console", "host_out", "vcpus", "no_stdout", "no_console", "no_host_console", "stdout_is",
+    "stderr_is", "counters", "guard"})
 TROUBLE = (r"BUG:|WARNING:|Oops|KASAN|general protection fault|rcu.*stall|soft lockup|hung task"
            r"|possible (recursive|circular) locking|suspicious RCU|inconsistent lock state"
            r"|Call Trace")
@@ -96,6 +100,8 @@ class Case:
         unknown = set(row) - OWN_KEYS - (GUEST_KEYS if "cmd" in row else L1_KEYS)
         if unknown:
             raise CaseError(f"{name}: unknown keys {', '.join(sorted(unknown))}")
+        if self.get("machine", "host") not in MACHINES:
+            raise CaseError(f"{name}: machine = {row['machine']} is none of {', '.join(MACHINES)}")
         for condition in self._conditions():
             if not condition:
                 raise CaseError(f"{name}: counters = {row['counters']} has a bad condition")
@@ -111,12 +117,14 @@ class Case:
     def machine(self, **options: Any) -> Machine:
         """The host machine, which cases with the same share."""
         return Machine(devices="passthrough" in self.row, smp=2 if self.flag("parallel") else 1,
-                       **options)
+                       **{**MACHINES[self.get("machine", "host")], **options})
 
     def order(self) -> tuple[bool | int | str, ...]:
-        """Neighbours share a machine, and loaded KVM modules."""
+        """Neighbours share a machine, and loaded KVM modules. Slow machines come first: what
+        is taken last should be short."""
         machine = self.machine()
-        return (machine.devices, machine.smp, self.get("host", "symbiotic"),
+        return (machine.host_kernel != "debug", machine.l0 != "bochs",
+                machine.devices, machine.smp, self.get("host", "symbiotic"),
                 self.get("paging", "shadow"), self.get("kvm_params"))
 
     def run(self, bench: Bench) -> Result:
@@ -217,8 +225,9 @@ def places() -> list[pathlib.Path]:
     return sorted(path for place in PLACES for path in TOP.glob(place))
 
 
-def load(paths: Iterable[pathlib.Path]) -> list[Case]:
-    """All cases, expanded. A case is known by the last part of its name alone."""
+def load(paths: Iterable[pathlib.Path], one_machine: bool = False) -> list[Case]:
+    """All cases, expanded. A case is known by the last part of its name alone.
+    one_machine: it is given which, whatever the rows say."""
     cases: list[Case] = []
     seen: dict[str, pathlib.Path] = {}
     for path in paths:
@@ -230,7 +239,10 @@ def load(paths: Iterable[pathlib.Path]) -> list[Case]:
         except configparser.Error as e:
             raise CaseError(str(e)) from e
         for section in parser.sections():
-            for name, row in expand(section, dict(parser[section])):
+            fields = dict(parser[section])
+            if one_machine:
+                fields.pop("machine", None)
+            for name, row in expand(section, fields):
                 if name in seen:
                     raise CaseError(f"two cases are called {name}: in {seen[name]} and {path}")
                 seen[name] = path
@@ -272,7 +284,8 @@ def skip_reason(case: Case, machine: Machine) -> str:
         "passthrough is tested with emulated devices":
             "passthrough" in case.row and kind == "local",
         "the debug kernel is not built":
-            case.get("kernel") == "debug" and not (build / "debug" / "vmlinux").exists(),
+            (case.get("kernel") == "debug" or host_kernel == "debug" and kind != "local")
+            and not (build / "debug" / "vmlinux").exists(),
     }
     if machine.l0 != "qemu":
         # Cases are written for the other emulator; check() does not know of this one.
@@ -380,7 +393,8 @@ class Worker(threading.Thread):
 
 def chosen(options: argparse.Namespace) -> list[Case]:
     """The cases that the options name, as neighbours run."""
-    cases = [c for c in load(options.cases or places()) if re.search(options.only, c.name)
+    one = bool(options.host_kernel or options.l0)
+    cases = [c for c in load(options.cases or places(), one) if re.search(options.only, c.name)
              and not (options.exclude and re.search(options.exclude, c.name))]
     cases.sort(key=Case.order)
     check(cases)
@@ -396,8 +410,8 @@ def main() -> int:
     ap.add_argument("-c", "--cases", type=pathlib.Path, action="append",
                     help="a file of cases, instead of all in the project")
     ap.add_argument("-w", "--workers", type=int, help="host machines at a time")
-    ap.add_argument("--host-kernel", default="host", help="host or debug")
-    ap.add_argument("--l0", default="qemu", help="qemu, or bochs, which has VT-x")
+    ap.add_argument("--host-kernel", help="host or debug, for all cases")
+    ap.add_argument("--l0", help="qemu, or bochs, which has VT-x, for all cases")
     a = ap.parse_args()
 
     try:
@@ -407,7 +421,7 @@ def main() -> int:
     if a.list:
         print("\n".join(c.name for c in cases))
         return 0
-    options = {"host_kernel": a.host_kernel, "l0": a.l0}
+    options = {k: v for k, v in (("host_kernel", a.host_kernel), ("l0", a.l0)) if v}
     report = Report(len(cases))
     queue: collections.deque[Case] = collections.deque()
     for case in cases:

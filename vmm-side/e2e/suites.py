@@ -1,6 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Run test suites one after the other and add up their counts: suites.py NAME=COMMAND...
+"""Run test suites one after the other and add up their counts:
+
+    suites.py [--beside NAME=COMMAND]... NAME=COMMAND...
+
+One that is --beside runs while the others do, and is shown after them: it keeps a CPU busy
+that they do not need.
 
 A suite says its results by KTAP. Shown are the outermost, and what is inside those that are
 not good; build/log/suites/NAME has everything. A suite that fails without saying so, or that
@@ -10,11 +15,14 @@ like success. The last line is `N passed, N failed, N skipped`.
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import pathlib
 import subprocess
-import sys
+import tempfile
 import time
-from typing import TextIO
+from collections.abc import Iterable, Iterator
+from typing import IO, TextIO
 
 from e2e import ktap
 from rig import ending
@@ -46,51 +54,81 @@ class Shown:
         self._held.clear()
 
 
-def run(name: str, command: str) -> ktap.Counts:
-    """Run one suite; returns its counts."""
-    print(f"== {name}", flush=True)
-    LOGS.mkdir(parents=True, exist_ok=True)
-    start, reader = time.monotonic(), ktap.Reader()
-    with open(LOGS / name, "w", encoding="utf-8") as log, \
-            subprocess.Popen(command, shell=True, stdout=subprocess.PIPE, text=True,
-                             errors="replace", start_new_session=True) as p:
-        assert p.stdout
-        shown = Shown(log)
+@contextlib.contextmanager
+def started(command: str, output: int | IO[str]) -> Iterator[subprocess.Popen[str]]:
+    """A suite that runs, in a session of its own; it ends when we are interrupted."""
+    with subprocess.Popen(command, shell=True, stdout=output, text=True, errors="replace",
+                          start_new_session=True) as p:
         try:
-            for line in p.stdout:
-                reader.take(line)
-                shown.take(line)
+            yield p
         except ending.Interrupted:
             ending.stop_session(p)
             raise
+
+
+def follow(name: str, process: subprocess.Popen[str], lines: Iterable[str]) -> ktap.Counts:
+    """Show what a suite says, until it ends; returns its counts."""
+    print(f"== {name}", flush=True)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    start, reader = time.monotonic(), ktap.Reader()
+    with open(LOGS / name, "w", encoding="utf-8") as log:
+        shown = Shown(log)
+        for line in lines:
+            reader.take(line)
+            shown.take(line)
+        process.wait()
     shown.end()
     said = len(reader.problems)
     reader.end()
     for problem in reader.problems[said:]:
         print(f"{name}: {problem}")
     counts = reader.counts
-    if not reader.documents or p.returncode and not counts.failed:
-        print(f"{name}: status {p.returncode}, "
+    if not reader.documents or process.returncode and not counts.failed:
+        print(f"{name}: status {process.returncode}, "
               + ("no failure" if reader.documents else "no results"))
         counts += ktap.FAILED
     print(f"== {name}: {counts}, {time.monotonic() - start:.0f} s", flush=True)
     return counts
 
 
+def later(process: subprocess.Popen[str], output: IO[str]) -> Iterator[str]:
+    """What a suite has said beside the others."""
+    process.wait()
+    output.seek(0)
+    yield from output
+
+
+def suite(text: str) -> tuple[str, str]:
+    """(name, command) of an argument."""
+    name, found, command = text.partition("=")
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text}: not a suite")
+    return name, command
+
+
 def main() -> int:
     """Returns the exit status."""
-    total = ktap.Counts()
-    failed = []
-    for spec in sys.argv[1:]:
-        name, found, command = spec.partition("=")
-        if not found:
-            sys.exit(f"suites.py: {spec}: not a suite")
-        counts = run(name, command)
-        total += counts
-        if counts.failed:
-            failed.append(name)
+    ap = argparse.ArgumentParser(description="Run test suites.")
+    ap.add_argument("--beside", type=suite, action="append", default=[])
+    ap.add_argument("suites", type=suite, nargs="*")
+    a = ap.parse_args()
+    results = []
+    with contextlib.ExitStack() as stack:
+        beside = []
+        for name, command in a.beside:
+            output = stack.enter_context(
+                tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace"))
+            beside.append((name, stack.enter_context(started(command, output)), output))
+        for name, command in a.suites:
+            with started(command, subprocess.PIPE) as p:
+                assert p.stdout
+                results.append((name, follow(name, p, p.stdout)))
+        for name, p, output in beside:
+            results.append((name, follow(name, p, later(p, output))))
+    failed = [name for name, counts in results if counts.failed]
     if failed:
         print(f"failed suites: {', '.join(failed)}")
+    total = sum((counts for _, counts in results), ktap.Counts())
     print(total)
     return 1 if total.failed or not total.passed else 0
 

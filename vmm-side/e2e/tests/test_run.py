@@ -68,7 +68,7 @@ VERDICTS: tuple[tuple[dict[str, str], dict[str, Any], dict[str, Any], str], ...]
     ({}, {}, {"out": WRITTEN}, "there is no disk"),
 )
 # What the table cannot tell of: what runs, not what comes of it.
-SETTINGS = {"l1_cmd", "files", "parallel", "needs"}
+SETTINGS = {"l1_cmd", "files", "parallel", "machine", "needs"}
 
 
 def problems(row: dict[str, str], result: dict[str, Any]) -> list[str]:
@@ -200,6 +200,17 @@ class Rows(Written):
         self.assertEqual([(m.smp, m.devices) for m in machines],
                          [(1, False), (2, False), (1, True)])
 
+    def test_machines(self) -> None:
+        """What a row says of its machine, unless the command line does."""
+        path = self.write("p", "[a]\nl1_cmd = x\nmachine = debug bochs\n[b]\nl1_cmd = x\n")
+        got = [(c.name, c.machine().host_kernel, c.machine().l0) for c in run.load([path])]
+        self.assertEqual(got, [("p/a-debug", "debug", "qemu"), ("p/a-bochs", "host", "bochs"),
+                               ("p/b", "host", "qemu")])
+        cases = run.load([path], one_machine=True)
+        self.assertEqual([(c.name, c.machine(l0="bochs").l0) for c in cases],
+                         [("p/a", "bochs"), ("p/b", "bochs")])
+        self.refused("[a]\nl1_cmd = x\nmachine = fast\n", "machine = fast is none of host, debug")
+
     def test_project(self) -> None:
         """All that the project has are found, where they should be."""
         parts = collections.Counter(c.name.split("/")[0] for c in run.load(run.places()))
@@ -216,14 +227,16 @@ class Rows(Written):
             ({"host": "plain-kvm"}, "host", "local", "the extended one"),
             ({"needs": "no/such/file"}, "host", "emulated", "no/such/file is not built"),
             ({"passthrough": "edu"}, "host", "local", "emulated devices"),
-            ({"kernel": "debug"}, "host", "emulated", "the debug kernel is not built"))
+            ({"kernel": "debug"}, "host", "emulated", "the debug kernel is not built"),
+            ({}, "debug", "emulated", "the debug kernel is not built"))
         for row, host_kernel, kind, reason in rows:
             with self.subTest(row=row), mock.patch("rig.hardware.kind", return_value=kind), \
                     mock.patch.object(run, "FILES", self.top / "build" / "tests" / "files"):
                 case = run.Case("p/a", {"cmd": "x", **row})
                 machine = case.machine(host_kernel=host_kernel)
                 self.assertIn(reason, run.skip_reason(case, machine))
-                self.assertEqual(run.skip_reason(run.Case("p/a", {"cmd": "x"}), machine), "")
+                self.assertEqual(run.skip_reason(run.Case("p/a", {"cmd": "x"}),
+                                                 case.machine(host_kernel="host")), "")
 
     def test_skips_on_bochs(self) -> None:
         """What Bochs has not got is skipped for what the rig says of it."""

@@ -67,6 +67,15 @@ class Suites(unittest.TestCase):
         self.assertEqual((status, lines[-1]), (1, "3 passed, 1 failed, 2 skipped"))
         self.assertIn("failed suites: two", lines)
 
+    def test_beside(self) -> None:
+        """It runs while the others do, is shown after them, and counts the same."""
+        waits = "while [ ! -e begun ]; do sleep 0.05; done; " + GOOD
+        status, lines = self.run_suites("--beside", f"two=touch begun; {BAD}", f"one={waits}")
+        self.assertEqual((status, lines[-1]), (1, "2 passed, 1 failed, 1 skipped"))
+        self.assertIn("failed suites: two", lines)
+        self.assertLess(lines.index("== one"), lines.index("== two"))
+        self.assertIn("not ok 2 b", lines)
+
     def test_status(self) -> None:
         """It fails without saying so."""
         self.check(f"{GOOD}; exit 3", "1 passed, 1 failed, 1 skipped", "s: status 3, no failure")
@@ -102,8 +111,10 @@ class Suites(unittest.TestCase):
         self.assertIn("  ok 1 inside\n", (self.dir / "log" / "s").read_text(encoding="utf-8"))
 
     def test_interrupted(self) -> None:
-        """The suite that runs ends as well, and nothing counts."""
-        p = self.start("slow=echo $$ >pid; touch running; sleep 1000; echo 1 passed")
+        """The suites that run end as well, and nothing counts."""
+        p = self.start("--beside", "beside=echo $$ >pid.2; sleep 1000",
+                       "slow=while [ ! -e pid.2 ]; do sleep 0.05; done; echo $$ >pid; "
+                       "touch running; sleep 1000; echo 1 passed")
         deadline = time.monotonic() + 60
         while not (self.dir / "running").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -112,13 +123,14 @@ class Suites(unittest.TestCase):
         self.assertEqual(p.returncode, 143)
         self.assertIn("interrupted", err)
         self.assertNotIn("passed", out)
-        with self.assertRaises(ProcessLookupError):
-            os.kill(int((self.dir / "pid").read_text(encoding="utf-8")), 0)
+        for name in ("pid", "pid.2"):
+            with self.assertRaises(ProcessLookupError):
+                os.kill(int((self.dir / name).read_text(encoding="utf-8")), 0)
 
     def test_usage(self) -> None:
         p = self.start("no suite")
         self.assertIn("no suite: not a suite", p.communicate(timeout=60)[1])
-        self.assertEqual(p.returncode, 1)
+        self.assertEqual(p.returncode, 2)
 
 
 if __name__ == "__main__":
