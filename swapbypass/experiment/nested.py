@@ -108,7 +108,8 @@ def targets(results: Results, counted: Results, ws: int, gups_table: int) -> lis
         first_pass("constant"), first_pass("compressible"),
         report.over_peer("Random updates: zram / in place", 15, best(results, "gups", ZRAM),
                          best(results, "gups", IN_PLACE), best(results, "gups", NEVER)),
-        near_one("Fork and exec: in place / zram", 1, "forkmix", ZRAM),
+        # Not dearer. Counts of a mix of processes differ by 0.5 % from run to run.
+        near_one("Fork and exec: in place / zram", 1.01, "forkmix", ZRAM),
     ]
 
 

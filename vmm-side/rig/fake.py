@@ -26,6 +26,15 @@ class FakeBench(contextlib.nullcontext[Any]):
         guest.check(self.machine)
         return self.answer(guest)
 
+    def run_l1(self, cmd: str, *, paging: str, timeout: float) -> Result:
+        """Pretends to run a command in the host machine."""
+        del timeout
+        return self.answer_l1(cmd, paging)
+
+    def answer_l1(self, cmd: str, paging: str) -> Result:
+        """What it leaves."""
+        raise NotImplementedError
+
     def answer(self, guest: Guest) -> Result:
         """What a guest leaves."""
         raise NotImplementedError

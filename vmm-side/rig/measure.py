@@ -38,6 +38,9 @@ class Runner(Protocol):
     def run(self, cmd: str, **options: Any) -> Result:
         """Runs a shell command in a fresh guest."""
 
+    def run_l1(self, cmd: str, *, paging: str, timeout: float) -> Result:
+        """Runs one in the host machine."""
+
 
 # Bench itself, or what a test has in its place.
 Benches = Callable[..., AbstractContextManager[Runner]]
