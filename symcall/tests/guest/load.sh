@@ -18,11 +18,9 @@ read_interrupts()
 	done >/dev/null
 }
 
-# read_disk [COUNT]: again and again, so many blocks at a time. The disk stays open: its
-# last close waits for all CPUs, and one of them may be in a symcall for long.
+# read_disk [COUNT]: again and again, so many blocks at a time
 read_disk()
 {
-	exec 3</dev/vda
 	while :; do
 		dd if=/dev/vda of=/dev/null bs=4k ${1:+count="$1"} iflag=direct 2>/dev/null
 	done
