@@ -7,6 +7,21 @@
  */
 #include "guest.h"
 
+/* IRET to the next instruction: NMIs are let in again. Changes RAX and RCX. */
+	.macro	iret_to_next
+	mov	%rsp, %rax
+	mov	%ss, %ecx
+	push	%rcx
+	push	%rax
+	pushfq
+	mov	%cs, %ecx
+	push	%rcx
+	lea	.Lnext\@(%rip), %rax
+	push	%rax
+	iretq
+.Lnext\@:
+	.endm
+
 	.section .rodata
 	.globl	guest_start, guest_end
 	.balign	16
@@ -60,17 +75,8 @@ g_hlt:
 	hlt
 	outb	%al, $PORT_DONE
 g_iret:
-	mov	%rsp, %rax
-	mov	%ss, %ecx
-	push	%rcx
-	push	%rax
-	pushfq
-	mov	%cs, %ecx
-	push	%rcx
-	lea	1f(%rip), %rax
-	push	%rax
-	iretq
-1:	outb	%al, $PORT_DONE
+	iret_to_next
+	outb	%al, $PORT_DONE
 
 /* What ends by an exception. */
 	.globl	g_gp, g_ud, g_pf, g_db, g_mc
@@ -310,17 +316,8 @@ c_clobber:
 
 /* Lets NMIs in as far as the processor is concerned, and returns after an STI. */
 c_iret:
-	mov	%rsp, %rax
-	mov	%ss, %ecx
-	push	%rcx
-	push	%rax
-	pushfq
-	mov	%cs, %ecx
-	push	%rcx
-	lea	1f(%rip), %rax
-	push	%rax
-	iretq
-1:	movl	$0, GUEST_DATA + DATA_IN_CALL
+	iret_to_next
+	movl	$0, GUEST_DATA + DATA_IN_CALL
 	mov	$SYMB_HC_SYMCALL_RET, %eax
 	sti
 	vmmcall
