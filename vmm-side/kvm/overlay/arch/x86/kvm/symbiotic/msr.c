@@ -150,7 +150,10 @@ static u32 symbiotic_msr(struct kvm_vcpu *vcpu, u32 msr)
 	return 0;
 }
 
-/* Where one of the SYMB_MSR_SYMCALL_* is; NULL for the others. */
+/*
+ * Where one of the SYMB_MSR_SYMCALL_* is. NULL for one that abi.h lists and nothing
+ * here knows: it is refused.
+ */
 static u64 *symbiotic_symcall_msr(struct kvm_vcpu_symbiotic *symb, u32 msr)
 {
 	switch (msr) {
@@ -165,6 +168,7 @@ static u64 *symbiotic_symcall_msr(struct kvm_vcpu_symbiotic *symb, u32 msr)
 	case SYMB_MSR_SYMCALL_FS:
 		return &symb->fs;
 	default:
+		WARN_ONCE(1, "MSR 0x%x has no place\n", msr);
 		return NULL;
 	}
 }
@@ -174,13 +178,14 @@ static u64 *symbiotic_symcall_msr(struct kvm_vcpu_symbiotic *symb, u32 msr)
  * @vcpu: the vCPU
  * @msr_info: which; takes the value
  *
- * Return: 0 or KVM_MSR_RET_UNSUPPORTED.
+ * Return: 0; 1 for #GP; or KVM_MSR_RET_UNSUPPORTED.
  */
 int kvm_symbiotic_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 {
 	u32 msr = symbiotic_msr(vcpu, msr_info->index);
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 	struct kvm_symbiotic *vm = vcpu->kvm->arch.symbiotic;
+	u64 *reg;
 
 	switch (msr) {
 	case 0:
@@ -198,7 +203,10 @@ int kvm_symbiotic_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 		msr_info->data = READ_ONCE(vm->dma_ack);
 		return 0;
 	default:
-		msr_info->data = *symbiotic_symcall_msr(symb, msr);
+		reg = symbiotic_symcall_msr(symb, msr);
+		if (!reg)
+			return 1;
+		msr_info->data = *reg;
 		return 0;
 	}
 }
@@ -210,6 +218,7 @@ int kvm_symbiotic_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 static int symbiotic_set_msr_host(struct kvm_vcpu *vcpu, u32 msr, u64 data)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+	u64 *reg;
 
 	if (data)
 		return 1;
@@ -241,7 +250,10 @@ static int symbiotic_set_msr_host(struct kvm_vcpu *vcpu, u32 msr, u64 data)
 		kvm_symspy_write_flags(vcpu);
 		break;
 	default:
-		*symbiotic_symcall_msr(symb, msr) = 0;
+		reg = symbiotic_symcall_msr(symb, msr);
+		if (!reg)
+			return 1;
+		*reg = 0;
 		break;
 	}
 	return 0;
@@ -260,6 +272,7 @@ int kvm_symbiotic_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 	u32 msr = symbiotic_msr(vcpu, msr_info->index);
 	u64 data = msr_info->data;
+	u64 *reg;
 
 	if (!msr)
 		return KVM_MSR_RET_UNSUPPORTED;
@@ -294,7 +307,10 @@ int kvm_symbiotic_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 		break;
 	}
 
-	*symbiotic_symcall_msr(symb, msr) = data;
+	reg = symbiotic_symcall_msr(symb, msr);
+	if (!reg)
+		return 1;
+	*reg = data;
 	if (msr == SYMB_MSR_SYMCALL_RIP)
 		symb->dead = false;
 	kvm_symspy_write_flags(vcpu);
