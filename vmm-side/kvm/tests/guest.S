@@ -158,6 +158,8 @@ g_symcall:
 	je	c_page
 	cmp	$CALL_IRET, %r8d
 	je	c_iret
+	cmp	$CALL_USER, %r8d
+	je	c_user
 	cmp	$SYMCALL_QUERY_BATCH, %r8d
 	je	c_query
 	ud2
@@ -321,6 +323,20 @@ c_iret:
 	mov	$SYMB_HC_SYMCALL_RET, %eax
 	sti
 	vmmcall
+	ud2
+
+/* Lets a program run, which tries to end the call. */
+c_user:
+	push	$SEL_USER_DATA | 3
+	push	$GUEST_STACK
+	push	$2			/* RFLAGS */
+	push	$SEL_USER_CODE | 3
+	lea	1f(%rip), %rax
+	push	%rax
+	iretq
+1:	mov	$SYMB_HC_SYMCALL_RET, %eax
+	vmmcall
+	mov	%rax, GUEST_DATA + DATA_USER_RAX
 	ud2
 
 /* A symcall entry that does nothing, for the benchmark. */

@@ -76,6 +76,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define DATA_TABLE		0x50	/* page tables to answer from, 0 = as it is */
 #define DATA_EXIT		0x54	/* SYMCALL_QUERY_BATCH makes an exit */
 #define DATA_SPINS		0x58	/* how far g_spin has got */
+#define DATA_USER_RAX		0x60	/* what a program in a call gets from VMCALL */
 #define DATA_ZERO		0x80
 
 #define SEL_CODE		0x08
@@ -112,5 +113,6 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define CALL_EXIT_UD		14
 #define CALL_PAGE		15
 #define CALL_IRET		16
+#define CALL_USER		17
 
 #endif /* GUEST_H */

@@ -441,6 +441,13 @@ static void test_abort_gp(void)
 	check_abort(CALL_BAD_MSR, -EIO);
 }
 
+/* Only the guest's kernel can end a call; its results are not for programs. */
+static void test_return_user(void)
+{
+	check_abort(CALL_USER, -EIO);
+	expect(data64(DATA_USER_RAX), -SYMB_HC_EPERM);
+}
+
 /* A segment of a VMCB's state. */
 struct vmcb_seg {
 	__u16 selector;
@@ -1235,6 +1242,7 @@ const struct test symcall_tests[] = {
 	{ "abort-hlt", test_abort_hlt, SYMB_FEAT_ALL },
 	{ "abort-ud", test_abort_ud, SYMB_FEAT_ALL },
 	{ "abort-gp", test_abort_gp, SYMB_FEAT_ALL },
+	{ "return-user", test_return_user, SYMB_FEAT_ALL },
 	{ "abort-vmrun", test_abort_vmrun, SYMB_FEAT_ALL },
 	{ "bad-entry", test_bad_entry, SYMB_FEAT_ALL },
 	{ "nested", test_nested, SYMB_FEAT_ALL },

@@ -292,9 +292,12 @@ int __kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
 
 	++vcpu->stat.hypercalls;
 
-	/* While a call is active nothing else runs, whatever mode it is in. */
+	/*
+	 * While a call is active nothing else runs. But if its code lets a program
+	 * run, by mistake, that may not end it with results of its own.
+	 */
 	if ((rax == SYMB_HC_SYMCALL_RET || rax == SYMB_HC_SYMCALL_ERR) &&
-	    kvm_symcall_active(vcpu))
+	    kvm_symcall_active(vcpu) && !kvm_x86_call(get_cpl)(vcpu))
 		return kvm_symcall_return(vcpu, rax == SYMB_HC_SYMCALL_ERR);
 
 	if (!is_64_bit_hypercall(vcpu)) {
