@@ -160,6 +160,8 @@ g_symcall:
 	je	c_iret
 	cmp	$CALL_USER, %r8d
 	je	c_user
+	cmp	$CALL_FLAGS, %r8d
+	je	c_flags
 	cmp	$SYMCALL_QUERY_BATCH, %r8d
 	je	c_query
 	ud2
@@ -338,6 +340,12 @@ c_user:
 	vmmcall
 	mov	%rax, GUEST_DATA + DATA_USER_RAX
 	ud2
+
+/* What the local page says of the call. */
+c_flags:
+	mov	GUEST_LOCAL + LOCAL_FLAGS, %eax
+	and	%eax, GUEST_DATA + DATA_FLAGS
+	jmp	c_return
 
 /* A symcall entry that does nothing, for the benchmark. */
 	.globl	g_symcall_fast

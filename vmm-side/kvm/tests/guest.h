@@ -14,6 +14,7 @@
 #define SYMB_HC_NULL		0x540
 #define SYMB_HC_SYMCALL_LOOP	0x541
 #define SYMCALL_QUERY_BATCH	0x110
+#define LOCAL_FLAGS		8
 #define LOOKUP_BASE		272
 #define LOOKUP_NR		280
 #define LOOKUP			288
@@ -77,6 +78,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define DATA_EXIT		0x54	/* SYMCALL_QUERY_BATCH makes an exit */
 #define DATA_SPINS		0x58	/* how far g_spin has got */
 #define DATA_USER_RAX		0x60	/* what a program in a call gets from VMCALL */
+#define DATA_FLAGS		0x68	/* of the local page, ANDed by all CALL_FLAGS */
 #define DATA_ZERO		0x80
 
 #define SEL_CODE		0x08
@@ -114,5 +116,6 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define CALL_PAGE		15
 #define CALL_IRET		16
 #define CALL_USER		17
+#define CALL_FLAGS		18
 
 #endif /* GUEST_H */

@@ -651,6 +651,31 @@ static void test_flags(void)
 	expect(local->flags, 0);
 }
 
+/* Calls one right after the other: each is told to the guest, and so is their end. */
+static void test_flags_loop(void)
+{
+	const __u32 in_call = SYMSPY_LOCAL_SYMCALL_ENABLED | SYMSPY_LOCAL_SYMCALL_ACTIVE;
+	struct symspy_local *local = local_page();
+
+	must_wrmsr(SYMB_MSR_LOCAL_PAGE, LOCAL_GPA);
+	register_call(g_symcall);
+	*data32(DATA_FLAGS) = ~0;
+	expect(hypercall(SYMB_HC_SYMCALL_LOOP, 200, CALL_FLAGS, 0, 0), 0);
+	expect(*data32(DATA_CALLS), 200);
+	expect(*data32(DATA_FLAGS), in_call);
+	expect(local->flags, SYMSPY_LOCAL_SYMCALL_ENABLED);
+
+	/* After an abort there is no call until the guest writes the entry. */
+	expect(hypercall(SYMB_HC_SYMCALL_LOOP, 2, CALL_UD, 0, 0), -SYMB_HC_EIO);
+	expect(local->flags, 0);
+	must_wrmsr(SYMB_MSR_SYMCALL_RIP, CODE(g_symcall));
+	expect(local->flags, SYMSPY_LOCAL_SYMCALL_ENABLED);
+	*data32(DATA_FLAGS) = ~0;
+	expect(hypercall(SYMB_HC_SYMCALL_LOOP, 1, CALL_FLAGS, 0, 0), 0);
+	expect(*data32(DATA_FLAGS), in_call);
+	expect(local->flags, SYMSPY_LOCAL_SYMCALL_ENABLED);
+}
+
 /* The call ends in KVM_RUN; the result is fetched afterwards. */
 static void test_finish_in_run(void)
 {
@@ -1249,6 +1274,7 @@ const struct test symcall_tests[] = {
 	{ "hypercalls", test_hypercalls, SYMB_FEAT_ALL },
 	{ "loop-interrupted", test_loop_interrupted, SYMB_FEAT_ALL },
 	{ "flags", test_flags, SYMB_FEAT_ALL },
+	{ "flags-loop", test_flags_loop, SYMB_FEAT_ALL },
 	{ "finish-in-run", test_finish_in_run, SYMB_FEAT_ALL },
 	{ "result-owner", test_result_owner, SYMB_FEAT_ALL },
 	{ "exit-reason", test_exit_reason, SYMB_FEAT_ALL },

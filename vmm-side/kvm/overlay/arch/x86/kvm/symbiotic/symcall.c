@@ -301,7 +301,13 @@ int kvm_symcall_start(struct kvm_vcpu *vcpu, u64 nr,
 	symb->failed = NULL;
 	symb->events_held = false;
 	symb->work |= KVM_SYMBIOTIC_WORK_CALL | KVM_SYMBIOTIC_WORK_NEW;
-	/* One after the other need not be told from one. */
+	/*
+	 * The page says "active" or not, and WORK_FLAGS that it says the wrong one
+	 * of these. So it changes where a call starts and where one ends, and is 0
+	 * again where one follows the other with no instruction in between. Where
+	 * WORK_FLAGS is set for another reason (an abort, a reset), no call starts
+	 * before the guest has written an MSR, and the page with it.
+	 */
 	symb->work ^= KVM_SYMBIOTIC_WORK_FLAGS;
 	++vcpu->stat.symcalls;
 	return 0;
