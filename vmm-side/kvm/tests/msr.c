@@ -262,6 +262,24 @@ static void test_dma_init(void)
 	page_exit();
 	finish_stale();
 
+	/* INIT has withdrawn, and user space agrees again before it hears of that. */
+	swap_vcpus();
+	must_wrmsr(SYMB_MSR_FEATURES, ACCEPT_DMA);
+	enter(g_spin, 0);
+	send_init(0);
+	to_the_entry(KVM_RUN, NULL);
+	swap_vcpus();
+	must_wrmsr(SYMB_MSR_FEATURES, ACCEPT_DMA);
+	begin_wrmsr(SYMB_MSR_DMA_ACK, 2);
+	page_exit();
+	expect(dma_ack, 2);
+	swap_vcpus();
+	expect(run_vcpu_in_time(), PORT_DONE);
+	expect(dma_ack, 0);
+	settle();
+	swap_vcpus();
+	finish_stale();
+
 	/* INIT of the one that acknowledges, or maps its page. */
 	must_wrmsr(SYMB_MSR_FEATURES, ACCEPT_DMA);
 	begin_wrmsr(SYMB_MSR_DMA_ACK, 2);
