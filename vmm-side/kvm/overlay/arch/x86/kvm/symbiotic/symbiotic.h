@@ -345,6 +345,9 @@ static inline int kvm_symbiotic_work(struct kvm_vcpu *vcpu)
  * kvm_symbiotic_must_tell - whether user space has to hear of something first,
  *	or entries have to be dropped
  * @vcpu: the vCPU, about to enter the guest, possibly just reset by an INIT
+ *
+ * The requests that kvm_vcpu_reset() leaves happen to turn the vCPU back, too, so
+ * that no test fails without this; but they are not there for it.
  */
 static inline bool kvm_symbiotic_must_tell(struct kvm_vcpu *vcpu)
 {
