@@ -12,6 +12,8 @@
 /* As of 1.2: what came later is asked for where it is used. */
 #define GLOBAL_EXT_SWAP	(__builtin_offsetof(struct symspy_global, swap.held) - \
 			 SYMSPY_EXT_OFFSET)
+#define GLOBAL_EXT_PAGING (__builtin_offsetof(struct symspy_global, pad1) - \
+			   SYMSPY_EXT_OFFSET)
 #define LOCAL_EXT_MIN	(__builtin_offsetof(struct symspy_local, pad1) - \
 			 SYMSPY_EXT_OFFSET)
 
@@ -200,6 +202,16 @@ void symspy_local_off(struct symspy_page *page)
 		return;
 	WRITE_ONCE(page->live, false);
 	symb_port_wrmsr(SYMB_MSR_LOCAL_PAGE, 0);
+}
+
+struct symspy_paging *symspy_paging(const struct symspy_page *page)
+{
+	struct symspy_global *g = page->va;
+
+	if (!READ_ONCE(page->live) || !page->ext ||
+	    READ_ONCE(g->ext.size) < GLOBAL_EXT_PAGING)
+		return NULL;
+	return &g->paging;
 }
 
 void symspy_page_release(struct symspy_page *page)

@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 #define SYMB_ABI_MAJOR			1
-#define SYMB_ABI_MINOR			3
+#define SYMB_ABI_MINOR			4
 
 #define SYMB_PAGE_SIZE			4096
 
@@ -203,6 +203,39 @@ struct symspy_swap {
 	__u64 held;
 };
 
+/* struct symspy_paging.state: the mode, a flag, and the number of switches. */
+#define SYMSPY_PAGING_MODE		0xffULL
+#define SYMSPY_PAGING_MAY_SWITCH	(1ULL << 8)
+#define SYMSPY_PAGING_SWITCHES		32	/* shift */
+
+/* Modes; of struct symspy_paging.wish, too. */
+#define SYMB_PAGING_UNKNOWN		0	/* not told; no wish */
+#define SYMB_PAGING_NESTED		1
+#define SYMB_PAGING_SHADOW		2
+
+/**
+ * struct symspy_paging - how the VMM maps the guest's memory, and what is best
+ * @state: written by the VMM at any time, in one piece: SYMB_PAGING_* in the
+ *	lowest byte; SYMSPY_PAGING_MAY_SWITCH if that may change while the VM
+ *	runs; how often it has changed, modulo 2^32, from bit 32 on
+ * @wish: SYMB_PAGING_* that the guest would rather have
+ * @swap_ins: pages of the swap window that the guest has read
+ * @faults: page faults that it has handled
+ * @forks: processes and threads that it has made
+ * @switches: context switches
+ *
+ * Since 1.4. All but @state are written by the guest, and count from its start.
+ * The VMM takes them for hints.
+ */
+struct symspy_paging {
+	__u64 state;
+	__u64 wish;
+	__u64 swap_ins;
+	__u64 faults;
+	__u64 forks;
+	__u64 switches;
+};
+
 /**
  * struct symspy_global - one page per VM
  * @magic: SYMSPY_GLOBAL_MAGIC
@@ -214,6 +247,7 @@ struct symspy_swap {
  * @host_word: written by the VMM, read by the guest; no meaning (tests)
  * @dma: since 1.1; written by the VMM if it offers SYMB_FEAT_DMA_OFFSET
  * @swap: since 1.2; in use if SYMB_FEAT_SWAP_GRANT is accepted
+ * @paging: since 1.4; in use unless its state is 0
  */
 struct symspy_global {
 	__u64 magic;
@@ -227,7 +261,8 @@ struct symspy_global {
 	__u64 host_word;
 	struct symspy_dma dma;
 	struct symspy_swap swap;
-	__u8 pad1[SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET - 40 - 656 - 40];
+	struct symspy_paging paging;
+	__u8 pad1[SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET - 40 - 656 - 40 - 48];
 } __attribute__((packed, aligned(8)));
 
 /* Pages that one query_vaddr() call can answer for. */
@@ -399,6 +434,8 @@ _Static_assert(SYMB_DECLINE_OFF == 10, "reasons have kept their numbers");
 _Static_assert(sizeof(struct symspy_dma_range) == 24, "DMA range");
 _Static_assert(sizeof(struct symspy_dma) == 656, "DMA ranges and devices");
 _Static_assert(__builtin_offsetof(struct symspy_global, dma) == 296, "since 1.1");
+_Static_assert(__builtin_offsetof(struct symspy_global, swap) == 952, "since 1.2");
+_Static_assert(__builtin_offsetof(struct symspy_global, paging) == 992, "since 1.4");
 _Static_assert(__builtin_offsetof(struct symspy_global, pci_map) == 12, "published");
 _Static_assert(__builtin_offsetof(struct symspy_global, ext) == SYMSPY_EXT_OFFSET, "ext");
 _Static_assert(__builtin_offsetof(struct symspy_local, ext) == SYMSPY_EXT_OFFSET, "ext");

@@ -123,6 +123,15 @@ void symspy_local_off(struct symspy_page *page);
 void symspy_page_release(struct symspy_page *page);
 
 /**
+ * symspy_paging() - what the global page has of paging
+ * @page: the global page
+ *
+ * Return: that part, or NULL: the page is off, or the VMM has no such part. Its state
+ * is 0 if the VMM says nothing.
+ */
+struct symspy_paging *symspy_paging(const struct symspy_page *page);
+
+/**
  * struct symcall_setup - the SymCall MSRs of one vCPU
  * @rip: entry point
  * @rsp: top of the stack

@@ -16,7 +16,7 @@ shadow | nested)
 	[ "$1" = shadow ] && features="${features}swapbypass "
 	features="${features}dma-offset swap-grant "
 	equal state "$(attr state)" on
-	equal version "$(attr version)" 1.3
+	equal version "$(attr version)" 1.4
 	equal features "$(attr features)" "$features"
 	equal offered "$(attr offered)" "$features"
 	check 'base in the hypervisor range' [ "$(attr cpuid_base)" != 0 ]

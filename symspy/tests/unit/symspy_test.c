@@ -435,6 +435,24 @@ static void test_page_life(void)
 	CHECK_EQ(fake.mapped, 0);
 	test_end();
 
+	test_begin("page: the part on paging, if there is one");
+	fake_symbiotic(ALL, 0x40000100);
+	memset(&page, 0, sizeof(page));
+	CHECK(!symspy_paging(&page));
+	CHECK_EQ(symspy_global_on(&page, &vmm, GPA), 0);
+	CHECK(!symspy_paging(&page));
+	fake.global.ext.size += sizeof(struct symspy_paging) - 1;
+	CHECK(!symspy_paging(&page));
+	fake.global.ext.size++;
+	CHECK(symspy_paging(&page) == &fake.global.paging);
+	page.ext = false;
+	CHECK(!symspy_paging(&page));
+	page.ext = true;
+	symspy_global_off(&page);
+	CHECK(!symspy_paging(&page));
+	symspy_page_release(&page);
+	test_end();
+
 	test_begin("page: published VMM, no extension, no complaint");
 	fake_symbiotic(ALL, 0x40000100);
 	memset(&fake.global.ext, 0, sizeof(fake.global.ext));
