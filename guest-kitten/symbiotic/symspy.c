@@ -71,6 +71,18 @@ static void cpu_on(struct cpu *cpu)
 	kunlock();
 }
 
+/*
+ * Page tables are made before a task runs, and rest then, so shadow paging costs
+ * nothing and spares the longer walk of nested paging.
+ */
+static void wish(void)
+{
+	struct symspy_paging *paging = symspy_paging(&symb_global);
+
+	if (paging)
+		WRITE_ONCE(paging->wish, SYMB_PAGING_SHADOW);
+}
+
 static int start(void)
 {
 	/* Nothing is swapped here: that feature is left to others. */
@@ -92,6 +104,7 @@ static int start(void)
 			goto err_global;
 	}
 	symb_features = accepted;
+	wish();
 	if (accepted & SYMB_FEAT_DMA_OFFSET)
 		symb_dma_on();
 	return 0;
