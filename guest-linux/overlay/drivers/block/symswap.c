@@ -17,6 +17,7 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/reboot.h>
+#include <linux/symbiotic.h>
 #include <linux/symbiotic_bypass.h>
 #include <linux/symswap.h>
 
@@ -122,6 +123,8 @@ static void symswap_submit_bio(struct bio *bio)
 	symbiotic_bypass_drop_slots(bio->bi_bdev->bd_disk, first, end - first,
 				    hook);
 
+	if (!write)
+		symbiotic_count_window_reads(end - first);
 	start = bio_start_io_acct(bio);
 	bio_for_each_segment(bvec, bio, iter) {
 		symswap_copy(dev, &bvec, pos, write);

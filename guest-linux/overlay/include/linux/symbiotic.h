@@ -5,10 +5,12 @@
 #ifndef _LINUX_SYMBIOTIC_H
 #define _LINUX_SYMBIOTIC_H
 
+#include <linux/percpu.h>
 #include <linux/types.h>
 #include <symbiotic/abi.h>
 
 struct kobject;
+struct notifier_block;
 
 #ifdef CONFIG_SYMBIOTIC_GUEST
 
@@ -47,6 +49,38 @@ struct symspy_local *symspy_this_cpu(void);
  */
 struct symspy_global *symspy_global_page(void);
 
+/**
+ * symbiotic_paging() - how the VMM maps this guest's memory
+ *
+ * A hint: it may have changed when this returns.
+ *
+ * Context: any.
+ * Return: SYMB_PAGING_*; SYMB_PAGING_UNKNOWN if the VMM has not said.
+ */
+unsigned int symbiotic_paging(void);
+
+/**
+ * symbiotic_paging_notify() - be told when the VMM has changed that
+ * @nb: is called with SYMB_PAGING_* some time later, in a work item
+ *
+ * Context: may sleep; before late_initcall, or a change may be missed.
+ * Return: 0 or -errno.
+ */
+int symbiotic_paging_notify(struct notifier_block *nb);
+
+DECLARE_PER_CPU(unsigned long, symb_window_reads);
+
+/**
+ * symbiotic_count_window_reads() - pages of the swap window are being read
+ * @nr: how many
+ *
+ * Context: any.
+ */
+static inline void symbiotic_count_window_reads(unsigned long nr)
+{
+	this_cpu_add(symb_window_reads, nr);
+}
+
 #else
 
 static inline u32 symbiotic_features(void)
@@ -63,6 +97,18 @@ static inline struct symspy_global *symspy_global_page(void)
 {
 	return NULL;
 }
+
+static inline unsigned int symbiotic_paging(void)
+{
+	return SYMB_PAGING_UNKNOWN;
+}
+
+static inline int symbiotic_paging_notify(struct notifier_block *nb)
+{
+	return 0;
+}
+
+static inline void symbiotic_count_window_reads(unsigned long nr) { }
 
 #endif /* CONFIG_SYMBIOTIC_GUEST */
 

@@ -15,6 +15,8 @@
  * spy        write "<n>": read and write both SymSpy pages n times
  *            read "calls <n> ns <time> tsc <cycles> status <sum>"
  * peek       write "<gpa>", read: the u64 there
+ * paging     write "<word>": the VMM's word on paging, struct symspy_paging.state,
+ *            as if it had written it; the guest has followed when this returns
  * control    write "discover", "start", "stop"; fails if that fails
  */
 #define pr_fmt(fmt) "symbiotic: " fmt
@@ -37,6 +39,7 @@
 #include <asm/special_insns.h>
 #include <asm/tsc.h>
 
+#include "paging.h"
 #include "symbiotic.h"
 
 /* One test at a time. */
@@ -497,6 +500,23 @@ static ssize_t peek_write(struct file *file, const char __user *buf,
 	return count;
 }
 
+/* ---- paging ---------------------------------------------------------- */
+
+static ssize_t paging_write(struct file *file, const char __user *buf,
+			    size_t count, loff_t *ppos)
+{
+	u64 state;
+	int ret;
+
+	ret = kstrtou64_from_user(buf, count, 0, &state);
+	if (ret)
+		return ret;
+	mutex_lock(&test_lock);
+	ret = symb_paging_pretend(state);
+	mutex_unlock(&test_lock);
+	return ret ?: count;
+}
+
 /* ---- control --------------------------------------------------------- */
 
 static ssize_t control_write(struct file *file, const char __user *buf,
@@ -554,6 +574,7 @@ TEST_FILE(irqs_off, show_nothing);
 TEST_FILE(storm, storm_show);
 TEST_FILE(spy, spy_show);
 TEST_FILE(peek, peek_show);
+TEST_FILE(paging, show_nothing);
 TEST_FILE(control, show_nothing);
 
 static int __init symb_debugfs_init(void)
@@ -567,6 +588,7 @@ static int __init symb_debugfs_init(void)
 	debugfs_create_file("storm", 0600, dir, NULL, &storm_fops);
 	debugfs_create_file("spy", 0600, dir, NULL, &spy_fops);
 	debugfs_create_file("peek", 0600, dir, NULL, &peek_fops);
+	debugfs_create_file("paging", 0200, dir, NULL, &paging_fops);
 	debugfs_create_file("control", 0200, dir, NULL, &control_fops);
 	return 0;
 }
