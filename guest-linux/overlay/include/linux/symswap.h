@@ -25,7 +25,8 @@ struct vm_fault;
  * @SYMSWAP_MODE_COPY: reads it, like any swap device
  * @SYMSWAP_MODE_SHADOW_BYPASS: never comes to the guest; mm/symbiotic_bypass.c
  * @SYMSWAP_MODE_IN_PLACE: maps the window's own page
- * @SYMSWAP_MODE_AUTO: the second where the VMM takes it, else the third
+ * @SYMSWAP_MODE_AUTO: the second where the VMM takes it and does not use nested
+ *	paging, else the third; follows when that changes
  * @SYMSWAP_MODE_NR: how many there are
  */
 enum symswap_mode {

@@ -303,7 +303,7 @@ void symswap_age_work(struct work_struct *work)
 		if (atomic_long_read(&win->in_place))
 			queue_delayed_work(symswap_wq, &win->age_work,
 					   win->age_backoff.pause);
-	} else if (READ_ONCE(win->active) &&
+	} else if ((READ_ONCE(win->active) || atomic_long_read(&win->in_place)) &&
 		   (symswap_spy(win) || grant < win->nr_pages)) {
 		queue_delayed_work(symswap_wq, &win->age_work,
 				   SYMSWAP_AGE_INTERVAL);

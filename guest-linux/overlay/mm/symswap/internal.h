@@ -83,6 +83,7 @@ static inline unsigned long symswap_backoff(struct symswap_backoff *b)
  * @type: its swap type, while it has an entry in symswap_by_type
  * @active: new pages may be mapped
  * @vmm: the VMM's grant is for this one
+ * @followed: changes of the VMM's paging that it has followed
  * @in_place: pages in use, at most @grant but for the moment of a change, and
  *	for what cannot be given back
  * @held: pages of these without a slot
@@ -115,6 +116,7 @@ struct symswap_window {
 	unsigned int type;
 	bool active;
 	bool vmm;
+	unsigned long followed;
 	atomic_long_t in_place;
 	atomic_long_t held;
 	wait_queue_head_t *unused;

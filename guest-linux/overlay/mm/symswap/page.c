@@ -439,6 +439,11 @@ bool symswap_map_around(struct vm_fault *vmf, struct swap_info_struct *si)
 		pte_unmap_unlock(first, ptl);
 		return true;
 	}
+	/* Until the lock is gone, the VMM maps nothing: symswap_apply(). */
+	if (!__symswap_in_place(si)) {
+		pte_unmap_unlock(first, ptl);
+		return false;
+	}
 
 	start = ALIGN_DOWN(vmf->address, size);
 	end = min(start + size, vma->vm_end);
@@ -497,6 +502,8 @@ struct folio *symswap_cache_folio(struct vm_fault *vmf,
 	}
 	if (!symswap_slot_cache(entry))
 		goto unreserve;
+	/* The mode may have changed since: as before any use of a slot's content. */
+	symbiotic_bypass_drop_slots(win->disk, offset, 1, BYPASS_HOOK_READ);
 	if (!symswap_slot_ok(win, si, offset)) {
 		symswap_slot_uncache(si, entry);
 		goto unreserve;

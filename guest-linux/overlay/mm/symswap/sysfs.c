@@ -100,6 +100,11 @@ static int limit_store(struct symswap_window *win, const char *buf)
 	return 0;
 }
 
+static ssize_t followed_show(struct symswap_window *win, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", win->followed);
+}
+
 static ssize_t in_place_show(struct symswap_window *win, char *buf)
 {
 	return sysfs_emit(buf, "%ld\n", atomic_long_read(&win->in_place));
@@ -112,6 +117,7 @@ static ssize_t held_show(struct symswap_window *win, char *buf)
 
 SYMSWAP_ATTR(mode, 0644, .show = mode_show, .store = mode_store);
 SYMSWAP_ATTR(active, 0444, .show = active_show);
+SYMSWAP_ATTR(followed, 0444, .show = followed_show);
 SYMSWAP_ATTR(limit, 0644, .show = limit_show, .store = limit_store);
 SYMSWAP_ATTR(grant, 0444, .show = grant_show);
 SYMSWAP_ATTR(in_place, 0444, .show = in_place_show);
@@ -158,6 +164,7 @@ static ssize_t symswap_store(struct device *dev, struct device_attribute *attr,
 static struct attribute *symswap_attrs[] = {
 	&symswap_attr_mode.attr.attr,
 	&symswap_attr_active.attr.attr,
+	&symswap_attr_followed.attr.attr,
 	&symswap_attr_limit.attr.attr,
 	&symswap_attr_grant.attr.attr,
 	&symswap_attr_in_place.attr.attr,

@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/suspend.h>
 #include <linux/swap.h>
+#include <linux/symbiotic.h>
 #include <linux/symbiotic_bypass.h>
 #include <linux/symswap.h>
 #include <linux/sysfs.h>
@@ -93,22 +94,65 @@ struct symswap_window *symswap_window_on(const struct gendisk *disk)
 
 /* ---- Modes -------------------------------------------------------------- */
 
-/* Make the mode what is done, as far as the VMM and the swap area allow. */
+/* Under nested paging the VMM sees no fault that it could handle. */
+static bool symswap_wants_bypass(const struct symswap_window *win)
+{
+	return win->mode == SYMSWAP_MODE_SHADOW_BYPASS ||
+	       (win->mode == SYMSWAP_MODE_AUTO && symbiotic_paging() != SYMB_PAGING_NESTED);
+}
+
+/*
+ * Make the mode what is done, as far as the VMM and the swap area allow. Pages stay
+ * where they are: those in place are mapped as ever, and what the VMM had mapped is
+ * in the window still, where the next fault finds it.
+ */
 void symswap_apply(struct symswap_window *win)
 {
 	bool in_place = win->mode == SYMSWAP_MODE_IN_PLACE;
 
 	lockdep_assert_held(&symswap_mutex);
-	if (win->mode == SYMSWAP_MODE_SHADOW_BYPASS || win->mode == SYMSWAP_MODE_AUTO)
+	if (symswap_wants_bypass(win)) {
+		if (win->active) {
+			WRITE_ONCE(win->active, false);
+			/*
+			 * A page must not come in place where the VMM has just
+			 * mapped it: faults look at @active with the page-table
+			 * lock held, see symswap_map_around().
+			 */
+			synchronize_rcu();
+		}
 		symbiotic_bypass_swapon(win->si);
-	else
+	} else {
+		/* Nothing is mapped by the VMM when this returns. */
 		symbiotic_bypass_swapoff(win->si);
+	}
 	if (win->mode == SYMSWAP_MODE_AUTO)
 		in_place = !symbiotic_bypass_attached(win->si);
 	WRITE_ONCE(win->active, in_place && !symswap_only_ram);
-	if (win->active)
+	if (win->active || atomic_long_read(&win->in_place))
 		mod_delayed_work(symswap_wq, &win->age_work, 0);
 }
+
+/* The VMM has changed how it maps our memory. */
+static int symswap_paging_event(struct notifier_block *nb, unsigned long mode,
+				void *unused)
+{
+	struct symswap_window *win;
+
+	mutex_lock(&symswap_mutex);
+	list_for_each_entry(win, &symswap_windows, list) {
+		if (!win->si || win->mode != SYMSWAP_MODE_AUTO)
+			continue;
+		symswap_apply(win);
+		win->followed++;
+	}
+	mutex_unlock(&symswap_mutex);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block symswap_paging_nb = {
+	.notifier_call = symswap_paging_event,
+};
 
 /**
  * symswap_stay_in_ram() - a device is here that cannot reach the window
@@ -429,11 +473,16 @@ void symswap_window_destroy(struct symswap_window *win)
 
 static int __init symswap_init(void)
 {
+	int ret;
+
 	/* Freezable: while the machine suspends, the window may be out of reach. */
 	symswap_wq = alloc_workqueue("symswap", WQ_MEM_RECLAIM | WQ_UNBOUND |
 				     WQ_HIGHPRI | WQ_FREEZABLE, 0);
 	if (!symswap_wq)
 		return -ENOMEM;
+	ret = symbiotic_paging_notify(&symswap_paging_nb);
+	if (ret)
+		return ret;
 	return register_pm_notifier(&symswap_pm_nb);
 }
 subsys_initcall(symswap_init);
