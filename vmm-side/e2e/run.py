@@ -62,6 +62,7 @@ from typing import Any
 
 from e2e import ktap
 from rig import Bench, Guest, Machine, OptionError, Result, ending, hardware
+from rig.guest import PAGINGS
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 FILES = TOP / "build" / "tests" / "files"
@@ -125,7 +126,7 @@ class Case:
         machine = self.machine()
         return (machine.host_kernel != "debug", machine.l0 != "bochs",
                 machine.devices, machine.smp, self.get("host", "symbiotic"),
-                self.get("paging", "shadow"), self.get("kvm_params"))
+                PAGINGS[self.get("paging", "shadow")][0], self.get("kvm_params"))
 
     def run(self, bench: Bench) -> Result:
         """Run it."""

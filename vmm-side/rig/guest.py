@@ -22,7 +22,10 @@ from .options import (Choice, Choices, Directory, Flag, Number, OptionError, Opt
 from .swap import MAXMEM_MB, STORES, SWAPS, Swap
 
 HOSTS = ("symbiotic", "plain-kvm", "bare-metal")
-PAGINGS = ("shadow", "nested")
+# By PAGING: how KVM's module is loaded, and the paging mode of the VM itself, which may
+# change while it runs.
+PAGINGS = {"shadow": ("shadow", ""), "nested": ("nested", ""), "vm-shadow": ("nested", "shadow"),
+           "vm-nested": ("nested", "nested"), "auto": ("nested", "auto")}
 BOCHS = "bochs"         # the emulator that is not QEMU
 
 # Devices of L1 that its guests can have, and where they sit.
@@ -86,7 +89,9 @@ class Guest(Options):
                                         "a directory: /files in the guest, where CMD starts")
     host: str = option(Choice(HOSTS), "symbiotic", "HOST", "what the guest runs on")
     kernel: str = option(KernelName(), "guest", "KERNEL", "the guest's kernel")
-    paging: str = option(Choice(PAGINGS), "shadow", "PAGING", "how KVM maps the guest's memory")
+    paging: str = option(Choice(tuple(PAGINGS)), "shadow", "PAGING",
+                         "how KVM maps guests' memory; vm-*: this one's, until that is changed; "
+                         "auto: by what it does")
     symbiotic: bool = option(Flag("off", "on"), True, "SYMBIOTIC", "for this VM")
     guest_mem: int | None = option(Number(16, 1 << 20), None, "GUEST_MEM",
                                    f"MiB of memory (512; with PASSTHROUGH {PASSTHROUGH_MB})")
@@ -142,6 +147,16 @@ class Guest(Options):
         return SWAPS[self.swap]
 
     @property
+    def module_paging(self) -> str:
+        """How KVM's module is loaded."""
+        return PAGINGS[self.paging][0]
+
+    @property
+    def vm_paging(self) -> str:
+        """The paging mode of the VM, if it has one of its own."""
+        return PAGINGS[self.paging][1]
+
+    @property
     def extended(self) -> bool:
         """Whether the VMM is a symbiotic one."""
         return self.host == "symbiotic" and self.symbiotic
@@ -193,8 +208,8 @@ class Guest(Options):
     def _of_swap(self) -> Iterator[str]:
         name, device = f"SWAP={self.swap}", self.swap_row
         size, store = self.swap_size, self.swap_store
-        if device.paging not in ("", self.paging):
-            yield f"{name}: it needs PAGING={device.paging}"
+        if device.paging not in ("", self.module_paging) and not self.vm_paging:
+            yield f"{name}: it needs PAGING={device.paging}, vm-nested, vm-shadow or auto"
         if device.extended and not self.extended:
             yield f"{name}: it needs HOST=symbiotic and SYMBIOTIC=on"
         if not device.stores:
@@ -224,7 +239,10 @@ class Guest(Options):
                 yield "HOST_CMD: HOST=bare-metal has no L1 to run it"
             if self.stats:
                 yield "STATS=1: HOST=bare-metal has no KVM that counts"
-        elif hardware == "local":
+            return
+        if self.vm_paging and self.host != "symbiotic":
+            yield f"PAGING={self.paging}: it needs HOST=symbiotic"
+        if hardware == "local":
             if self.host == "plain-kvm":
                 yield "HOST=plain-kvm: this host's own KVM, which is used, is the extended one"
             if machine.icount:

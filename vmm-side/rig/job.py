@@ -98,6 +98,8 @@ def _passthrough(guest: Guest) -> list[Word]:
 def _vcpus(guest: Guest, hardware: str) -> list[Word]:
     """The accelerator and the CPUs' features under KVM."""
     accel = "kvm" if guest.symbiotic or guest.host == "plain-kvm" else "kvm,symbiotic=off"
+    if guest.vm_paging:
+        accel += f",paging={guest.vm_paging}"
     # -svm: no third level here. -tsc-deadline: with it guests hang now and then under an
     # emulated L1.
     cpu = "host,-tsc-deadline,-svm,-vmx"
@@ -171,7 +173,7 @@ def host_env(guest: Guest, boot: Images, hardware: str) -> dict[str, str]:
     """What l2.sh is told about a guest."""
     ram = guest.ram if guest.passthrough and guest.ram in ("1G", "2M") else ""
     bypass_mode = guest.bypass_mode or guest.swap_row.bypass_mode
-    return {**_kvm_env(guest.host, guest.paging, guest.kvm_params, guest.timeout, hardware),
+    return {**_kvm_env(guest.host, guest.module_paging, guest.kvm_params, guest.timeout, hardware),
             "IMAGES": " ".join(path.name for path in boot.all()), "INITRD": boot.initrd.name,
             "SMP": str(guest.smp), "INTERACTIVE": "1" if guest.interactive else "0",
             "SWAP_STORE": guest.swap_store if guest.swap_row.stores else "",
