@@ -63,6 +63,7 @@ static const char help[] =
 "    symcall -q SOCKET info\n"
 "    symcall -q SOCKET word VALUE\n"
 "    symcall -q SOCKET grant PAGES\n"
+"    symcall -q SOCKET paging [nested | shadow | auto]\n"
 "    symcall -q SOCKET qmp COMMAND [JSON]\n"
 "    symcall -q SOCKET [-t SECONDS] event NAME\n"
 "\n"
@@ -79,6 +80,8 @@ static const char help[] =
 "    word  write VALUE to the host's word of the global SymSpy page\n"
 "    grant let the guest use PAGES of its swap window in place; what it uses\n"
 "          beyond that it gives back, a GiB in a second\n"
+"    paging show how KVM maps the guest's memory, and why; or change it, in a VM\n"
+"          that was started with -accel kvm,paging=\n"
 "    qmp   run any other QMP command (stop, cont, system_reset, ...) with the\n"
 "          arguments JSON; print what it returns\n"
 "    event wait for the next event NAME (STOP, SYMBIOTIC_MEMORY_ERROR, ...); print\n"
@@ -242,7 +245,7 @@ static void make_printable(char *s)
 			*s = '?';
 }
 
-/* The text of an error for the caller to free. */
+/* The text of an error, or of anything else, for the caller to free. */
 static char *error_text(struct json_object *desc)
 {
 	char *text = strdup(desc ? json_object_get_string(desc) : "null");
@@ -628,6 +631,61 @@ static int cmd_grant(struct qmp *qmp, int argc, char **argv)
 	return set_number(qmp, "x-symbiotic-set-swap-grant", "pages", argv[0]);
 }
 
+/* Members of an object that are there, a line for each. */
+static void show_members(struct json_object *obj, const char *prefix,
+			 const char * const *names, size_t nr)
+{
+	struct json_object *value;
+	char *text;
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		if (!json_object_object_get_ex(obj, names[i], &value))
+			continue;
+		text = error_text(value);
+		printf("%s%s %s\n", prefix, names[i], text);
+		free(text);
+	}
+}
+
+static int show_paging(struct qmp *qmp)
+{
+	static const char * const all[] = {
+		"policy", "may-switch", "mode", "switches", "pending",
+	};
+	static const char * const guests[] = {
+		"wish", "swap-ins", "faults", "forks", "switches",
+	};
+	static const char * const choice[] = {
+		"reason", "cost", "event-ns", "need", "events", "bypassed", "cpu-ns",
+		"kernel-ns", "tlb-misses", "tlb-counted", "last-minute", "held-back",
+		"refused",
+	};
+	struct json_object *info = qmp_command(qmp, "x-query-paging", NULL), *chosen;
+
+	member(info, "mode", json_type_string);
+	show_members(info, "", all, ARRAY_SIZE(all));
+	show_members(member(info, "guest", json_type_object), "guest-", guests,
+		     ARRAY_SIZE(guests));
+	if (json_object_object_get_ex(info, "auto", &chosen))
+		show_members(member(info, "auto", json_type_object), "auto-", choice,
+			     ARRAY_SIZE(choice));
+	json_object_put(info);
+	return EXIT_SUCCESS;
+}
+
+static int cmd_paging(struct qmp *qmp, int argc, char **argv)
+{
+	struct json_object *args;
+
+	if (!argc)
+		return show_paging(qmp);
+	args = json_object_new_object();
+	json_object_object_add(args, "policy", json_object_new_string(argv[0]));
+	json_object_put(qmp_command(qmp, "x-set-paging", args));
+	return EXIT_SUCCESS;
+}
+
 static int cmd_qmp(struct qmp *qmp, int argc, char **argv)
 {
 	struct json_object *args = NULL, *result;
@@ -676,6 +734,7 @@ static const struct command {
 	{ "info", 0, 0, cmd_info },
 	{ "word", 1, 1, cmd_word },
 	{ "grant", 1, 1, cmd_grant },
+	{ "paging", 0, 1, cmd_paging },
 	{ "qmp", 1, 2, cmd_qmp },
 	{ "event", 1, 1, cmd_event },
 };

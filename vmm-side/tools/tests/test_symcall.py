@@ -180,6 +180,24 @@ class Symcall(unittest.TestCase):
         for message in (*({"error": e} for e in errors), "x", "{]"):
             self.refused(message, "word", "1")
 
+    def test_paging(self) -> None:
+        """What is shown, what is asked for, and answers of wrong types."""
+        info: dict[str, Any] = {"mode": "shadow", "policy": "auto", "switches": 3,
+                                "guest": {"wish": "none\x1b", "forks": 7},
+                                "auto": {"reason": "rest", "cost": -5, "tlb-counted": False}}
+        done, _ = self.symcall(lambda *_: [{"return": info}], "paging")
+        self.assertEqual(done.stdout, "policy auto\nmode shadow\nswitches 3\nguest-wish none?\n"
+                         "guest-forks 7\nauto-reason rest\nauto-cost -5\nauto-tlb-counted false\n",
+                         done.stderr)
+        done, qemu = self.symcall(lambda *_: [{"return": {}}], "paging", "nested")
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+        self.assertEqual(qemu.commands[-1], {"execute": "x-set-paging",
+                                             "arguments": {"policy": "nested"}})
+        bad: tuple[Any, ...] = (None, {}, [], "x", {**info, "mode": 2}, {**info, "guest": None},
+                                {**info, "auto": []})
+        for answer in bad:
+            self.refused({"return": answer}, "paging")
+
     def test_nonsense_at_the_end(self) -> None:
         """Events of wrong types, for a call that has been taken."""
         bad: tuple[dict[str, Any], ...] = (
