@@ -275,6 +275,9 @@ bench-cost: deps all guest-base	## what the extension costs where it is not used
 bench-noise: deps all		## noise of both guests under the VMM
 	@python3 guest-kitten/experiment/noise.py $(RUN_ARGS)
 
+bench-phases: deps all		## shadow, nested and a VMM that chooses, for a guest of many phases
+	@python3 vmm-side/experiment/phases.py $(RUN_ARGS)
+
 bench-paging: deps all		## shadow against nested paging, both guests
 	@python3 guest-kitten/experiment/paging.py $(RUN_ARGS)
 
