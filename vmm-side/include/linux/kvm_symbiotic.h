@@ -95,6 +95,65 @@ struct kvm_symdma_pin {
 #define KVM_SYMDMA_PIN		_IOWR(KVMIO, 0xf1, struct kvm_symdma_pin)
 
 /*
+ * Paging mode: how the processor gets from a guest's address to the host's. Nested
+ * (NPT, EPT) walks the guest's page tables and KVM's; shadow walks what KVM has made
+ * of the guest's. A VM has the mode that the host's modules have, unless it may
+ * switch. As bits, masks of modes.
+ */
+#define KVM_SYMB_PAGING_NESTED	1
+#define KVM_SYMB_PAGING_SHADOW	2
+
+/*
+ * KVM_CHECK_EXTENSION: mask of KVM_SYMB_PAGING_* between which a VM can switch;
+ * 0 = none.
+ * KVM_ENABLE_CAP (VM): the VM may switch. args[0] = the mode that it begins in;
+ * args[1] = KVM_SYMB_PAGING_EVENTFD or 0; args[2] = with that, an eventfd that is
+ * signalled after each change of the mode. Once, before the first vCPU, and before
+ * KVM_CAP_SYMBIOTIC, whose SYMB_FEAT_SWAPBYPASS can only be offered to VMs that
+ * have, or may have, shadow paging: ask KVM_CHECK_EXTENSION of the VM then.
+ * EOPNOTSUPP if it cannot (VMs of types of their own are among these), EBUSY if it
+ * is too late.
+ *
+ * What such a VM does without: APICv and AVIC; SEV; protection keys, which its
+ * guest should not be offered (X86_FEATURE_PKU), as it has nested paging as long as
+ * it uses them.
+ */
+#define KVM_CAP_SYMBIOTIC_PAGING	0x53590002
+
+#define KVM_SYMB_PAGING_EVENTFD		(1 << 0)
+
+/* kvm_symb_paging.flags */
+#define KVM_SYMB_PAGING_WAIT	(1 << 0)	/* set: as soon as it is possible */
+#define KVM_SYMB_PAGING_PENDING	(1 << 0)	/* get: shadow paging is waited for */
+
+/**
+ * struct kvm_symb_paging - the paging mode of a VM
+ * @mode: KVM_SYMB_PAGING_*
+ * @flags: KVM_SYMB_PAGING_WAIT; KVM_SYMB_PAGING_PENDING
+ * @generation: how often the mode has changed; to be set, 0
+ * @pad: 0
+ */
+struct kvm_symb_paging {
+	__u32 mode;
+	__u32 flags;
+	__u64 generation;
+	__u64 pad[2];
+};
+
+/*
+ * VM: set the mode. No vCPU executes an instruction in the old one after that.
+ * What the guest is doing does not matter, but for what shadow paging has not got:
+ * EFER.SVME (it is a hypervisor) and CR4.PKE. While a vCPU has one of these set,
+ * shadow paging fails with EBUSY, or is waited for. A guest that sets it later gets
+ * nested paging at once, and the mode that was set when it is over.
+ *
+ * EOPNOTSUPP if the VM may not switch; ENOMEM with nothing changed. GET works for
+ * all VMs.
+ */
+#define KVM_SYMB_SET_PAGING	_IOW(KVMIO, 0xf2, struct kvm_symb_paging)
+#define KVM_SYMB_GET_PAGING	_IOR(KVMIO, 0xf3, struct kvm_symb_paging)
+
+/*
  * KVM_RUN and KVM_SYMCALL of a symbiotic VM fail with EFAULT and this exit reason
  * when the host has not got the page that the guest accesses: it has not gone on,
  * and tries again when it runs again. Linux's own since 6.8, with the structure as

@@ -40,6 +40,13 @@ void symbiotic_accel_class_init(ObjectClass *oc);
 void symbiotic_init(MachineState *ms, KVMState *s);
 
 /**
+ * symbiotic_may_switch_paging: may the VM's paging mode change while it runs?
+ *
+ * Such a VM has only what both modes have: no protection keys.
+ */
+bool symbiotic_may_switch_paging(void);
+
+/**
  * symbiotic_fill_cpuid: append both discovery paths
  * @entries: the vCPU's CPUID table, all other hypervisor leaves filled in
  * @nr: entries in use

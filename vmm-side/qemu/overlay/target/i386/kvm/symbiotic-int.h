@@ -6,11 +6,14 @@
  *  symbiotic-pages.c    the SymSpy pages, and what QMP shows of them
  *  symbiotic-symcall.c  the way into KVM, symcalls, memory that the host lacks
  *  symbiotic-dma.c      passthrough without an IOMMU
+ *  symbiotic-paging.c   nested or shadow paging, changed while the VM runs
+ *  symbiotic-policy.c   ... and when that should be; symbiotic-counters.c by what
  */
 #ifndef TARGET_I386_KVM_SYMBIOTIC_INT_H
 #define TARGET_I386_KVM_SYMBIOTIC_INT_H
 
 #include "exec/memory.h"
+#include "sysemu/kvm.h"
 #include "symbiotic/abi.h"
 
 typedef struct SymspyPage {
@@ -96,5 +99,43 @@ bool symbiotic_dma_ack(uint64_t generation);
  * acknowledgement
  */
 void symbiotic_dma_stop(void);
+
+/* ---- symbiotic-paging.c; all with the BQL ---- */
+
+void symbiotic_paging_class_init(ObjectClass *oc);
+
+/**
+ * symbiotic_paging_init: give the VM the paging mode that was asked for
+ * @ms: the machine
+ * @s: the accelerator
+ *
+ * Called once, before the first vCPU exists, and before KVM says what it can
+ * offer the VM. Exits with an error message if KVM cannot do it.
+ */
+void symbiotic_paging_init(MachineState *ms, KVMState *s);
+
+/**
+ * symbiotic_paging_publish: write the mode into the global page
+ * @global: the page, or NULL
+ */
+void symbiotic_paging_publish(struct symspy_global *global);
+
+/* ---- symbiotic-counters.c; all with the BQL ---- */
+
+struct PagingSample;
+
+void symbiotic_counters_init(MachineState *ms);
+
+/**
+ * symbiotic_counters_forget: the vCPU goes away
+ * @cs: the vCPU
+ */
+void symbiotic_counters_forget(CPUState *cs);
+
+/**
+ * symbiotic_counters_read: add up what all vCPUs have done
+ * @s: gets the host's part of the sample, which was 0
+ */
+void symbiotic_counters_read(struct PagingSample *s);
 
 #endif /* TARGET_I386_KVM_SYMBIOTIC_INT_H */

@@ -108,6 +108,7 @@ static void symspy_fill_global(struct symspy_global *global)
     symspy_fill_ext(&global->ext);
     global->features = cpu_to_le32(symbiotic_offered());
     global->swap.grant = cpu_to_le64(symspy.swap_grant);
+    symbiotic_paging_publish(global);
     symbiotic_dma_publish(global);
 }
 

@@ -31,6 +31,20 @@ void qmp_x_symbiotic_set_swap_grant(uint64_t pages, Error **errp)
     error_setg(errp, "This VM has no grant of swap pages");
 }
 
+PagingInfo *qmp_x_query_paging(Error **errp)
+{
+    PagingInfo *info = g_new0(PagingInfo, 1);
+
+    info->guest = g_new0(PagingGuestInfo, 1);
+    return info;
+}
+
+void qmp_x_set_paging(PagingPolicyKind policy, bool has_wait, bool wait,
+                      Error **errp)
+{
+    error_setg(errp, "This VM's paging mode cannot be changed");
+}
+
 bool symbiotic_dma_prepare(Error **errp)
 {
     error_setg(errp, "passthrough without an IOMMU needs KVM");

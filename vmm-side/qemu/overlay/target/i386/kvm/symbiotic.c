@@ -147,6 +147,7 @@ void symbiotic_accel_class_init(ObjectClass *oc)
     object_class_property_set_description(oc, "symbiotic",
         "Offer symbiotic virtualization to the guest (default: auto, "
         "if KVM supports it and not with -only-migratable)");
+    symbiotic_paging_class_init(oc);
 }
 
 static void symbiotic_vm_reset(void *opaque)
@@ -160,6 +161,7 @@ void symbiotic_init(MachineState *ms, KVMState *s)
 {
     int supported, ret;
 
+    symbiotic_paging_init(ms, s);
     if (symb.wanted == ON_OFF_AUTO_OFF) {
         return;
     }
@@ -297,6 +299,7 @@ void symbiotic_destroy_vcpu(CPUState *cs)
 {
     SymbioticVCPU *vcpu = symbiotic_vcpu(cs);
 
+    symbiotic_counters_forget(cs);
     if (!vcpu) {
         return;
     }
