@@ -197,6 +197,13 @@ static void limited(void)
 	ktap(vm.s.mode == NESTED && vm.policy.held_back &&
 	     !strcmp(vm.policy.reason, "too many changes in a minute"), "then it says why");
 	ktap(until(&rest, SHADOW) <= 60000, "and goes on when the minute is over");
+
+	start(SHADOW);
+	for (i = 0; i < PAGING_PER_MINUTE - 1; i++)
+		change(i & 1 ? SHADOW : NESTED);
+	vm.changes = 0;
+	run(&rest, 20000);
+	ktap(!vm.changes && vm.policy.held_back, "which nothing else takes");
 }
 
 static void wishes(void)
@@ -208,6 +215,14 @@ static void wishes(void)
 	ktap(until(&forking, SHADOW) <= 1000, "a wish against the counters");
 	run(&forking, 30000);
 	ktap(vm.changes == 1, "lasts");
+	start(NESTED);
+	vm.s.wish = SHADOW;
+	until(&rest, SHADOW);
+	vm.s.wish = NESTED;
+	ktap(until(&rest, NESTED) >= 900, "a change of mind takes its time");
+	start(NESTED);
+	vm.s.wish = SHADOW;
+	until(&forking, SHADOW);
 	vm.s.wish = 17;
 	ktap(until(&forking, NESTED) <= 1000, "nonsense is none");
 
@@ -261,6 +276,12 @@ static void broken(void)
 		vm.s.forks = 0;
 	}
 	ktap(!vm.changes, "counters that jump");
+	start(NESTED);
+	for (i = 0; i < 50; i++) {
+		vm.s.swap_ins = 1000 - i;
+		step(&forking);
+	}
+	ktap(!vm.changes, "one that goes backwards");
 	start(NESTED);
 	for (i = 0; i < 50; i++) {
 		vm.s.faults += ~0ULL >> 1;
