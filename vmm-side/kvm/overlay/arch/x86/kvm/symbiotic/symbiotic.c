@@ -297,7 +297,7 @@ int __kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
 	 * run, by mistake, that may not end it with results of its own.
 	 */
 	if ((rax == SYMB_HC_SYMCALL_RET || rax == SYMB_HC_SYMCALL_ERR) &&
-	    kvm_symcall_active(vcpu) && !kvm_x86_call(get_cpl)(vcpu))
+	    kvm_symcall_active(vcpu) && !kvm_x86_call(symcall_busy)(vcpu))
 		return kvm_symcall_return(vcpu, rax == SYMB_HC_SYMCALL_ERR);
 
 	if (!is_64_bit_hypercall(vcpu)) {

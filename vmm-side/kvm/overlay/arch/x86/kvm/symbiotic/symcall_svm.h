@@ -21,10 +21,15 @@
  * deliver inside the call. Or KVM steps over an instruction, to inject an NMI
  * after it: the call would be stepped instead; and RFLAGS.TF, if it is the
  * guest's, would stay set in it.
+ *
+ * In a call: whether it may not end here, since it is not at CPL 0.
  */
 static inline bool svm_symcall_busy(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_svm *svm = to_svm(vcpu);
+
+	if (vcpu->arch.symbiotic->work & KVM_SYMBIOTIC_WORK_CALL)
+		return svm->vmcb->save.cpl;
 
 	return svm->nmi_singlestep ||
 	       (svm->vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK) ||
