@@ -117,16 +117,18 @@ load_kvm()
 	dir=/modules/$KVM_HOST
 	[ -e "$dir/kvm.ko" ] || finish "no KVM modules for HOST=$KVM_HOST in L1"
 	[ -e "$dir/irqbypass.ko" ] && insmod "$dir/irqbypass.ko"
-	nested=nested=0 params=
+	# Some are those of the vendor's module.
+	vendor_params=nested=0 params=
 	for m in $KVM_PARAMS; do
 		case $m in
-		nested=*) nested=$m ;;
+		nested=* | unrestricted_guest=*) vendor_params="$vendor_params $m" ;;
 		*) params="$params $m" ;;
 		esac
 	done
 	# shellcheck disable=SC2086 # a list of parameters
 	insmod "$dir/kvm.ko" $params || finish "cannot load kvm"
-	insmod "$dir/kvm-$vendor.ko" "$paging_param=$NESTED_PAGING" "$nested" || finish "cannot load kvm-$vendor"
+	# shellcheck disable=SC2086
+	insmod "$dir/kvm-$vendor.ko" "$paging_param=$NESTED_PAGING" $vendor_params || finish "cannot load kvm-$vendor"
 	if [ -n "${JOB_CPUS:-}" ]; then
 		apichold /run/apichold.pid || finish "KVM makes no VM"
 	fi

@@ -224,6 +224,7 @@ class Rows(Written):
             ({"host": "plain-kvm"}, "debug", "emulated", "unmodified modules"),
             ({"host": "bare-metal"}, "debug", "emulated", "no host kernel"),
             ({"needs": "emulated"}, "host", "nested", "only on an emulated machine"),
+            ({"needs": "vt-x"}, "host", "emulated", "machine with VT-x"),
             ({"host": "plain-kvm"}, "host", "local", "the extended one"),
             ({"needs": "no/such/file"}, "host", "emulated", "no/such/file is not built"),
             ({"passthrough": "edu"}, "host", "local", "emulated devices"),
@@ -245,7 +246,7 @@ class Rows(Written):
                             ({"cmd": "x", "guest_mem": "1500"}, "1280 MiB for its guest"),
                             ({"cmd": "x", "parallel": "yes"}, "hangs with more CPUs"),
                             ({"l1_cmd": "x", "parallel": "yes"}, "hangs with more CPUs"),
-                            ({"cmd": "x"}, ""), ({"l1_cmd": "x"}, "")):
+                            ({"cmd": "x"}, ""), ({"l1_cmd": "x", "needs": "vt-x"}, "")):
             case = run.Case("p/a", {"files": "no", **row} if "cmd" in row else row)
             said = run.skip_reason(case, case.machine(l0="bochs"))
             with self.subTest(row=row):
