@@ -200,7 +200,12 @@ static inline void vmx_symcall_leave(struct kvm_vcpu *vcpu)
 	vmx_symcall_restore_base(VCPU_SREG_FS, &ctx->fs);
 	vmx_symcall_restore_base(VCPU_SREG_GS, &ctx->gs);
 	vmx_segment_cache_clear(to_vmx(vcpu));
-	to_vmx(vcpu)->emulation_required = false;
+	/*
+	 * What is restored here was right before (vmx_symcall_busy()). But user space
+	 * may have set DS, ES, LDTR or TR meanwhile, which are not.
+	 */
+	if (unlikely(to_vmx(vcpu)->emulation_required))
+		to_vmx(vcpu)->emulation_required = vmx_emulation_required(vcpu);
 	vmx_symcall_set_rflags(vcpu, ctx->rflags);
 
 	if (vmx_symcall_shadow())
