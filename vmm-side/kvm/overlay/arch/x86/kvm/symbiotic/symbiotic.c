@@ -121,7 +121,8 @@ int kvm_symbiotic_create_vcpu(struct kvm_vcpu *vcpu)
 
 	/*
 	 * Hardware that delivers interrupts by itself (APICv, AVIC) does not
-	 * know that a symcall must not be interrupted.
+	 * know that a symcall must not be interrupted. The vCPU has not run yet,
+	 * and nothing in KVM takes this reason back.
 	 */
 	if (symb->offered & SYMB_FEAT_SYMCALL)
 		kvm_set_apicv_inhibit(vcpu->kvm, APICV_INHIBIT_REASON_DISABLED);

@@ -7,6 +7,18 @@
  * is empty after an exit, or checks the whole guest state. So fields are read
  * once and compared, and written where they differ.
  *
+ * What VT-x does besides, and why that needs nothing here:
+ *
+ * - The preemption timer (26.5.1) is the guest's APIC timer. It expires in a call
+ *   as anywhere: an exit, and a bit in the APIC, which waits for the call's end.
+ * - Page-modification logging (29.3.6): KVM empties the log at each exit, before it
+ *   looks for the reason.
+ * - Virtual-interrupt delivery and posted interrupts (30.2, 30.6) would interrupt a
+ *   call without an exit: kvm_symbiotic_create_vcpu() has them inhibited.
+ * - No virtual NMIs (26.3): then the mask that symcall_save() reads is KVM's own.
+ * - No unrestricted guest (27.3.1.2): see vmx_symcall_busy(). In long mode, which
+ *   calls are for, CR3 is the guest's, with EPT too.
+ *
  * Section numbers are those of the Intel SDM, volume 3C, edition 083.
  */
 #ifndef __KVM_X86_SYMCALL_VMX_H
