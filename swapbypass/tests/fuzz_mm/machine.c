@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuzz_mm: the machine around the processes.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "machine.h"
+
+#define CGROUPS		"/sys/fs/cgroup"
+#define BASE		CGROUPS "/fuzz"
+#define THP		"/sys/kernel/mm/transparent_hugepage/"
+#define KSM		"/sys/kernel/mm/ksm/"
+#define LRU_GEN		"/sys/kernel/mm/lru_gen/enabled"
+#define FAULT_AROUND	"/sys/module/symswap/parameters/fault_around"
+#define ALL_PAGES	(-1)
+/* Free slots that each CPU may have for itself: SWAP_SLOTS_CACHE_SIZE of both kinds. */
+#define CACHED_SLOTS	(2 * 64)
+/* With less, nothing runs at all. */
+#define LEAST_KIB	2048
+
+unsigned int machine_limit_ms = 20000;
+
+static unsigned int on;			/* bits of devices */
+static bool groups, stalls, tight, ksm_used;
+static int log_fd = -1;
+static char mode_at_start[MAX_DEVICES][32];
+static char broken_file[128], broken_value[32], whole_value[32];
+static char thp_at_start[32], lru_gen_at_start[8], around_at_start[16];
+static const char *const modes[] = { "in-place", "copy", "auto", "shadow-bypass" };
+static const char *const thps[] = { "never", "madvise", "always" };
+
+/* What the kernel says when it is unwell. */
+static const char *const trouble[] = {
+	"BUG:", "WARNING:", "Oops", "KASAN", "general protection fault", "detected stall",
+	"soft lockup", "hung task", "possible recursive locking", "possible circular locking",
+	"suspicious RCU", "inconsistent lock state", "Bad rss-counter",
+	"Bad page", "Bad swap", "Unused swap", "swap_free", "swap_dup", "drop of",
+	"I/O error", "Read-error", "Write-error",
+};
+
+static bool put(const char *value, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static bool put(const char *value, const char *fmt, ...)
+{
+	char path[160];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	return write_file(path, value);
+}
+
+static bool put_number(long value, const char *path)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", value);
+	return write_file(path, text);
+}
+
+/* The word in brackets, or all of a line. */
+static void get_word(char *word, size_t size, const char *path)
+{
+	char line[128] = "", *start, *end;
+	FILE *f = fopen(path, "re");
+
+	*word = 0;
+	if (!f)
+		return;
+	if (fgets(line, sizeof(line), f)) {
+		start = strchr(line, '[');
+		end = start ? strchr(start, ']') : strchr(line, '\n');
+		start = start ? start + 1 : line;
+		if (end)
+			*end = 0;
+		snprintf(word, size, "%s", start);
+	}
+	fclose(f);
+}
+
+static const char *window_file(int device, const char *name)
+{
+	static char path[96];
+
+	snprintf(path, sizeof(path), "/sys/block/%s/symswap/%s", inventory.device[device], name);
+	return path;
+}
+
+static bool is_window(int device)
+{
+	return inventory.windows & 1U << device;
+}
+
+/* ---- At the start ---------------------------------------------------------- */
+
+static void open_groups(void)
+{
+	char path[64];
+	int i;
+
+	mount("cgroup2", CGROUPS, "cgroup2", 0, NULL);
+	if (!write_file(CGROUPS "/cgroup.subtree_control", "+memory"))
+		return;
+	mkdir(BASE, 0755);
+	if (!write_file(BASE "/cgroup.subtree_control", "+memory"))
+		return;
+	mkdir(BASE "/home", 0755);
+	for (i = 0; i < NR_GROUPS; i++) {
+		snprintf(path, sizeof(path), BASE "/g%d", i);
+		mkdir(path, 0755);
+	}
+	groups = true;
+}
+
+static void open_device(char *device)
+{
+	int nr = inventory.nr_devices;
+	const char *path, *name;
+
+	inventory_add(device);
+	path = inventory.path[nr];
+	name = strrchr(path, '/');
+	if (!name)
+		setup_error("%s is no path", path);
+	if (swapoff(path) && errno != EINVAL)
+		setup_error("swapoff %s: %s", path, strerror(errno));
+	if (strstr(name, "zram"))
+		put("32M", "/sys/block%s/disksize", name);
+	shell("mkswap %s >/dev/null", path);
+	if (!is_window(nr))
+		return;
+	get_word(mode_at_start[nr], sizeof(mode_at_start[nr]), window_file(nr, "mode"));
+	if (!*mode_at_start[nr])
+		setup_error("%s is no window", path);
+}
+
+void machine_open(char **devices, const char *broken)
+{
+	log_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (log_fd >= 0)
+		lseek(log_fd, 0, SEEK_END);
+	for (; *devices; devices++)
+		open_device(*devices);
+	if (broken) {
+		const char *value = strchr(broken, '=');
+
+		if (!value)
+			setup_error("%s: not FILE=VALUE", broken);
+		snprintf(broken_file, sizeof(broken_file), "%.*s", (int)(value - broken), broken);
+		snprintf(broken_value, sizeof(broken_value), "%s", value + 1);
+		get_word(whole_value, sizeof(whole_value), broken_file);
+		if (!*whole_value)
+			setup_error("no %s", broken_file);
+	}
+	if (!inventory.nr_devices)
+		return;
+	stalls = test_option("stall_hooks", 0);
+	get_word(thp_at_start, sizeof(thp_at_start), THP "enabled");
+	get_word(lru_gen_at_start, sizeof(lru_gen_at_start), LRU_GEN);
+	get_word(around_at_start, sizeof(around_at_start), FAULT_AROUND);
+	write_file(KSM "sleep_millisecs", "5");
+	write_file(KSM "pages_to_scan", "2000");
+	open_groups();
+}
+
+/* ---- Steps ----------------------------------------------------------------- */
+
+bool machine_on(int device)
+{
+	return on & 1U << device;
+}
+
+void machine_set_on(int device, bool is)
+{
+	on = (on & ~(1U << device)) | (unsigned int)is << device;
+}
+
+bool machine_has_groups(void)
+{
+	return groups;
+}
+
+bool machine_group_join(int group, pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	if (group < 0)
+		return put(text, BASE "/home/cgroup.procs");
+	return put(text, BASE "/g%d/cgroup.procs", group);
+}
+
+bool machine_tight(void)
+{
+	return tight;
+}
+
+static long group_set(const struct step *s)
+{
+	static const char *const files[] = { "memory.high", "memory.max", "memory.swap.max" };
+	long kib = s->arg[2];
+	char text[32] = "max";
+
+	if (kib >= 0) {
+		if (s->arg[1] != G_SWAP_MAX && kib < LEAST_KIB)
+			kib = LEAST_KIB;
+		snprintf(text, sizeof(text), "%ldK", kib);
+		tight = true;
+	}
+	return put(text, BASE "/g%d/%s", s->arg[0], files[s->arg[1]]) ? 0 : -errno;
+}
+
+static long group_reclaim(const struct step *s)
+{
+	char text[32];
+
+	/* What is not there cannot be reclaimed, and that is no error of ours. */
+	snprintf(text, sizeof(text), "%dK", s->arg[1] > 0 ? s->arg[1] : 65536);
+	put(text, BASE "/g%d/memory.reclaim", s->arg[0]);
+	return 0;
+}
+
+static long group_remove(const struct step *s)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), BASE "/g%d", s->arg[0]);
+	if (rmdir(path) || mkdir(path, 0755))
+		return -errno;
+	return 0;
+}
+
+static long hog(int mib)
+{
+	size_t size = (size_t)mib << 20, at;
+	pid_t pid = fork();
+	char *p;
+
+	if (!pid) {
+		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		for (at = 0; p != MAP_FAILED && at < size; at += PAGE)
+			p[at] = 1;
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return 0;
+}
+
+static long set_limit(int device, long pages)
+{
+	long long all;
+
+	/* The largest that it takes: what is in the window. */
+	if (pages == ALL_PAGES)
+		return put("1000000000", "%s", window_file(device, "limit")) ? 0 : -errno;
+	if (!read_number(window_file(device, "limit"), &all))
+		return -ENOENT;
+	return put_number(pages, window_file(device, "limit")) ? 0 : -errno;
+}
+
+static long stall(pid_t pid, int hook, int ms)
+{
+	return !stalls ? 0 : test_option("stall_ms", ms) && test_option("stall_pid", pid) &&
+	       test_option("stall_hooks", 1U << hook) ? 0 : -ENOENT;
+}
+
+long machine_step(const struct step *s, pid_t pid)
+{
+	const int *arg = s->arg;
+
+	switch (s->op) {
+	case OP_SWAPON:
+		return swapon(inventory.path[arg[0]], SWAP_FLAG_PREFER | arg[1]) ? -errno : 0;
+	case OP_SWAPOFF:
+		return swapoff(inventory.path[arg[0]]) ? -errno : 0;
+	case OP_LIMIT:
+		return set_limit(arg[0], arg[1]);
+	case OP_MODE:
+		return put(modes[arg[1]], "%s", window_file(arg[0], "mode")) ? 0 : -errno;
+	case OP_AROUND:
+		put_number(arg[0], FAULT_AROUND);
+		return 0;
+	case OP_STALL:
+		return stall(pid, arg[1], arg[2]);
+	case OP_GROUP_SET:
+		return group_set(s);
+	case OP_GROUP_RECLAIM:
+		return group_reclaim(s);
+	case OP_GROUP_REMOVE:
+		return group_remove(s);
+	case OP_KSM:
+		ksm_used |= arg[0];
+		put_number(arg[0], KSM "run");
+		return 0;
+	case OP_THP:
+		write_file(THP "enabled", thps[arg[0]]);
+		return 0;
+	case OP_MTHP:
+		put(thps[arg[1]], THP "hugepages-%dkB/enabled", 4 << arg[0]);
+		return 0;
+	case OP_LRU_GEN:
+		write_file(LRU_GEN, arg[0] ? "y" : "n");
+		return 0;
+	case OP_DROP_CACHES:
+		write_file("/proc/sys/vm/drop_caches", "3");
+		return 0;
+	case OP_COMPACT:
+		write_file("/proc/sys/vm/compact_memory", "1");
+		return 0;
+	case OP_HOG:
+		return hog(arg[0]);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* ---- Broken on purpose ----------------------------------------------------- */
+
+void machine_break(void)
+{
+	if (*broken_file && !write_file(broken_file, broken_value))
+		setup_error("cannot write %s: %s", broken_file, strerror(errno));
+}
+
+/*
+ * With a rule left out, a program can leave something for the next one, which would not
+ * find it in another boot. With all rules in force again, each device gets each number
+ * that swap devices have been given.
+ */
+static void mend(void)
+{
+	unsigned int i, j, n = inventory.nr_devices;
+
+	if (!*broken_file)
+		return;
+	write_file(broken_file, whole_value);
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < n; j++)
+			swapon(inventory.path[(i + j) % n], 0);
+		for (j = 0; j < n; j++)
+			swapoff(inventory.path[j]);
+	}
+}
+
+/* ---- Afterwards ------------------------------------------------------------ */
+
+static const char *say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static const char *say(const char *fmt, ...)
+{
+	static char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return text;
+}
+
+static void knobs_back(void)
+{
+	unsigned int i;
+
+	if (stalls)
+		test_option("stall_hooks", 0);
+	if (ksm_used) {
+		write_file(KSM "run", "2");
+		write_file(KSM "run", "0");
+		ksm_used = false;
+	}
+	write_file(THP "enabled", thp_at_start);
+	for (i = 2; i < 6; i++)
+		put("never", THP "hugepages-%dkB/enabled", 4 << i);
+	write_file(LRU_GEN, !strcmp(lru_gen_at_start, "0x0000") ? "n" : "y");
+	write_file(FAULT_AROUND, around_at_start);
+	for (i = 0; groups && i < NR_GROUPS; i++) {
+		put("max", BASE "/g%u/memory.high", i);
+		put("max", BASE "/g%u/memory.max", i);
+		put("max", BASE "/g%u/memory.swap.max", i);
+	}
+	tight = false;
+}
+
+/* KiB used on all swap devices. */
+static long swap_used(void)
+{
+	FILE *f = fopen("/proc/swaps", "re");
+	long used, sum = 0;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*s %*s %*s %ld", &used) == 1)
+			sum += used;
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+static long group_number(const char *name)
+{
+	char path[96];
+	long long val;
+
+	snprintf(path, sizeof(path), BASE "/%s", name);
+	return groups && read_number(path, &val) ? val : 0;
+}
+
+/* What is still used although nobody is left who could use it. */
+static const char *left_over(void)
+{
+	long slots = sysconf(_SC_NPROCESSORS_CONF) * CACHED_SLOTS * (PAGE >> 10) *
+		     inventory.nr_devices;
+	long long val;
+	unsigned int i;
+
+	for (i = 0; i < inventory.nr_devices; i++) {
+		if (!is_window(i))
+			continue;
+		if (read_number(window_file(i, "in_place"), &val) && val)
+			return say("%lld pages of %s are left in place", val, inventory.device[i]);
+		if (read_number(window_file(i, "held"), &val) && val)
+			return say("%lld pages of %s are left held", val, inventory.device[i]);
+	}
+	if (swap_used() > slots)
+		return say("%ld KiB of swap are left", swap_used());
+	return NULL;
+}
+
+const char *machine_restore(void)
+{
+	uint64_t end = now_ms() + machine_limit_ms / 2;
+	bool drained = false;
+	const char *left;
+	unsigned int i;
+
+	if (!inventory.nr_devices)
+		return NULL;
+	knobs_back();
+	for (i = 0; i < inventory.nr_devices; i++) {
+		if (!is_window(i))
+			continue;
+		write_file(window_file(i, "mode"), mode_at_start[i]);
+		/* What is held leaves at once. */
+		set_limit(i, 0);
+		set_limit(i, ALL_PAGES);
+	}
+	while ((left = left_over()) && now_ms() < end) {
+		/* munlock() and others let go of pages in batches, per CPU; this drains them. */
+		if (!drained && now_ms() + machine_limit_ms / 2 > end + 50)
+			drained = write_file("/proc/sys/vm/compact_memory", "1");
+		usleep(2000);
+	}
+	/* Does not end while a slot is used that nobody can give back. */
+	for (i = 0; i < inventory.nr_devices; i++) {
+		if (machine_on(i) && swapoff(inventory.path[i]) && errno != EINVAL && !left)
+			left = say("swapoff %s: %s", inventory.device[i], strerror(errno));
+		machine_set_on(i, false);
+	}
+	/* Slots that a CPU has for itself are charged until now. */
+	if (!left && group_number("memory.swap.current"))
+		left = say("%ld bytes of swap are left charged",
+			   group_number("memory.swap.current"));
+	mend();
+	return left;
+}
+
+const char *machine_log(void)
+{
+	static char line[512];
+	static char record[4096];
+	const char *found = NULL, *text;
+	unsigned int i;
+	ssize_t n;
+
+	while (log_fd >= 0) {
+		n = read(log_fd, record, sizeof(record) - 1);
+		if (n < 0 && errno == EPIPE)
+			continue;
+		if (n <= 0)
+			break;
+		record[n] = 0;
+		text = strchr(record, ';');
+		for (i = 0; !found && text && i < sizeof(trouble) / sizeof(*trouble); i++) {
+			if (strstr(text, trouble[i])) {
+				snprintf(line, sizeof(line), "the kernel says: %.*s",
+					 (int)strcspn(text + 1, "\n"), text + 1);
+				found = line;
+			}
+		}
+	}
+	return found;
+}
+
+long machine_kills(void)
+{
+	FILE *f = fopen("/proc/vmstat", "re");
+	char line[128];
+	long kills = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "oom_kill %ld", &kills) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kills;
+}
