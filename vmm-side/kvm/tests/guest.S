@@ -331,7 +331,7 @@ c_iret:
 c_user:
 	push	$SEL_USER_DATA | 3
 	push	$GUEST_STACK
-	push	$2			/* RFLAGS */
+	push	$0x202			/* RFLAGS: IF, as in all programs */
 	push	$SEL_USER_CODE | 3
 	lea	1f(%rip), %rax
 	push	%rax
