@@ -84,37 +84,50 @@ static __u64 segment(int type, int dpl, bool code)
 	       (code ? 1ULL << 53 : 1ULL << 54) | 1ULL << 55;
 }
 
-static void set_gate(unsigned int vector, const char *label)
+/* The gate of an exception or interrupt, open to rings up to @dpl. */
+void set_gate(unsigned int vector, __u64 addr, int dpl)
 {
 	__u64 *idt = (__u64 *)(ram + GUEST_IDT) + 2 * vector;
-	__u64 addr = CODE(label);
 
-	idt[0] = (addr & 0xffff) | SEL_CODE << 16 | 0x8e00ULL << 32 |
-		 (addr >> 16 & 0xffff) << 48;
+	idt[0] = (addr & 0xffff) | SEL_CODE << 16 |
+		 (0x8e00ULL | (__u64)dpl << 13) << 32 | (addr >> 16 & 0xffff) << 48;
 	idt[1] = addr >> 32;
+}
+
+static bool on_intel(void)
+{
+	FILE *f = fopen("/proc/cpuinfo", "r");
+	bool intel = false;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		intel |= !!strstr(line, "GenuineIntel");
+	if (f)
+		fclose(f);
+	return intel;
+}
+
+/* Code is written for AMD; Intel's instruction for hypercalls differs. */
+void load_code(__u64 addr, const char *start, const char *end)
+{
+	__u8 *p = ram + addr, *last = p + (end - start) - 3;
+	static int intel = -1;
+
+	if (intel < 0)
+		intel = on_intel();
+	memcpy(p, start, end - start);
+	for (; intel && p <= last; p++)
+		if (!memcmp(p, "\x0f\x01\xd9", 3))
+			p[2] = 0xc1;
 }
 
 static void build_guest(void)
 {
 	__u64 *gdt = (__u64 *)(ram + GUEST_GDT);
 	__u64 i, *pte;
-	__u8 *p;
-	FILE *f;
-	char line[256];
-	bool intel = false;
 
 	memset(ram, 0, GUEST_RAM);
-	memcpy(ram + GUEST_CODE, guest_start, guest_end - guest_start);
-
-	/* The code is written for AMD; Intel's instruction differs. */
-	f = fopen("/proc/cpuinfo", "r");
-	while (f && fgets(line, sizeof(line), f))
-		intel |= !!strstr(line, "GenuineIntel");
-	if (f)
-		fclose(f);
-	for (p = ram + GUEST_CODE; intel && p < ram + GUEST_STACK - 3; p++)
-		if (!memcmp(p, "\x0f\x01\xd9", 3))
-			p[2] = 0xc1;
+	load_code(GUEST_CODE, guest_start, guest_end);
 
 	for (i = 0; i < 2; i++) {
 		pte = (__u64 *)(ram + (i ? GUEST_PML4_2 : GUEST_PML4));
@@ -135,13 +148,13 @@ static void build_guest(void)
 	gdt[SEL_OTHER_CODE / 8] = segment(11, 0, true);
 	gdt[SEL_OTHER_DATA / 8] = segment(3, 0, false);
 
-	set_gate(1, g_db);
-	set_gate(2, g_nmi);
-	set_gate(6, g_ud);
-	set_gate(13, g_gp);
-	set_gate(14, g_pf);
-	set_gate(18, g_mc);
-	set_gate(0x40, g_irq);
+	set_gate(1, CODE(g_db), 0);
+	set_gate(2, CODE(g_nmi), 0);
+	set_gate(6, CODE(g_ud), 0);
+	set_gate(13, CODE(g_gp), 0);
+	set_gate(14, CODE(g_pf), 0);
+	set_gate(18, CODE(g_mc), 0);
+	set_gate(0x40, CODE(g_irq), 0);
 }
 
 static void put_segment(struct kvm_segment *s, __u16 selector, bool code,
@@ -239,7 +252,8 @@ void set_cpuid(const struct kvm_cpuid_entry2 *extra, unsigned int nr)
 	IOCTL(vcpu, KVM_SET_CPUID2, &cpuid);
 }
 
-static void make_vcpu(unsigned int id)
+/* From now on, @vcpu and @run are this one. */
+void make_vcpu(unsigned int id)
 {
 	struct kvm_lapic_state lapic;
 	__u32 svr = 0x1ff;

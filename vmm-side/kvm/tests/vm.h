@@ -80,6 +80,7 @@ void *alloc(size_t size);
 
 void vm_init(void);
 void make_vm(__u32 features);
+void make_vcpu(unsigned int id);
 void set_cpuid(const struct kvm_cpuid_entry2 *extra, unsigned int nr);
 void add_vcpu(void);
 void swap_vcpus(void);
@@ -87,6 +88,8 @@ void drop_vm(void);
 __u32 all_features(void);
 bool restricted_guest(void);
 void set_slot(unsigned int slot, __u64 gpa, void *mem, __u64 size);
+void set_gate(unsigned int vector, __u64 addr, int dpl);
+void load_code(__u64 addr, const char *start, const char *end);
 
 struct symspy_local *local_page(void);
 
