@@ -30,6 +30,7 @@
 #include "../mmu/mmu_internal.h"
 #include "../mmu/spte.h"
 #include "../x86.h"
+#include "rules.h"
 #include "swapbypass.h"
 #include "symbiotic.h"
 
@@ -40,6 +41,12 @@
 #define SWAPBYPASS_BATCH	SYMB_LOOKUP_MAX
 
 static_assert(ARRAY_SIZE(((struct kvm_vm_stat *)0)->bypass_drop) == KVM_SWAPBYPASS_DROP_NR);
+
+#ifdef CONFIG_KVM_SYMBIOTIC_TEST
+unsigned int kvm_without_rules;
+module_param_named(without_rules, kvm_without_rules, uint, 0600);
+MODULE_PARM_DESC(without_rules, "Test only, lets guests hurt the host: leave out KVM_RULE_*");
+#endif
 
 /* ---- The fault ---------------------------------------------------------- */
 
@@ -107,12 +114,14 @@ static bool swapbypass_read_answer(struct kvm_vcpu *vcpu,
 		 * that too; here it keeps a confused guest from hurting itself.
 		 */
 		if ((e->pte & desc->pte_mask) != desc->pte_match ||
-		    (write && !(e->pte & desc->pte_exclusive)) ||
-		    e->slot >= desc->nr_pages)
+		    (write && !(e->pte & desc->pte_exclusive) &&
+		     kvm_rule(KVM_RULE_EXCLUSIVE)) ||
+		    (e->slot >= desc->nr_pages && kvm_rule(KVM_RULE_SLOT)))
 			e->pte = 0;
 		else if (head.base + ((u64)i << PAGE_SHIFT) == bypass->gva)
 			found = e->pte == bypass->pte &&
-				(write || !(bypass->error_code & PFERR_WRITE_MASK));
+				(write || !(bypass->error_code & PFERR_WRITE_MASK) ||
+				 !kvm_rule(KVM_RULE_WRITE));
 	}
 	return found;
 }
@@ -275,7 +284,8 @@ int kvm_swapbypass_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
 
 	e = &bypass->entries[(bypass->gva - bypass->base) >> PAGE_SHIFT];
 	access = pt_access & (ACC_USER_MASK |
-			      (e->flags & SYMB_LOOKUP_WRITABLE ? ACC_WRITE_MASK : 0));
+			      (e->flags & SYMB_LOOKUP_WRITABLE ||
+			       !kvm_rule(KVM_RULE_WRITE) ? ACC_WRITE_MASK : 0));
 
 	/*
 	 * Rule 2: access allowed. The guest has checked its VMA; this checks
@@ -308,7 +318,8 @@ bool kvm_swapbypass_stale(struct kvm *kvm, struct kvm_page_fault *fault)
 {
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
-	return fault->bypass && fault->bypass->seq != kvm_swapbypass(kvm)->seq;
+	return fault->bypass && fault->bypass->seq != kvm_swapbypass(kvm)->seq &&
+	       kvm_rule(KVM_RULE_SEQ);
 }
 
 /* ---- Records ------------------------------------------------------------ */
@@ -328,8 +339,9 @@ bool kvm_swapbypass_stale(struct kvm *kvm, struct kvm_page_fault *fault)
 bool kvm_swapbypass_elsewhere(struct kvm_vcpu *vcpu,
 			      const struct kvm_swapbypass_sp *bsp, gva_t gva)
 {
-	return bsp->nr && (bsp->base != (gva & PMD_MASK) ||
-			   bsp->root != kvm_swapbypass_root(kvm_read_cr3(vcpu)));
+	return kvm_rule(KVM_RULE_PLACE) && bsp->nr &&
+	       (bsp->base != (gva & PMD_MASK) ||
+		bsp->root != kvm_swapbypass_root(kvm_read_cr3(vcpu)));
 }
 
 /**
@@ -400,7 +412,7 @@ void kvm_swapbypass_forget(struct kvm *kvm, struct kvm_mmu_page *sp, int index)
 	--kvm->stat.bypass_pages;
 	++kvm->stat.bypass_drop[swap->drop_reason];
 	/* On the list while it counts, and only then. */
-	if (!--bsp->nr)
+	if (!--bsp->nr && kvm_rule(KVM_RULE_LIST))
 		list_del_init(&bsp->node);
 }
 

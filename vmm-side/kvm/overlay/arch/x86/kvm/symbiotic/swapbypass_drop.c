@@ -12,6 +12,7 @@
 #include "../mmu.h"
 #include "../mmu/mmu_internal.h"
 #include "../x86.h"
+#include "rules.h"
 #include "swapbypass.h"
 #include "symbiotic.h"
 #include "swapbypass_trace.h"
@@ -46,7 +47,7 @@ static bool swapbypass_drop_slots(struct kvm *kvm, struct kvm_swapbypass *swap,
 {
 	struct kvm_memory_slot *slot;
 
-	for (; op->gfn < op->end && swap->pages; op->gfn++) {
+	for (; op->gfn < op->end && swap->pages && kvm_rule(KVM_RULE_DROP); op->gfn++) {
 		if (op->looked >= SWAPBYPASS_HOLD)
 			return false;
 

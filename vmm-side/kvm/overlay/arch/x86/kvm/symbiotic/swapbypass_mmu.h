@@ -8,6 +8,7 @@
  * the zapping of shadow pages treat it like any other; what is special is kept
  * in sp->bypass.
  */
+#include "symbiotic/rules.h"
 
 static bool kvm_swapbypass_mmu_is_entry(u64 *sptep)
 {
@@ -115,7 +116,7 @@ static void kvm_swapbypass_mmu_prepare(struct kvm_vcpu *vcpu,
 	}
 
 	/* The same entry again, perhaps with other access, may stay. */
-	if (is_shadow_present_pte(*sptep) &&
+	if (kvm_rule(KVM_RULE_INHERIT) && is_shadow_present_pte(*sptep) &&
 	    (kvm_swapbypass_mmu_is_entry(sptep) ?
 	     !bypass || sp->bypass->gpte[index] != bypass->pte ||
 	     kvm_mmu_page_get_gfn(sp, index) != fault->gfn : !!bypass)) {
@@ -211,7 +212,8 @@ static void kvm_swapbypass_mmu_install(struct kvm_vcpu *vcpu,
 		if (is_shadow_present_pte(sp->spt[index]))
 			continue;
 
-		if (mmu_invalidate_retry_gfn(vcpu->kvm, fault->mmu_seq, gfn))
+		if (mmu_invalidate_retry_gfn(vcpu->kvm, fault->mmu_seq, gfn) &&
+		    kvm_rule(KVM_RULE_INVALIDATION))
 			continue;
 
 		/*
@@ -222,7 +224,7 @@ static void kvm_swapbypass_mmu_install(struct kvm_vcpu *vcpu,
 		if (kvm_vcpu_read_guest_atomic(vcpu, gfn_to_gpa(sp->gfn) +
 					       index * sizeof(gpte), &gpte,
 					       sizeof(gpte)) ||
-		    gpte != e->pte)
+		    (gpte != e->pte && kvm_rule(KVM_RULE_NEIGHBOUR_PTE)))
 			continue;
 
 		if (e->flags & SYMB_LOOKUP_WRITABLE)
@@ -259,7 +261,7 @@ static bool kvm_swapbypass_mmu_sync(struct kvm_vcpu *vcpu, struct kvm_mmu_page *
 		return false;
 
 	*ret = 0;
-	if (sp->bypass->gpte[i] != gpte) {
+	if (sp->bypass->gpte[i] != gpte && kvm_rule(KVM_RULE_SYNC)) {
 		struct kvm_swapbypass *swap = vcpu->kvm->arch.symbiotic->swap;
 
 		swap->drop_reason = KVM_SWAPBYPASS_DROP_PTE;
