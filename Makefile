@@ -203,6 +203,7 @@ unit:				## host unit tests with sanitizers
 # The corpora in git are where it begins, so a seed finds the same again.
 SECONDS		?= 60
 SEED		?= 1
+HOST_KERNEL	?= host
 fuzz-vmm: | deps		## liars and hostile files against the code, on the host; SECONDS=, SEED=
 	@mkdir -p $(B)
 	@vmm-side/e2e/suites.py fuzz-vmm='vmm-side/e2e/fuzz.sh $(B) $(SECONDS) $(SEED)'
@@ -211,13 +212,21 @@ fuzz-faults: | deps		## do the fuzzers find what they must? SECONDS= for each fa
 	@mkdir -p $(B)
 	@vmm-side/e2e/suites.py fuzz-faults='vmm-side/e2e/fuzz.sh $(B) $(SECONDS) $(SEED) faults'
 
+# What is found may be the host's end: that is another boot.
+PAGING		?=
+FUZZ_KVM	= vmm-side/kvm/tests/fuzz-kvm/fuzz_kvm.py --seconds $(SECONDS) --seed $(SEED)
+fuzz-kvm: test-files $(filter-out host,$(HOST_KERNEL))	## hostile guests and hosts against KVM; SECONDS=, SEED=, PAGING=, HOST_KERNEL=
+	@vmm-side/e2e/suites.py fuzz-kvm='$(FUZZ_KVM) --paging "$(PAGING)" --host-kernel $(HOST_KERNEL)'
+
+fuzz-kvm-faults: test-files debug	## does it find each rule of KVM's that is left out? SECONDS= for each
+	@vmm-side/e2e/suites.py fuzz-kvm-faults='$(FUZZ_KVM) --faults'
+
 kunit: all			## KUnit suites in the guest: symbiotic, plain KVM, bare metal
 	@vmm-side/e2e/suites.py kunit='kunit/kunit.py $(KUNIT_ARGS)'
 
 kunit-py: all			## the same by the kernel's own kunit.py, under our VMM
 	@vmm-side/e2e/suites.py kunit.py='kunit/kunit-py.sh $(B)'
 
-HOST_KERNEL	?= host
 e2e: test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=regex, HOST_KERNEL=debug
 	@vmm-side/e2e/run.py --only '$(ONLY)' --host-kernel $(HOST_KERNEL)
 

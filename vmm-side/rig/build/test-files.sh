@@ -22,6 +22,7 @@ for dir in */tests/guest vmm-side/*/tests/guest vmm-side/qemu/tests */bench; do
 	[ ! -e "$dir/Makefile" ] || program "$dir" "$files"
 done
 program vmm-side/kvm/tests "$build/tools"
+program vmm-side/kvm/tests/fuzz-kvm "$build/tools"
 
 install -m 755 ./*/tests/host/*.sh vmm-side/*/tests/host/*.sh vmm-side/e2e/ktap.sh \
 	swapbypass/experiment/two_guests.sh "$build/tools"

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Executing a program of kvm_fuzz, in a process of its own: whatever is found ends it.
+ */
+#ifndef EXEC_H
+#define EXEC_H
+
+#include <linux/types.h>
+
+#include "program.h"
+
+#define EXIT_FOUND	3	/* status of the process: shared->find says what */
+
+/* How a step can end. */
+enum ending {
+	END_DONE, END_FAULT, END_EXCEPTION, END_MMIO, END_NO_MEMORY, END_SHUTDOWN, END_ERROR,
+	END_SKIPPED, END_NR
+};
+
+#define COVER_BITS	16
+
+/**
+ * struct shared - what the process that executes tells the one that waits for it
+ * @now: the program that is being executed
+ * @number: its number
+ * @beat: changes with each step: it does not hang
+ * @at: which step
+ * @steps: executed so far, all of them
+ * @programs: executed to their end
+ * @kinds: by kind and ending
+ * @asked: questions that guests were asked, and answered with yes
+ * @news: pairs of steps, with their endings, seen for the first time by a program
+ * @cover: all that were seen, a bit for each hash
+ * @covered: how many
+ * @find: what is wrong
+ */
+struct shared {
+	struct program now;
+	__u64 number;
+	volatile __u64 beat;
+	volatile unsigned int at;
+	__u64 steps;
+	__u64 programs;
+	__u64 kinds[K_NR][END_NR];
+	__u64 asked, granted;
+	unsigned int news;
+	__u8 cover[(1 << COVER_BITS) / 8];
+	unsigned int covered;
+	char find[1024];
+};
+
+extern struct shared *shared;
+
+__attribute__((noreturn, format(printf, 1, 2)))
+void found(const char *fmt, ...);
+
+void exec_init(void);
+void exec_program(const struct program *p);
+
+#endif /* EXEC_H */

@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Run kvm_fuzz in a host machine, and look after it: what it finds may be the host's end.
+KTAP on stdout.
+
+A program that kills the host is known by the file `now`, which lies outside of it. It is
+made small by booting again: kvm_fuzz tries smaller ones, and the one at which the host
+dies is the next to start from.
+
+With --faults: each rule that kvm.without_rules of the debug kernel can leave out, and how
+long it takes until that is found."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import pathlib
+import re
+import sys
+from collections.abc import Iterator, Sequence
+
+from e2e import ktap
+from rig import Bench, Machine, Result
+
+TOP = pathlib.Path(__file__).resolve().parents[4]
+FINDS = TOP / "build" / "fuzz" / "finds"
+RULES = TOP / "vmm-side/kvm/overlay/arch/x86/kvm/symbiotic/rules.h"
+MOST_BOOTS = 24
+# What the host swaps to. All of a report is wanted, not only that of the first fault.
+SWAP = ("[ -e /run/swapped ] || { echo 128M >/sys/block/zram0/disksize && "
+        "mkswap /dev/zram0 >/dev/null && swapon /dev/zram0; : >/run/swapped; }\n")
+APPEND = "kasan_multi_shot"
+# With what it says: how long until the processes are gone, and smaller programs tried.
+SLACK = 600
+
+
+class Find:
+    """A program that finds something, and what."""
+
+    def __init__(self, text: str, why: str) -> None:
+        self.text, self.why = text.strip() + "\n", why
+
+    @property
+    def steps(self) -> int:
+        """How many: all lines but the first, which says what the VM is."""
+        return len([line for line in self.text.splitlines() if not line.startswith("#")]) - 1
+
+    def leave(self, paging: str) -> pathlib.Path:
+        """Put it into a file."""
+        FINDS.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(self.text.encode()).hexdigest()[:12]
+        path = FINDS / f"kvm-{paging}-{name}"
+        path.write_text(f"# {paging} paging: {self.why}\n{self.text}")
+        return path
+
+
+class Fuzzer:
+    """kvm_fuzz in a host machine, which is booted again when it has died."""
+
+    def __init__(self, host_kernel: str, smp: int, rules: int = 0) -> None:
+        self._machine = Machine(host_kernel=host_kernel, smp=smp)
+        self._params = "nested=1" + (f" without_rules={rules}" if rules else "")
+        self._bench: Bench | None = None
+
+    def close(self) -> None:
+        """Ends the machine."""
+        if self._bench:
+            self._bench.close()
+        self._bench = None
+
+    def run(self, options: str, paging: str, seconds: float) -> tuple[Result, Find | None]:
+        """Run it. There is a find if it says so, or if the host is dead."""
+        if self._bench is None:
+            self._bench = Bench(machine=self._machine, l1_append=APPEND)
+        bench = self._bench
+        result = bench.run_l1(f"{SWAP}kvm_fuzz -w $JOB/now -f $JOB {options}", paging=paging,
+                              kvm_params=self._params, timeout=seconds + SLACK)
+        job = max((d for d in bench.dir.iterdir() if d.name.isdigit()), key=lambda d: int(d.name))
+        find = None
+        if (job / "kvm-find").exists():
+            text = (job / "kvm-find").read_text()
+            find = Find(re.sub(r"^#.*\n", "", text, flags=re.M), first(r"^# (.*)", text))
+        elif result.status not in (0, 2) and (job / "now").exists():
+            why = "a step does not end" if result.status == 4 else "the host has died"
+            find = Find((job / "now").read_text(), why)
+        if result.status is None or result.status == 4:
+            self.close()
+        return result, find
+
+    def shrink(self, find: Find, paging: str) -> Find:
+        """The smallest program at which the host dies."""
+        for _ in range(MOST_BOOTS):
+            _, smaller = self.run(f"-x /dev/stdin <<'EOF'\n{find.text}EOF", paging, 0)
+            if smaller is None or smaller.text == find.text:
+                break
+            find = Find(smaller.text, find.why)
+            if self._bench is not None:
+                break
+        return find
+
+
+def first(pattern: str, text: str, default: str = "") -> str:
+    """The group that a pattern has where it is found first."""
+    found = re.search(pattern, text, re.M)
+    return found.group(1) if found else default
+
+
+def died(result: Result) -> bool:
+    """Whether it did not come to its own end."""
+    return result.status is None or result.status == 4
+
+
+def comments(text: str) -> str:
+    """Lines that KTAP does not look at."""
+    return "".join(f"# {line.removeprefix('# ')}\n" for line in text.splitlines())
+
+
+def said(result: Result) -> Iterator[str]:
+    """What is worth being read of its output."""
+    for line in result.stdout.splitlines():
+        if line.startswith("#") and "programs," in line or re.match("# [a-z-]+ +[0-9]+:", line):
+            yield line.removeprefix("# ")
+
+
+def fuzz(a: argparse.Namespace, pagings: Sequence[str]) -> int:
+    """The fuzzer itself, in each paging mode."""
+    failed = 0
+    fuzzer = Fuzzer(a.host_kernel, a.smp)
+    print(f"{ktap.VERSION}\n1..{len(pagings)}", flush=True)
+    for n, paging in enumerate(pagings, 1):
+        result, find = fuzzer.run(f"-t {a.seconds} -s {a.seed} {a.options}", paging, a.seconds)
+        print(comments("\n".join(said(result))), end="")
+        good = result.status == 0
+        figures = first(r"# (\d+ programs, .* covered)$", result.stdout, "no figures")
+        if find and died(result):
+            find = fuzzer.shrink(find, paging)
+        if find:
+            path = find.leave(paging)
+            print(comments(f"{find.why}\n{find.text}in {path}"), end="")
+        if not good:
+            failed += 1
+            print(comments(result.error + "\n" + "\n".join(result.stdout.splitlines()[-30:])
+                           + "\n" + "\n".join(result.host_console.splitlines()[-60:])), end="")
+        print(ktap.result(n, f"{paging} paging", good, figures), flush=True)
+    fuzzer.close()
+    return int(failed > 0)
+
+
+def rules() -> list[str]:
+    """The rules that can be left out, in the order of their bits."""
+    text = RULES.read_text()
+    return re.findall(r"^\tKVM_RULE_(\w+),$", text, re.M)
+
+
+def faults(a: argparse.Namespace) -> int:
+    """How long each takes to be found."""
+    names = rules()
+    wanted = [n for n in names if re.search(a.only, n)]
+    failed = 0
+    print(f"{ktap.VERSION}\n1..{len(wanted)}", flush=True)
+    for n, name in enumerate(wanted, 1):
+        fuzzer = Fuzzer(a.host_kernel, a.smp, 1 << names.index(name))
+        result, find = fuzzer.run(f"-t {a.seconds} -s {a.seed} {a.options}", "shadow", a.seconds)
+        seconds = first(r"^# program \d+, \d+ steps, ([\d.]+) s", result.stdout)
+        operations = first(r"^# program \d+, (\d+) steps", result.stdout)
+        if find and died(result):
+            seconds = seconds or f"{result.seconds:.0f}"
+            find = fuzzer.shrink(find, "shadow")
+        fuzzer.close()
+        good = find is not None and find.steps <= 12
+        failed += not good
+        if find:
+            print(comments(f"{find.why}\n{find.text}"), end="")
+        else:
+            print(comments("\n".join(said(result)) + "\n" + result.error), end="")
+        print(ktap.result(n, name, good, f"{seconds or '-'} s, {operations or '-'} operations, "
+                          f"{find.steps if find else '-'} steps"), flush=True)
+    return int(failed > 0)
+
+
+def main() -> int:
+    """Returns the exit status."""
+    ap = argparse.ArgumentParser(description="Run kvm_fuzz in a host machine.")
+    ap.add_argument("--seconds", type=float, default=60, help="for each paging mode, or fault")
+    ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--paging", default="", help="shadow or nested; both if it is empty")
+    ap.add_argument("--host-kernel", default="host", help="host or debug")
+    ap.add_argument("--smp", type=int, default=2, help="CPUs of the host")
+    ap.add_argument("--options", default="", help="more for kvm_fuzz")
+    ap.add_argument("--faults", action="store_true", help="leave rules out, one at a time")
+    ap.add_argument("--only", default="", help="regular expression for rules")
+    a = ap.parse_args()
+    if a.faults:
+        a.host_kernel = "debug"
+        return faults(a)
+    return fuzz(a, [a.paging] if a.paging else ["shadow", "nested"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

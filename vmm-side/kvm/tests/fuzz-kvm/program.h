@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Programs of kvm_fuzz: lists of steps, made at random, or read from text. What a
+ * step may be is in the table in program.c, and nowhere else but where it is executed.
+ */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define NR_VCPUS	4
+#define HOST		NR_VCPUS	/* who, if not a vCPU */
+#define STEP_ARGS	5
+#define MAX_STEPS	160
+
+/* What a step is. Its name in texts and its arguments are in a table in program.c. */
+enum kind {
+	/* Of a vCPU: accesses, */
+	K_LOAD, K_STORE, K_USER_LOAD, K_USER_STORE, K_ALIAS_LOAD, K_ALIAS_STORE,
+	/* and all else; */
+	K_PTE, K_PDE, K_INVLPG, K_CR3, K_CR0, K_CR4, K_ATTACH, K_DETACH, K_DROP_SLOTS,
+	K_DROP_RANGE, K_HYPERCALL, K_WRMSR, K_RDMSR, K_FEATURES, K_REGISTER, K_LOCAL,
+	K_LOOP, K_STI, K_CPUID,
+	/* of the host. */
+	K_CPU_MODE, K_SYMCALL, K_WRITE, K_ADVISE, K_PROTECT, K_REPLACE, K_REMAP, K_PUNCH,
+	K_TRUNCATE, K_SLOT, K_DIRTY_LOG, K_BYPASS_MODE, K_PAGING_MODE, K_FORK, K_NMI,
+	K_SMI, K_IRQ, K_INIT, K_DEBUG, K_ROUND_TRIP, K_RESET, K_NEW_VCPU, K_MMU_PAGES,
+	K_PARAMETER,
+	K_NR,
+	K_VM = K_NR,		/* what the VM is: the first line of a text */
+	K_TABLE_NR,
+	K_HOST_FIRST = K_CPU_MODE
+};
+
+/* Step.flags */
+#define STEP_ALONGSIDE	1	/* & at the same time as the next one */
+#define STEP_DURING	2	/* > while the last step's question is being answered */
+
+struct step {
+	uint8_t kind;
+	uint8_t who;
+	uint8_t flags;
+	uint16_t arg[STEP_ARGS];
+};
+
+struct program {
+	struct step vm;
+	unsigned int nr;
+	struct step step[MAX_STEPS];
+};
+
+/* Arguments of K_VM. */
+enum {
+	VM_VCPUS, VM_WINDOW, VM_MEMORY, VM_MODE, VM_TABLES
+};
+
+/* What lies behind a memory slot. */
+enum {
+	BACK_ANON, BACK_FILE, BACK_NR
+};
+
+/* What page tables hold at first. */
+enum {
+	TABLES_SWAP, TABLES_MIXED, TABLES_PRESENT
+};
+
+/* Values of arguments by name, in the order of the lists in program.c. */
+enum {
+	LIE_NONE, LIE_READ_ONLY, LIE_ONE_READ_ONLY, LIE_WRITABLE, LIE_OTHER_PTE, LIE_ONE_OTHER_PTE,
+	LIE_SLOT, LIE_ONE_SLOT, LIE_EMPTY, LIE_ONE_EMPTY, LIE_PRESENT, LIE_ONE_PRESENT,
+	LIE_BASE_ODD, LIE_BASE_FAR, LIE_NR_0, LIE_NR_65, LIE_NR_MAX, LIE_CALL_ERROR,
+	LIE_CALL_EXIT, LIE_CALL_UD, LIE_CALL_PF, LIE_CALL_LOOP, LIE_CALL_IRET,
+	LIE_CALL_HLT, LIE_CALL_SPIN, LIE_CALL_STI, LIE_CALL_MSR, LIE_CALL_DROP,
+	LIE_CALL_CR3, LIE_NR
+};
+
+enum {
+	PTE_SWAP, PTE_SHARED, PTE_WINDOW, PTE_MEMORY, PTE_NONE, PTE_OTHER
+};
+
+enum {
+	PERM_RW, PERM_RO, PERM_KERNEL, PERM_KERNEL_RO, PERM_NR
+};
+
+enum {
+	PDE_T0, PDE_T1, PDE_T2, PDE_NONE, PDE_HUGE
+};
+
+enum {
+	ADVICE_DONTNEED, ADVICE_PAGEOUT, ADVICE_COLD, ADVICE_HUGE, ADVICE_NOT_HUGE,
+	ADVICE_COLLAPSE, ADVICE_POPULATE
+};
+
+enum {
+	PROT_IS_NONE, PROT_IS_READ, PROT_IS_ALL
+};
+
+enum {
+	SLOT_DELETE, SLOT_ADD, SLOT_READ_ONLY, SLOT_LOG, SLOT_NO_LOG, SLOT_OTHER,
+	SLOT_MOVE, SLOT_BACK
+};
+
+enum {
+	MODE_LONG, MODE_PAE, MODE_FLAT
+};
+
+enum {
+	TRIP_REGS, TRIP_SREGS, TRIP_EVENTS, TRIP_MP, TRIP_DEBUGREGS, TRIP_LAPIC,
+	TRIP_XSAVE, TRIP_MSRS
+};
+
+enum {
+	PARAM_BUDGET, PARAM_BYPASS, PARAM_NX_HUGE, PARAM_THP
+};
+
+const char *kind_name(unsigned int kind);
+unsigned int kind_variant(const struct step *s);
+void program_random(struct program *p, unsigned int vcpus, bool alongside);
+void program_mutate(struct program *p, const struct program *other, bool alongside);
+void program_tidy(struct program *p);
+void program_print(const struct program *p, FILE *f);
+bool program_read(struct program *p, FILE *f, const char *name);
+bool program_races(const struct program *p);
+bool program_simplify(struct program *p, unsigned int *at);
+
+void random_begin(uint64_t seed);
+unsigned int rnd(unsigned int n);
+
+#endif /* PROGRAM_H */
