@@ -16,8 +16,8 @@ from collections.abc import Iterator
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
-# Inputs of fuzzers: bytes, no text.
-INPUT = re.compile(r".*/tests/fuzz/corpus/.*")
+# Inputs of fuzzers: bytes, no text. Patches that are not in the tree yet name what is not there.
+INPUT = re.compile(r".*/tests/fuzz/corpus/.*|.*/next/.*\.patch")
 
 # The texts of licences; LICENSES/README.md says what holds for patches.
 NO_SPDX = re.compile(r"COPYING|LICENSES/[BL].*|.*\.patch")
