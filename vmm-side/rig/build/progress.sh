@@ -40,10 +40,11 @@ trap 'interrupted 1' HUP
 trap 'interrupted 2' INT
 trap 'interrupted 15' TERM
 
-# Quick steps stay silent; the caller has already said what runs. (A signal that comes before
-# the number of this is known does not end it.)
+# Quick steps stay silent; the caller has already said what runs. A signal that comes before
+# the number of this is known does not end it, so it looks: whoever started us may wait for
+# all to close the output before he asks for our status, which makes us a zombie.
 (
-	while sleep 20 && kill -0 $$ 2>/dev/null; do
+	while sleep 20 && grep -q '^State:[[:space:]]*[^ZX[:space:]]' /proc/$$/status 2>/dev/null; do
 		last=$(tail -c 400 "$log" | tr '\r' '\n' | grep . | tail -n 1 | cut -c1-60)
 		printf '  ... %-12s %4d s  %s\n' "$label" $(($(date +%s) - start)) "$last"
 	done
