@@ -359,19 +359,6 @@ static void mend(void)
 
 /* ---- Afterwards ------------------------------------------------------------ */
 
-static const char *say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static const char *say(const char *fmt, ...)
-{
-	static char text[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return text;
-}
-
 static void knobs_back(void)
 {
 	unsigned int i;

@@ -2,7 +2,6 @@
 /*
  * fuzz_mm: what must be.
  */
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,19 +9,6 @@
 #include "model.h"
 
 struct model model;
-
-static const char *say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static const char *say(const char *fmt, ...)
-{
-	static char text[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return text;
-}
 
 void model_reset(void)
 {

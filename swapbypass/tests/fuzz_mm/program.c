@@ -2,6 +2,7 @@
 /*
  * fuzz_mm: what steps there are, how programs are made, and how they look as text.
  */
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,6 +138,19 @@ void inventory_add(char *device)
 	inventory.device[nr] = name ? name + 1 : device;
 	if (strstr(inventory.device[nr], "symswap"))
 		inventory.windows |= 1U << nr;
+}
+
+const char *say(const char *fmt, ...)
+{
+	static char texts[8][256];
+	static unsigned int next;
+	char *text = texts[next++ % 8];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(texts[0]), fmt, ap);
+	va_end(ap);
+	return text;
 }
 
 const char *op_name(enum op op)

@@ -87,6 +87,9 @@ extern struct inventory inventory;
 /* Adds one, by its path or NAME=PATH. */
 void inventory_add(char *device);
 
+/* What has gone wrong, as text; the last eight of them stay. */
+const char *say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 const char *op_name(enum op op);
 /* OP_NR if nothing is called so. */
 enum op op_find(const char *name);

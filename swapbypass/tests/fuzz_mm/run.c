@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -57,19 +56,6 @@ static bool helpers[NR_PROCS], busy[NR_PROCS];
 static struct job jobs[MAX_JOBS];
 static bool hopeless, soft_dirty, have_disk;
 static long kills;
-
-static const char *wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static const char *wrong(const char *fmt, ...)
-{
-	static char text[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return text;
-}
 
 /* ---- Jobs ------------------------------------------------------------------ */
 
@@ -149,7 +135,7 @@ static const char *judge_machine(const struct step *s, long ret)
 	default:
 		break;
 	}
-	return ret ? wrong("%s: %s", op_name(s->op), strerror(-ret)) : NULL;
+	return ret ? say("%s: %s", op_name(s->op), strerror(-ret)) : NULL;
 }
 
 static const char *join_job(struct job *job)
@@ -157,7 +143,7 @@ static const char *join_job(struct job *job)
 	if (!job->used)
 		return NULL;
 	if (!job_join(job))
-		return wrong("%s does not end", op_name(job->step.op));
+		return say("%s does not end", op_name(job->step.op));
 	return judge_machine(&job->step, job->ret);
 }
 
@@ -182,7 +168,7 @@ static const char *bury(int proc)
 	while (waitpid(pids[proc], &status, WNOHANG) != pids[proc]) {
 		if (now_ms() >= end) {
 			hopeless = true;
-			return wrong("process %d does not end", proc);
+			return say("process %d does not end", proc);
 		}
 		usleep(200);
 	}
@@ -201,8 +187,8 @@ static const char *died(int proc)
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && machine_kills() != kills)
 		return give_up;
 	if (WIFSIGNALED(status))
-		return wrong("process %d died: %s", proc, strsignal(WTERMSIG(status)));
-	return wrong("process %d ended with status %d", proc, WEXITSTATUS(status));
+		return say("process %d died: %s", proc, strsignal(WTERMSIG(status)));
+	return say("process %d ended with status %d", proc, WEXITSTATUS(status));
 }
 
 /* Waits for an answer. */
@@ -218,8 +204,8 @@ static const char *answer(int proc, int thread)
 			return text;
 		if (now_ms() >= end) {
 			hopeless = true;
-			return wrong("%s does not end", box->order < OP_NR ?
-				     op_name(box->order) : "the start of a thread");
+			return say("%s does not end", box->order < OP_NR ?
+				   op_name(box->order) : "the start of a thread");
 		}
 	}
 	atomic_store(&box->state, MAIL_IDLE);
@@ -299,7 +285,7 @@ static const char *failed(const struct step *s, long ret)
 	/* Whatever it was: another time, with more memory. */
 	if (machine_tight() && (ret == -ENOMEM || ret == -EFAULT || ret == -EAGAIN))
 		return give_up;
-	return ret ? wrong("%s: %s", op_name(s->op), strerror(-ret)) : NULL;
+	return ret ? say("%s: %s", op_name(s->op), strerror(-ret)) : NULL;
 }
 
 /* ---- Steps: memory --------------------------------------------------------- */
@@ -539,15 +525,15 @@ static const char *trace(int proc, bool stop)
 		return NULL;
 	}
 	if (ptrace(PTRACE_ATTACH, pids[proc], NULL, NULL))
-		return wrong("ptrace: %s", strerror(errno));
+		return say("ptrace: %s", strerror(errno));
 	while (waitpid(pids[proc], &status, WNOHANG | __WALL) != pids[proc]) {
 		if (now_ms() >= end) {
 			hopeless = true;
-			return wrong("process %d does not stop", proc);
+			return say("process %d does not stop", proc);
 		}
 		usleep(100);
 	}
-	return WIFSTOPPED(status) ? NULL : wrong("process %d died while traced", proc);
+	return WIFSTOPPED(status) ? NULL : say("process %d died while traced", proc);
 }
 
 /* How many pages from the first on may be seen that way. */
@@ -606,7 +592,7 @@ static const char *step_peek(const struct step *s)
 	if (ret < 0)
 		return able ? failed(s, ret) : NULL;
 	if (ret != able * (long)PAGE)
-		return machine_tight() ? give_up : wrong("peek: %ld bytes of %d pages", ret, able);
+		return machine_tight() ? give_up : say("peek: %ld bytes of %d pages", ret, able);
 	for (i = 0; !text && i < able; i++) {
 		look_at(buffer + i * PAGE, &seen);
 		text = model_check(a[0], a[1] + i, &seen);
@@ -640,7 +626,7 @@ static const char *step_poke(const struct step *s)
 		return able ? failed(s, ret) : NULL;
 	if (ret == able * (long)PAGE)
 		return NULL;
-	return machine_tight() ? give_up : wrong("poke: %ld bytes of %d pages", ret, able);
+	return machine_tight() ? give_up : say("poke: %ld bytes of %d pages", ret, able);
 }
 
 /* process_madvise() has no wrapper, and no advice that changes anything. */
@@ -658,7 +644,7 @@ static const char *step_advise_other(const struct step *s)
 		return left_out;
 	fd = syscall(434 /* pidfd_open */, pids[a[0]], 0);
 	if (fd < 0)
-		return wrong("pidfd_open: %s", strerror(errno));
+		return say("pidfd_open: %s", strerror(errno));
 	syscall(440 /* process_madvise */, fd, &iov, 1, advices[a[3]], 0);
 	close(fd);
 	return NULL;
@@ -697,7 +683,7 @@ static const char *drain(int pipe, unsigned int nr)
 	for (i = 0; !text && i < nr; i++) {
 		ret = read(PIPE_FD + 2 * pipe, buffer, PAGE);
 		if (ret != (ssize_t)PAGE)
-			return wrong("read of a pipe: %zd", ret);
+			return say("read of a pipe: %zd", ret);
 		look_at(buffer, &seen);
 		text = pipe_check(pipe, i, &seen);
 	}
@@ -714,7 +700,7 @@ static const char *step_tee(const struct step *s)
 		return left_out;
 	ret = tee(PIPE_FD + 2 * a[0], PIPE_FD + 2 * a[1] + 1, a[2] * PAGE, SPLICE_F_NONBLOCK);
 	if (ret < 0)
-		return errno == EAGAIN ? NULL : wrong("tee: %s", strerror(errno));
+		return errno == EAGAIN ? NULL : say("tee: %s", strerror(errno));
 	pipe_tee(a[0], a[1], ret / PAGE);
 	return NULL;
 }
@@ -860,7 +846,7 @@ static const char *step_clean(const struct step *s)
 
 	snprintf(path, sizeof(path), "/proc/%d/clear_refs", pids[s->arg[0]]);
 	if (!write_file(path, "4"))
-		return wrong("clear_refs: %s", strerror(errno));
+		return say("clear_refs: %s", strerror(errno));
 	model_clean(s->arg[0]);
 	return NULL;
 }
@@ -875,10 +861,10 @@ static const char *page_map(int proc, int page, int count, uint64_t *entries)
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", pids[proc]);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return wrong("pagemap: %s", strerror(errno));
+		return say("pagemap: %s", strerror(errno));
 	ret = pread(fd, entries, size, (uintptr_t)page_at(page) / PAGE * sizeof(*entries));
 	close(fd);
-	return ret == (ssize_t)size ? NULL : wrong("pagemap: %zd bytes", ret);
+	return ret == (ssize_t)size ? NULL : say("pagemap: %zd bytes", ret);
 }
 
 static const char *step_dirty(const struct step *s)
@@ -891,8 +877,8 @@ static const char *step_dirty(const struct step *s)
 
 	for (i = 0; !text && soft_dirty && i < a[2]; i++)
 		if (m[i].mapped && m[i].written && !(entries[i] & PM_SOFT_DIRTY))
-			text = wrong("page %d of process %d was written, and is not soft-dirty",
-				     a[1] + i, a[0]);
+			text = say("page %d of process %d was written, and is not soft-dirty",
+				   a[1] + i, a[0]);
 	return text;
 }
 
@@ -906,8 +892,8 @@ static const char *step_rss(const struct step *s)
 
 	for (i = 0; !text && i < ARENA_PAGES; i++)
 		if (!m[i].mapped && entries[i] & (PM_PRESENT | PM_SWAP))
-			text = wrong("page %d of process %d is not mapped, and has %lx", i,
-				     s->arg[0], entries[i]);
+			text = say("page %d of process %d is not mapped, and has %lx", i,
+				   s->arg[0], entries[i]);
 	return text;
 }
 
@@ -955,7 +941,7 @@ static const char *step_group(const struct step *s)
 		return left_out;
 	if (!machine_group_join(s->arg[1], pids[s->arg[0]]))
 		return errno == ENOMEM || errno == EAGAIN || errno == EBUSY ? left_out :
-		       wrong("group: %s", strerror(errno));
+		       say("group: %s", strerror(errno));
 	model.proc[s->arg[0]].group = s->arg[1];
 	return NULL;
 }
