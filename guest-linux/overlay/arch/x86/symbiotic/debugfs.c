@@ -28,6 +28,7 @@
 #include <linux/ktime.h>
 #include <linux/mutex.h>
 #include <linux/nmi.h>
+#include <linux/objtool.h>
 #include <linux/seq_file.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
@@ -168,7 +169,7 @@ static const char *context_bad = "0";
  * use, and with odd flags. Returns the status, or a number from 1000 on that
  * tells which register has changed.
  */
-static long call_between_patterns(void)
+static noinline long call_between_patterns(void)
 {
 	unsigned long flags;
 	long ret;
@@ -258,6 +259,9 @@ static long call_between_patterns(void)
 		return 1016;
 	return ret;
 }
+
+/* RBP has a pattern as well. */
+STACK_FRAME_NON_STANDARD_FP(call_between_patterns);
 
 static const char *context_test(void)
 {
