@@ -123,10 +123,10 @@ t_nvme()
 	for job in 0 1 2 3; do
 		(
 			i=0
-			while [ $i -lt 64 ]; do
-				block=$((i * 29 % 64 * 8 + job * 2))
+			while [ $i -lt 16 ]; do
+				block=$((i * 5 % 16 * 32 + job * 8))
 				dd if=$TMP/a of=/dev/nvme0n1 bs=4k skip=$block seek=$((6144 + block)) \
-					count=2 oflag=direct conv=notrunc 2>/dev/null
+					count=8 oflag=direct conv=notrunc 2>/dev/null
 				i=$((i + 1))
 			done
 		) &
@@ -173,7 +173,7 @@ t_nvme_swap()
 {
 	wait_nvme
 	mkswap /dev/nvme0n1 >/dev/null && check 'swapon' swapon /dev/nvme0n1
-	subtest 'pressure' ./bypass_torture -b 0 -t 15 -m 90 -o 0
+	subtest 'pressure' ./bypass_torture -b 0 -t 8 -m 90 -o 0
 	check 'was used' sh -c "[ \$(awk '/^pswpout/ { print \$2 }' /proc/vmstat) -gt 1000 ]"
 	swapoff /dev/nvme0n1
 }
