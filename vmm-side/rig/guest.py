@@ -169,11 +169,12 @@ class Guest(Options):
     def conflicts(self, machine: Machine, hardware: str = "emulated") -> Iterator[str]:
         """Sentences about what cannot go together, on a machine of that kind (see
         hardware.py)."""
+        if machine.l0 == BOCHS:
+            yield from self._of_bochs()
+        # What is not there can be no test of what is refused.
         if self.nonsense:
             return
         yield from machine.conflicts(hardware)
-        if machine.l0 == BOCHS:
-            yield from self._of_bochs()
         yield from self._of_kernel()
         yield from self._of_swap()
         yield from self._of_host(machine, hardware)

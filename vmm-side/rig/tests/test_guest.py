@@ -215,6 +215,13 @@ class OneplaceTest(unittest.TestCase):
         for name in guest.environment():
             self.assertTrue(re.search(rf"(?m)^{name} ", guest.helptext()), name)
 
+    def test_not_there(self) -> None:
+        """Nonsense is tried, but not on a machine that has no such thing."""
+        made = Guest(cmd="true", passthrough=("edu",), symbiotic=False, nonsense=True)
+        self.assertEqual(list(made.conflicts(Machine())), [])
+        self.assertEqual(list(made.conflicts(Machine(l0="bochs"))),
+                         ["PASSTHROUGH=edu: L0=bochs has no such devices"])
+
     def test_cases(self) -> None:
         """Each row of the end-to-end cases is accepted; those that are nonsense are."""
         files, run.FILES = run.FILES, pathlib.Path("/")
