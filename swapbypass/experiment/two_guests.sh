@@ -65,7 +65,8 @@ swap_ins()
 	sed -n 's/^pswpin //p' /proc/vmstat
 }
 
-# The host's own swap is a disk.
+# The host's own swap is a disk, and the host an emulated one.
+[ "${LOCAL:-0}" != 1 ] || fail 'this would change what this host swaps to'
 mkdir -p /disk
 mounted /disk || mount -t ext2 /dev/vda /disk || fail 'no disk'
 trap leave EXIT

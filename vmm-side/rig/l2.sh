@@ -26,6 +26,8 @@ qpid='' KVMDIR='' hpid='' hgroup='' gpid='' tpid='' DISKFILE='' tied=''
 
 # shellcheck disable=SC1091 # written per job
 . "$JOB/job.env"
+# A command in the host may be one that no user's own host should see.
+export LOCAL
 
 finish()
 {

@@ -225,6 +225,7 @@ class Rows(Written):
             ({"host": "bare-metal"}, "debug", "emulated", "no host kernel"),
             ({"needs": "emulated"}, "host", "nested", "only on an emulated machine"),
             ({"needs": "vt-x"}, "host", "emulated", "machine with VT-x"),
+            ({"needs": "disk"}, "host", "local", "only where L1 has a disk"),
             ({"host": "plain-kvm"}, "host", "local", "the extended one"),
             ({"needs": "no/such/file"}, "host", "emulated", "no/such/file is not built"),
             ({"passthrough": "edu"}, "host", "local", "emulated devices"),
@@ -243,6 +244,7 @@ class Rows(Written):
         """What Bochs has not got is skipped for what the rig says of it."""
         for row, reason in (({"cmd": "x", "host": "bare-metal"}, "for hosts with VT-x"),
                             ({"cmd": "x", "swap": "zswap", "swap_store": "disk"}, "no disk"),
+                            ({"cmd": "x", "needs": "disk"}, "only where L1 has a disk"),
                             ({"cmd": "x", "guest_mem": "1500"}, "1280 MiB for its guest"),
                             ({"cmd": "x", "parallel": "yes"}, "hangs with more CPUs"),
                             ({"l1_cmd": "x", "parallel": "yes"}, "hangs with more CPUs"),
