@@ -632,7 +632,8 @@ static const struct symb_swap_desc big_desc = {
 };
 
 static unsigned int big_pages;	/* of the VM that there is */
-static __u64 own_addr;
+
+#define OWN_ADDR	(ADDR(0) + (NR_TABLES(big_pages) - 1ULL) * PAGES * 4096)
 
 static void make_big_vm(unsigned int pages)
 {
@@ -649,7 +650,6 @@ static void make_big_vm(unsigned int pages)
 		memset(big_window, 1, BIG_SLOTS * 4096);
 	}
 	big_pages = pages;
-	own_addr = ADDR(0) + (nr_tables - 1ULL) * PAGES * 4096;
 	memset(tables, 0, nr_tables * 4096);
 	for (i = 0; i < pages; i++)
 		tables[i] = SWAP_PTE(i);
@@ -676,7 +676,7 @@ static void touch(__u64 addr, __u64 step, __u64 nr)
 static void fill(void)
 {
 	touch(ADDR(0), 64 * 4096, big_pages / 64);
-	touch(own_addr, 4096, OWN_ALIASES);
+	touch(OWN_ADDR, 4096, OWN_ALIASES);
 	expect(vm_stat("bypass_pages"), big_pages);
 }
 
@@ -870,7 +870,7 @@ static void test_mode_race(void)
 	char buf[32];
 	int v, fd;
 
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < 200; i++) {
 		v = IOCTL(kvm, KVM_CREATE_VM, 0);
 		fd = open_mode(v);
 		pthread_create(&thread, NULL, enable_again, &v);
