@@ -95,6 +95,14 @@ g_nmi:
 	or	%eax, GUEST_DATA + DATA_BROKEN
 	pop	%rax
 	iretq
+	/* Also what the local page says. */
+	.globl	g_nmi_flags
+g_nmi_flags:
+	push	%rax
+	mov	GUEST_LOCAL + LOCAL_FLAGS, %eax
+	or	%eax, GUEST_DATA + DATA_NMI_FLAGS
+	pop	%rax
+	jmp	g_nmi
 g_irq:
 	push	%rax
 	incl	GUEST_DATA + DATA_IRQS

@@ -22,7 +22,7 @@
 /* Labels in guest.S. */
 extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 	g_hypercall[], g_spin[], g_sti_spin[], g_hlt[], g_iret[], g_gp[], g_ud[], g_pf[],
-	g_nmi[], g_irq[], g_symcall[], g_symcall_fast[], g_hypercall_loop[],
+	g_nmi[], g_nmi_flags[], g_irq[], g_symcall[], g_symcall_fast[], g_hypercall_loop[],
 	g_load[], g_invlpg_load[], g_ss_load[], g_store[], g_touch[], g_nested[],
 	g_hv_call[], g_db[], g_mc[];
 #endif
@@ -79,6 +79,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define DATA_SPINS		0x58	/* how far g_spin has got */
 #define DATA_USER_RAX		0x60	/* what a program in a call gets from VMCALL */
 #define DATA_FLAGS		0x68	/* of the local page, ANDed by all CALL_FLAGS */
+#define DATA_NMI_FLAGS		0x6c	/* of the local page, ORed by all NMIs */
 #define DATA_ZERO		0x80
 
 #define SEL_CODE		0x08

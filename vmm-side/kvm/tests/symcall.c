@@ -714,6 +714,30 @@ static void test_flags_loop(void)
 	expect(local->flags, SYMSPY_LOCAL_SYMCALL_ENABLED);
 }
 
+/*
+ * The NMI that follows an abort finds the page in order: that calls are off tells
+ * the guest what the NMI is for.
+ */
+static void test_flags_abort(void)
+{
+	static const __u64 fatal[] = { CALL_HLT, CALL_UD, CALL_SPIN };
+	unsigned int i;
+
+	set_budget(50);
+	must_wrmsr(SYMB_MSR_LOCAL_PAGE, LOCAL_GPA);
+	set_gate(2, CODE(g_nmi_flags), 0);
+	for (i = 0; i < sizeof(fatal) / sizeof(*fatal); i++) {
+		register_call(g_symcall);
+		*data32(DATA_NMIS) = 0;
+		*data32(DATA_NMI_FLAGS) = 0;
+		expect(hypercall(SYMB_HC_SYMCALL_LOOP, 1, fatal[i], 0, 0), -SYMB_HC_EIO);
+		expect(*data32(DATA_NMIS), 1);
+		expect(*data32(DATA_NMI_FLAGS), 0);
+		/* The call has left it set. */
+		*data32(DATA_IN_CALL) = 0;
+	}
+}
+
 /* The call ends in KVM_RUN; the result is fetched afterwards. */
 static void test_finish_in_run(void)
 {
@@ -1268,6 +1292,7 @@ static void test_shutdown(void)
 const struct test symcall_tests[] = {
 	/* Before all that block NMIs, see forget_nmi_blocking(). */
 	{ "loop", test_loop, SYMB_FEAT_ALL },
+	{ "flags-abort", test_flags_abort, SYMB_FEAT_ALL },
 	{ "user-call", test_user_call, SYMB_FEAT_ALL },
 	{ "restore-kernel", test_restore_kernel, SYMB_FEAT_ALL },
 	{ "restore-user", test_restore_user, SYMB_FEAT_ALL },

@@ -245,13 +245,17 @@ int __kvm_symbiotic_work(struct kvm_vcpu *vcpu)
 		if (r <= 0)
 			return r;
 	}
-	if (symb->work & KVM_SYMBIOTIC_WORK_FLAGS)
-		kvm_symspy_write_flags(vcpu);
 	if (symb->work & KVM_SYMBIOTIC_WORK_NEW) {
 		symb->work &= ~KVM_SYMBIOTIC_WORK_NEW;
-		return 1;
+	} else if (symb->work & KVM_SYMBIOTIC_WORK_CALL) {
+		r = kvm_symcall_check(vcpu);
+		if (r <= 0)
+			return r;
 	}
-	return symb->work & KVM_SYMBIOTIC_WORK_CALL ? kvm_symcall_check(vcpu) : 1;
+	/* Last: the NMI of an abort comes before all else and looks at the page. */
+	if (symb->work & KVM_SYMBIOTIC_WORK_FLAGS)
+		kvm_symspy_write_flags(vcpu);
+	return 1;
 }
 
 static long symbiotic_hypercall(struct kvm_vcpu *vcpu, u32 nr)
