@@ -50,10 +50,32 @@ static void t_memcg(void)
 	}
 }
 
-/* A group without room for what comes back ends swapoff as on any device. */
+/* How often something has happened to the group. */
+static long long group_events(const char *event)
+{
+	FILE *f = fopen(GROUP "/memory.events", "re");
+	long long n;
+	char name[32];
+
+	if (!f)
+		setup_error("memory.events: %s", strerror(errno));
+	while (fscanf(f, "%31s %lld", name, &n) == 2) {
+		if (!strcmp(name, event)) {
+			fclose(f);
+			return n;
+		}
+	}
+	setup_error("memory.events has no %s", event);
+}
+
+/*
+ * A group without room for what comes back ends swapoff, and nobody in it pays for
+ * that.
+ */
 static void t_memcg_swapoff(void)
 {
 	char *dev = device(), text[32];
+	long long ooms;
 	struct baton b;
 	pid_t pid;
 	int err;
@@ -78,11 +100,15 @@ static void t_memcg_swapoff(void)
 	}
 	baton_wait(&b, 1);
 	snprintf(text, sizeof(text), "%lld", group("memory.current") + (long long)len() / 2);
+	ooms = group_events("oom");
 	set_group("memory.max", text);
 	err = swapoff_within(dev, 60);
 	set_group("memory.max", "max");
 	if (err != ENOMEM)
 		violated("swapoff of twice as much as there is room for: %s", strerror(err));
+	ooms = group_events("oom") - ooms;
+	if (ooms)
+		violated("swapoff has called the OOM killer %lld times", ooms);
 	baton_pass(&b, 0);
 	join_child(pid);
 }

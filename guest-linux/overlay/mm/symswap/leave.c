@@ -369,9 +369,8 @@ struct folio *symswap_alloc_copy(struct folio *src)
 	struct folio *dst;
 	int ret;
 
-	/* Swapoff must have it; for others nobody is killed. */
-	if (!oom_task_origin(current))
-		gfp |= __GFP_NORETRY;
+	/* Swapoff tries harder, but nobody is killed for either. */
+	gfp |= oom_task_origin(current) ? __GFP_RETRY_MAYFAIL : __GFP_NORETRY;
 	dst = folio_alloc(gfp, 0);
 	if (!dst)
 		return NULL;
