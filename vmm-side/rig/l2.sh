@@ -123,7 +123,7 @@ load_kvm()
 	vendor_params=nested=0 params=
 	for m in $KVM_PARAMS; do
 		case $m in
-		nested=* | unrestricted_guest=*) vendor_params="$vendor_params $m" ;;
+		nested=* | unrestricted_guest=* | vpid=*) vendor_params="$vendor_params $m" ;;
 		*) params="$params $m" ;;
 		esac
 	done

@@ -16,6 +16,9 @@
  * - Virtual-interrupt delivery and posted interrupts (30.2, 30.6) would interrupt a
  *   call without an exit: kvm_symbiotic_create_vcpu() has them inhibited.
  * - No virtual NMIs (26.3): then the mask that symcall_save() reads is KVM's own.
+ * - VPIDs (29.1): a call has that of its vCPU, and its translations are those of the
+ *   vCPU's CR3, as at any other instruction. KVM's flushes, by request, come before
+ *   the next entry, also into a call. See symcall_restore() for CR3.
  * - No unrestricted guest (27.3.1.2): see vmx_symcall_busy(). In long mode, which
  *   calls are for, CR3 is the guest's, with EPT too.
  *
