@@ -197,7 +197,7 @@ test-files: all			## programs and scripts for the machines of the tests
 	@$(call LOCK,test-files) $(STEP) test-files $(B)/log/test-files.log $(STEPS)/test-files.sh $(B)
 
 # suites.py also ends all of a suite when it is interrupted.
-unit:				## host unit tests with sanitizers
+unit: | deps			## host unit tests with sanitizers
 	@vmm-side/e2e/suites.py unit='vmm-side/e2e/unit.sh $(B)'
 
 # The corpora in git are where it begins, so a seed finds the same again.
@@ -272,7 +272,7 @@ run-nested: deps all		## the swap window in place, under nested paging, beside i
 bench-count: deps all		## the experiment in instructions: the same numbers every time
 	@python3 swapbypass/experiment/run.py --icount $(RUN_ARGS)
 
-bench-micro: deps all		## null symcall against null hypercall
+bench-micro: deps test-files	## null symcall against null hypercall
 	@python3 symcall/experiment/micro.py $(RUN_ARGS)
 
 run-passthrough: deps test-files	## NVMe without an IOMMU: passthrough, bare metal, virtio-blk
