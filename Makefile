@@ -200,6 +200,9 @@ test-files: all			## programs and scripts for the machines of the tests
 unit: | deps			## host unit tests with sanitizers
 	@vmm-side/e2e/suites.py unit='vmm-side/e2e/unit.sh $(B)'
 
+record:				## write anew what becomes of guests (rig/tests/guests.txt)
+	@$(RIG)/tests/test_job.py --record
+
 # The corpora in git are where it begins, so a seed finds the same again.
 SECONDS		?= 60
 SEED		?= 1

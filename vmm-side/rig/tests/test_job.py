@@ -3,8 +3,8 @@
 """What guests become, without booting one.
 
 guests.txt has the files of the plain guest and of the one on bare metal, and of others what
-differs. A change there is meant, or a mistake: `test_job.py --record` writes it anew, and
-the diff is for the reader of the commit. To have one more guest there, add its line of
+differs. A change there is meant, or a mistake: `make record` writes it anew, and the
+diff is for the reader of the commit. To have one more guest there, add its line of
 options and record."""
 
 from __future__ import annotations
