@@ -218,6 +218,13 @@ class Rows(Written):
                      "qemu", "tools", "rig"):
             self.assertTrue(parts[part], part)
 
+    def test_shell(self) -> None:
+        """Shell that shellcheck should see is in scripts; the rig's cases are about shell."""
+        for case in run.load(run.places()):
+            if not case.name.startswith("rig/"):
+                for key in ("cmd", "l1_cmd", "host_cmd"):
+                    self.assertNotRegex(case.get(key), r"[;|`]|\$\(", case.name)
+
     def test_skips(self) -> None:
         """Cases that cannot run here say why."""
         rows: tuple[tuple[dict[str, str], str, str, str], ...] = (
