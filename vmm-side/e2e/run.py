@@ -271,6 +271,13 @@ def check(cases: Iterable[Case]) -> None:
             raise CaseError(f"{case.name}: {e}") from e
 
 
+def loaded_otherwise(case: Case) -> bool:
+    """Whether the user's own host has KVM loaded otherwise than a case wants it."""
+    wanted = dict(word.split("=", 1) for word in case.get("kvm_params").split())
+    return hardware.paging() != PAGINGS[case.get("paging", "shadow")][0] or \
+        any(hardware.loaded(name) != value for name, value in wanted.items())
+
+
 def skip_reason(case: Case, machine: Machine) -> str:
     """Why a case cannot run on such a machine here; "" if it can."""
     build, kind, needs = FILES.parents[1], hardware.kind(), case.get("needs", "emulated")
@@ -282,6 +289,8 @@ def skip_reason(case: Case, machine: Machine) -> str:
         "only on an emulated machine": case.get("needs") == "emulated" and kind != "emulated",
         "this host's KVM is the extended one":
             kind == "local" and case.get("host") == "plain-kvm",
+        "this host's KVM is loaded otherwise":
+            kind == "local" and case.get("host") != "bare-metal" and loaded_otherwise(case),
         "only on an emulated machine with VT-x":
             needs == "vt-x" and (kind != "emulated" or machine.l0 != "bochs"),
         "only where L1 has a disk": needs == "disk" and (kind == "local" or machine.l0 == "bochs"),

@@ -110,12 +110,6 @@ class Change(NamedTuple):
     exits: float
 
 
-def flips(pairs: int) -> str:
-    """A command of the host's."""
-    return (f"for i in $(seq {pairs}); do symcall paging shadow || exit; sleep 0.7; "
-            "symcall paging nested || exit; sleep 0.7; done")
-
-
 def cost_of_change(bench: measure.Runner, mib: int, args: argparse.Namespace) -> Change:
     """Passes over all of the data while the mode changes, against the same without."""
     def run(paging: str, host_cmd: str) -> tuple[float, int]:
@@ -129,7 +123,7 @@ def cost_of_change(bench: measure.Runner, mib: int, args: argparse.Namespace) ->
         return sum(took), result.host_after.get("exits", 0) - result.host_before.get("exits", 0)
 
     calm = [run(f"vm-{paging}", "") for paging in STATIC]
-    took, exits = run("vm-nested", flips(PAIRS))
+    took, exits = run("vm-nested", measure.script(HERE / "flips.sh", PAIRS))
     return Change(mib, (took - sum(t for t, _ in calm) / 2) / PAIRS, took / PASSES,
                   (exits - sum(e for _, e in calm) / 2) / PAIRS)
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 import pathlib
 
+SYS_MODULE = pathlib.Path("/sys/module")
+
 
 def cpu_flags() -> set[str]:
     """What the first CPU has."""
@@ -15,13 +17,24 @@ def cpu_flags() -> set[str]:
     return set()
 
 
+def loaded(name: str) -> str:
+    """A parameter of this host's KVM; "" if it has none of that name."""
+    for module in ("kvm", "kvm_amd", "kvm_intel"):
+        p = SYS_MODULE / module / "parameters" / name
+        if p.exists():
+            value = p.read_text().strip()
+            return {"Y": "1", "N": "0"}.get(value, value)
+    return ""
+
+
 def nested_enabled() -> bool:
     """Whether guests of this host may have guests."""
-    for module in ("kvm_amd", "kvm_intel"):
-        p = pathlib.Path(f"/sys/module/{module}/parameters/nested")
-        if p.exists():
-            return p.read_text().strip() in ("1", "Y")
-    return False
+    return loaded("nested") == "1"
+
+
+def paging() -> str:
+    """How this host's KVM is loaded."""
+    return "nested" if "1" in (loaded("npt"), loaded("ept")) else "shadow"
 
 
 def kind() -> str:
@@ -36,6 +49,6 @@ def kind() -> str:
         return forced
     if not cpu_flags() & {"svm", "vmx"} or not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "emulated"
-    if pathlib.Path("/sys/module/kvm/parameters/symbiotic").exists():
+    if (SYS_MODULE / "kvm/parameters/symbiotic").exists():
         return "local"
     return "nested" if nested_enabled() else "emulated"

@@ -8,10 +8,13 @@
 #   edu            the teaching device moves memory to itself and back
 #   edu-raw        the same without translation: it must not work
 #   edu-outside    what must not be mapped is not
+#   edu-no-ack     a guest that has acknowledged nothing: the device moves nothing
+#   no-offset      nothing is acknowledged, nor need it be
 #   rebind         drivers leave and come back
 #   nvme           reads and writes; prints what L0 must find on the disk
 #   nvme-fs        a file system on it, likewise
 #   nvme-swap      memory pressure with the disk as swap space
+#   not-in-place   a swap window is copied, as the disk reaches RAM alone
 #   net            traffic both ways
 #   hotplug        a device that comes while the guest runs
 #   unplug         and goes, when the guest's word is 1
@@ -84,6 +87,16 @@ t_edu_outside()
 	equal 'outside' "$(edu outside 40000000)" 'outside 0 mapped'
 	check 'said so' sh -c 'dmesg | grep -q "the VMM gives this device no access"'
 	t_edu
+}
+
+t_edu_no_ack()
+{
+	equal 'no DMA' "$(edu check 1 20000000 40000000 | cut -d ' ' -f 1-2)" 'check -110'
+}
+
+t_no_offset()
+{
+	check 'not acknowledged' sh -c "! grep -qs 'acknowledged 1' $SYSFS/dma"
 }
 
 # rebind DRIVER ADDRESS
@@ -176,6 +189,12 @@ t_nvme_swap()
 	subtest 'pressure' ./bypass_torture -b 0 -t 8 -m 90 -o 0
 	check 'was used' sh -c "[ \$(awk '/^pswpout/ { print \$2 }' /proc/vmstat) -gt 1000 ]"
 	swapoff /dev/nvme0n1
+}
+
+t_not_in_place()
+{
+	equal 'mode of the window' "$(cat /sys/block/symswap0/symswap/active)" copy
+	check 'said so' sh -c "dmesg | grep -q 'no pages in place'"
 }
 
 t_net()

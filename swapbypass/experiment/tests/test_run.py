@@ -73,7 +73,7 @@ class Experiment(unittest.TestCase):
         self.assertRegex(text, r"MISS  STREAM in time: .* 1\.24  \(target <= 1\.15\)\n")
 
     def test_csv(self) -> None:
-        """The columns of the issue, and each kind of row."""
+        """The columns that programs read, and each kind of row."""
         self.experiment(FakeBench)
         rows = self.rows()
         self.assertEqual(",".join(rows[0]),

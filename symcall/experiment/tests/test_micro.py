@@ -10,6 +10,7 @@ import io
 import pathlib
 import tempfile
 import unittest
+from unittest import mock
 
 import micro
 from rig import Guest, Result
@@ -18,7 +19,7 @@ from rig.fake import FakeBench
 
 class Loops(FakeBench):
     """Answers as the guest's test interface does."""
-    ratio = 1.1
+    ratio = 0.9
     status = 0
 
     def answer(self, guest: Guest) -> Result:
@@ -61,14 +62,15 @@ class Micro(unittest.TestCase):
         status, text, rows = run(Loops)
         self.assertEqual(status, 0, text)
         report = text.split("Targets:")[1]
-        self.assertEqual(report.count("1.100  (target <= 1.250)"), 4)
-        self.assertEqual(report.count("1.100  (target <= 1.500)"), 1)
-        self.assertEqual(report.count("1.100  (target <= 2.000)"), 1)
-        self.assertIn("instructions, VT-x, shadow paging: symcall / hypercall, Linux: 1.100", text)
+        self.assertEqual(report.count("0.900  (target <= 1.250)"), 2)
+        self.assertEqual(report.count("0.900  (target <= 0.930)"), 2)
+        self.assertEqual(report.count("0.900  (target <= 1.500)"), 1)
+        self.assertEqual(report.count("0.900  (target <= 2.000)"), 1)
+        self.assertIn("instructions, VT-x, shadow paging: symcall / hypercall, Linux: 0.900", text)
         # Two kinds, two modes of paging, two clocks and VT-x, and no first round; KVM's tests.
         self.assertEqual(len(rows), 2 * 2 * (3 * 20 + 1))
         self.assertEqual({(r["call"], r["value"]) for r in rows if "tests" in r["machine"]},
-                         {("hypercall", "900.0"), ("symcall", "990.0")})
+                         {("hypercall", "900.0"), ("symcall", "810.0")})
         self.assertEqual({r["value"] for r in rows if r["call"] == "hypercall" and
                           r["unit"] == "instructions"},
                          {"900.0", "84000.0", "168000.0", "252000.0"})
@@ -80,13 +82,30 @@ class Micro(unittest.TestCase):
         self.assertEqual({r["unit"] for r in rows}, {"ns"})
 
     def test_slow(self) -> None:
-        """Above the target of AMD-V."""
-        class Slow(Loops):
-            """A slow symcall."""
-            ratio = 1.3
-        status, text, _ = run(Slow)
-        self.assertEqual(status, 1)
-        self.assertEqual(text.split("Targets:")[1].count("MISS"), 4)
+        """Above the targets of AMD-V: in instructions, and in time as well."""
+        for slow, missed in ((1.0, 2), (1.3, 4)):
+            class Slow(Loops):
+                """A slow symcall."""
+                ratio = slow
+            with self.subTest(ratio=slow):
+                status, text, _ = run(Slow)
+                self.assertEqual(status, 1)
+                report = text.split("Targets:")[1]
+                self.assertEqual(report.count("MISS"), missed)
+                self.assertEqual(report.count("MISS  instructions, AMD-V"), 2)
+
+    def test_hardware(self) -> None:
+        """Time is that of the processor that is there; what is counted is emulated."""
+        for kind, flag, name in (("nested", "vmx", "VT-x"), ("local", "vmx", "VT-x"),
+                                 ("nested", "svm", "AMD-V"), ("emulated", "vmx", "AMD-V")):
+            with self.subTest(kind=kind, flag=flag), \
+                    mock.patch("rig.hardware.kind", return_value=kind), \
+                    mock.patch("rig.hardware.cpu_flags", return_value={flag}):
+                report = run(Loops)[1].split("Targets:")[1]
+                self.assertEqual(report.count("time, "), 2)
+                self.assertEqual(report.count(f"time, {name}, "), 2)
+                self.assertEqual(report.count("instructions, AMD-V, "), 2)
+                self.assertEqual(report.count("instructions, VT-x, "), 2)
 
     def test_failing_calls(self) -> None:
         """A loop of failing calls is no result."""

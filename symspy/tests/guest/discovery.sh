@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# discovery.sh shadow|nested|off: the guest has found the VMM and agreed on everything, or
-# there is none and the kernel is quiet.
+# discovery.sh shadow|nested|off|ignored: the guest has found the VMM and agreed on everything,
+# or there is none and the kernel is quiet, or it was told not to look and says nothing.
 
 # shellcheck source=/dev/null
 . ./lib.sh
@@ -47,8 +47,12 @@ off)
 			sh -c '! cpuid -1 -r -l 0x90000000 | grep -q "eax=0x00563356"'
 	fi
 	;;
+ignored)
+	equal state "$(attr state)" absent
+	equal 'lines in the log' "$lines" 0
+	;;
 *)
-	echo "usage: discovery.sh shadow|nested|off" >&2
+	echo "usage: discovery.sh shadow|nested|off|ignored" >&2
 	exit 2
 	;;
 esac

@@ -218,6 +218,13 @@ class Rows(Written):
                      "qemu", "tools", "rig"):
             self.assertTrue(parts[part], part)
 
+    def test_shell(self) -> None:
+        """Shell that shellcheck should see is in scripts; the rig's cases are about shell."""
+        for case in run.load(run.places()):
+            if not case.name.startswith("rig/"):
+                for key in ("cmd", "l1_cmd", "host_cmd"):
+                    self.assertNotRegex(case.get(key), r"[;|`]|\$\(", case.name)
+
     def test_skips(self) -> None:
         """Cases that cannot run here say why."""
         rows: tuple[tuple[dict[str, str], str, str, str], ...] = (
@@ -227,18 +234,42 @@ class Rows(Written):
             ({"needs": "vt-x"}, "host", "emulated", "machine with VT-x"),
             ({"needs": "disk"}, "host", "local", "only where L1 has a disk"),
             ({"host": "plain-kvm"}, "host", "local", "the extended one"),
+            ({"paging": "nested"}, "host", "local", "loaded otherwise"),
+            ({"kvm_params": "symcall_budget_ms=6000"}, "host", "local", "loaded otherwise"),
             ({"needs": "no/such/file"}, "host", "emulated", "no/such/file is not built"),
             ({"passthrough": "edu"}, "host", "local", "emulated devices"),
             ({"kernel": "debug"}, "host", "emulated", "the debug kernel is not built"),
             ({}, "debug", "emulated", "the debug kernel is not built"))
         for row, host_kernel, kind, reason in rows:
             with self.subTest(row=row), mock.patch("rig.hardware.kind", return_value=kind), \
+                    mock.patch("rig.hardware.SYS_MODULE", self.loaded()), \
                     mock.patch.object(run, "FILES", self.top / "build" / "tests" / "files"):
                 case = run.Case("p/a", {"cmd": "x", **row})
                 machine = case.machine(host_kernel=host_kernel)
                 self.assertIn(reason, run.skip_reason(case, machine))
                 self.assertEqual(run.skip_reason(run.Case("p/a", {"cmd": "x"}),
                                                  case.machine(host_kernel="host")), "")
+
+    def loaded(self) -> pathlib.Path:
+        """What a host shows that has KVM loaded with shadow paging."""
+        for name, value in (("kvm_intel/ept", "N"), ("kvm_intel/nested", "Y"),
+                            ("kvm/symcall_budget_ms", "1000")):
+            module, _, parameter = name.partition("/")
+            path = self.top / module / "parameters" / parameter
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{value}\n", encoding="ascii")
+        return self.top
+
+    def test_own_host(self) -> None:
+        """What runs on a user's own host, however its KVM is loaded."""
+        rows: tuple[dict[str, str], ...] = (
+            {}, {"kvm_params": "nested=1 symcall_budget_ms=1000"},
+            {"host": "bare-metal", "paging": "nested"})
+        with mock.patch("rig.hardware.kind", return_value="local"), \
+                mock.patch("rig.hardware.SYS_MODULE", self.loaded()):
+            for row in rows:
+                case = run.Case("p/a", {"cmd": "x", **row})
+                self.assertEqual(run.skip_reason(case, case.machine()), "")
 
     def test_skips_on_bochs(self) -> None:
         """What Bochs has not got is skipped for what the rig says of it."""

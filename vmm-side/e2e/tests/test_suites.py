@@ -14,9 +14,8 @@ import unittest
 
 SUITES = pathlib.Path(__file__).resolve().parents[1] / "suites.py"
 # Its log goes to a directory of the test's.
-PROGRAM = f"""
-import pathlib, sys
-sys.path.insert(0, {str(SUITES.parents[1])!r})
+PROGRAM = """
+import pathlib
 from e2e import suites
 from rig import ending
 suites.LOGS = pathlib.Path("log")
@@ -38,6 +37,7 @@ class Suites(unittest.TestCase):
     def start(self, *suites: str) -> subprocess.Popen[str]:
         """The program on its way."""
         return subprocess.Popen([sys.executable, "-c", PROGRAM, *suites], cwd=self.dir, text=True,
+                                env={**os.environ, "PYTHONPATH": str(SUITES.parents[1])},
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run_suites(self, *suites: str) -> tuple[int, list[str]]:

@@ -3,8 +3,11 @@
 #
 # Use what the VMM offers, step by step, while migrate_test.sh in the host tries
 # to migrate the VM. In a guest with "nosymbiotic" and SWAP=virtio-blk: on that
-# disk the host writes the number of the step. What is done is said on stdout,
-# where the host reads it.
+# disk the host writes the number of the step. What is done is a result on stdout,
+# where the host reads its name.
+
+# shellcheck source=/dev/null
+. ./ktap.sh
 
 features=0x400000d0 global=0x400000d1
 page=$((1 << 38))
@@ -12,7 +15,6 @@ page=$((1 << 38))
 for d in /sys/block/vd*; do
 	[ "$(cat "$d/serial")" = swap ] && disk=/dev/${d##*/}
 done
-swapoff "$disk" || exit 2
 
 # step N: wait for the host, which writes 9 if it has failed
 step()
@@ -25,29 +27,24 @@ step()
 	done
 }
 
-# write MSR VALUE, and what it should come to
+# write NAME STATUS MSR VALUE: the status that it should come to
 write()
 {
-	./pages write 0 "$1" "$2"
-	[ $? = "$3" ] || { echo "migrate: writing $2 to MSR $1: not status $3"; exit 1; }
+	./pages write 0 "$3" "$4"
+	equal "$1" $? "$2"
 }
 
-echo idle
+check idle swapoff "$disk"
 step 1
-write $features 2 0
-echo accepted
+write accepted 0 $features 2
 step 2
-write $features 0 0
-echo withdrawn
+write withdrawn 0 $features 0
 step 3
 # A migration is under way, so nothing may begin that would be left behind.
-write $global $page 1
-echo refused
+write refused 1 $global $page
 step 4
-write $global $page 0
-echo mapped
+write mapped 0 $global $page
 step 5
-write $global 0 0
-echo unmapped
+write unmapped 0 $global 0
 step 6
-echo "migrate: ok"
+plan

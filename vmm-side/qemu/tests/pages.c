@@ -421,9 +421,13 @@ static void check_features(uint32_t features)
 static void check_off(void)
 {
 	static const uint32_t msrs[] = {
-		SYMB_MSR_GLOBAL_PAGE, SYMB_MSR_LOCAL_PAGE, SYMB_MSR_SYMCALL_RIP,
-		SYMB_MSR_SYMCALL_FS, SYMB_MSR_FEATURES, SYMB_MSR_ALIAS_GLOBAL_PAGE,
-		SYMB_MSR_ALIAS_SYMCALL_FS,
+#define MSR(name, features)	SYMB_MSR_##name,
+		SYMB_MSRS_WITH_ALIAS(MSR)
+		SYMB_MSRS_WITHOUT_ALIAS(MSR)
+#undef MSR
+#define MSR(name, features)	SYMB_MSR_ALIAS_##name,
+		SYMB_MSRS_WITH_ALIAS(MSR)
+#undef MSR
 	};
 	uint32_t eax, ebx, ecx, edx, features = 0;
 	uint64_t value;

@@ -13,7 +13,7 @@ from unittest import mock
 
 from rig_for_tests import HERE, RIG, SECONDS, Command, RigTest, wait_for
 
-from rig import Bench, ending, images
+from rig import Bench, ending, hardware, images
 
 CLI: Command = [*RIG, "exec"]
 MAKE = ["make", "exec"]
@@ -161,20 +161,11 @@ class CloseTest(RigTest):
         self.assertEqual(self.left_behind(), [])
 
 
-def paging() -> str:
-    """How the KVM of this machine, if it has one, maps memory."""
-    for path in ("kvm_amd/parameters/npt", "kvm_intel/parameters/ept"):
-        file = pathlib.Path("/sys/module") / path
-        if file.exists():
-            return "nested" if file.read_text().strip() in ("1", "Y") else "shadow"
-    return "shadow"
-
-
 @unittest.skipUnless(os.geteuid() == 0, "the script of a guest needs root")
 class LocalTest(RigTest):
     """The user's own host is L1: nothing vanishes there by itself."""
 
-    OPTIONS = {"CMD": "x", "RIG_HARDWARE": "local", "PAGING": paging(),
+    OPTIONS = {"CMD": "x", "RIG_HARDWARE": "local", "PAGING": hardware.paging(),
                "HOST_CMD": "sleep 1000 & echo $!; wait"}
 
     def setUp(self) -> None:

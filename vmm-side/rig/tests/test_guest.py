@@ -92,6 +92,14 @@ REFUSED: tuple[tuple[dict[str, str], str], ...] = (
     ({"ICOUNT": "1", "RIG_HARDWARE": "local"}, "ICOUNT=1: this host's own KVM"),
     ({"PASSTHROUGH": "edu", "RIG_HARDWARE": "local"},
      "PASSTHROUGH=edu: these are devices of an emulated host"),
+    ({"L0": "xen"}, "L0=xen: not one of qemu, bochs"),
+    ({"L0": "bochs", "HOST": "bare-metal"}, "HOST=bare-metal: L0=bochs is for hosts with VT-x"),
+    ({"L0": "bochs", "ICOUNT": "1"}, "ICOUNT=1: L0=bochs counts instructions anyway"),
+    ({"L0": "bochs", "HOST_SMP": "2"}, "HOST_SMP=2: L0=bochs hangs with more CPUs"),
+    ({"L0": "bochs", "PASSTHROUGH": "nvme edu"}, "PASSTHROUGH=nvme edu: L0=bochs has no such"),
+    ({"L0": "bochs", "SWAP": "zswap", "SWAP_STORE": "disk"}, "SWAP_STORE=disk: L0=bochs has no"),
+    ({"L0": "bochs", "GUEST_MEM": "1536"}, "GUEST_MEM=1536: the host has 1280 MiB"),
+    ({"L0": "bochs", "RIG_HARDWARE": "local"}, "L0=bochs: this host's own KVM"),
 )
 ACCEPTED: tuple[dict[str, str], ...] = (
     {}, {"GUEST_MEM": "64", "SMP": "8"}, {"KERNEL": "kitten", "SMP": "16", "GUEST_MEM": "16"},
@@ -101,6 +109,7 @@ ACCEPTED: tuple[dict[str, str], ...] = (
     {"PASSTHROUGH": "nvme edu"}, {"PASSTHROUGH": "edu", "HOST": "bare-metal", "GUEST_MEM": "256"},
     {"ICOUNT": "1", "STATS": "1", "HOST_CMD": "true"}, {"KERNEL": "/tmp"},
     {"HOST": "bare-metal", "SYMBIOTIC": "off", "ICOUNT": "1"},
+    {"L0": "bochs", "SMP": "2", "SWAP": "bypass", "HOST_SMP": "1", "HOST_CMD": "true"},
 )
 
 
@@ -156,8 +165,11 @@ class OptionsTest(RigTest):
     def test_shell(self) -> None:
         wanted, machine = guest.from_environment({"STATS": "1"}, interactive=True)
         self.assertIn("interactive", "".join(wanted.conflicts(machine)))
-        wanted, machine = guest.from_environment({"KERNEL": "kitten"}, interactive=True)
-        self.assertIn("KERNEL=kitten", "".join(wanted.conflicts(machine)))
+        for option, sentence in (("KERNEL=kitten", "KERNEL=kitten: it has no interactive shell"),
+                                 ("L0=bochs", "L0=bochs: it has no terminal")):
+            name, _, value = option.partition("=")
+            wanted, machine = guest.from_environment({name: value}, interactive=True)
+            self.assertIn(sentence, "".join(wanted.conflicts(machine)))
 
     def test_empty_is_default(self) -> None:
         empty = dict.fromkeys(guest.environment(), "")
@@ -221,6 +233,11 @@ class OneplaceTest(unittest.TestCase):
         self.assertEqual(list(made.conflicts(Machine())), [])
         self.assertEqual(list(made.conflicts(Machine(l0="bochs"))),
                          ["PASSTHROUGH=edu: L0=bochs has no such devices"])
+
+    def test_host_kernel(self) -> None:
+        """What only cases can ask for."""
+        self.assertEqual(list(Machine(l0="bochs", host_kernel="debug").conflicts("emulated")),
+                         ["host_kernel=debug: L0=bochs is too slow for it"])
 
     def test_cases(self) -> None:
         """Each row of the end-to-end cases is accepted; those that are nonsense are."""

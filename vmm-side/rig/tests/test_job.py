@@ -3,9 +3,14 @@
 """What guests become, without booting one.
 
 guests.txt has the files of the plain guest and of the one on bare metal, and of others what
-differs. A change there is meant, or a mistake: `test_job.py --record` writes it anew, and
-the diff is for the reader of the commit. To have one more guest there, add its line of
-options and record."""
+differs. A change there is meant, or a mistake: `make record` writes it anew, and the
+diff is for the reader of the commit. To have one more guest there, add its line of
+options and record.
+
+The guests of the end-to-end cases are not there: each new case would be a change in two
+places. What they choose is, since each word of each option is chosen by a guest of
+guests.txt; how options that no guest there has together work together is seen when the
+cases boot. That each case becomes files at all, with what it says in them, is seen here."""
 
 from __future__ import annotations
 
@@ -20,6 +25,7 @@ import unittest
 from collections.abc import Iterable, Iterator
 from unittest import mock
 
+from e2e import run
 from rig import Guest, Machine, images, job, words
 from rig.kinds import KERNELS
 from rig.options import Choice, Choices
@@ -58,6 +64,11 @@ def dump(options: dict[str, str]) -> list[str]:
     icount = options.pop("icount", "0") == "1"
     guest = Guest.from_row(options)
     guest.check(Machine(icount=icount, devices=bool(guest.passthrough)), hardware)
+    return files_of(guest, hardware, icount)
+
+
+def files_of(guest: Guest, hardware: str = "emulated", icount: bool = False) -> list[str]:
+    """The lines of all files."""
     with mock.patch.object(images, "kernel_image", "{}.{}".format):
         kernel = pathlib.Path(job.kernel_image(guest))
     kind = guest.kernel_row.kind
@@ -124,6 +135,20 @@ class RecordTest(unittest.TestCase):
                 elif f.name not in NO_EFFECT:
                     self.assertGreater(len(values), 1)
         self.assertEqual({g.kernel for g in chosen} & set(KERNELS), set(KERNELS))
+
+    def test_cases(self) -> None:
+        """Each end-to-end case becomes files, which have all texts that are its own."""
+        cases = [case for case in run.load(run.places()) if "cmd" in case.row]
+        self.assertGreater(len(cases), 100)
+        for case in cases:
+            with self.subTest(case=case.name), mock.patch.object(run, "FILES", pathlib.Path("/")):
+                guest = case.guest()
+                lines = files_of(guest)
+                own = [f"-append {word}" for word in guest.append.split()]
+                if not guest.bare:
+                    own += [*guest.qemu_args.splitlines(), f"KVM_PARAMS={guest.kvm_params}"]
+                for text in own:
+                    self.assertTrue(any(line.endswith(f" {text}") for line in lines), text)
 
 
 class WordsTest(unittest.TestCase):

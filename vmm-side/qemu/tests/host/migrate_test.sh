@@ -17,10 +17,10 @@ show()
 	symcall qmp cont
 }
 
-# said WORD: by the guest
+# said NAME: a good result of the guest's
 said()
 {
-	grep -qx "$1" "$WORK/out"
+	grep -qx "ok [0-9]* $1" "$WORK/out"
 }
 
 step()
