@@ -41,6 +41,8 @@ char *fill_window(void);
 char *device(void);
 /* 0, or the error; EINTR if it does not end in @seconds. */
 int swapoff_within(const char *dev, unsigned int seconds);
+/* The same, with a signal after @us, and more of them. */
+int swapoff_for(const char *dev, unsigned int us);
 /* KiB. */
 long long swap_used(void);
 

@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -104,18 +105,38 @@ static void on_alarm(int sig)
 	(void)sig;
 }
 
-int swapoff_within(const char *dev, unsigned int seconds)
+/* 0, or the error. */
+static int swapoff_timed(const char *dev, const struct itimerval *timer)
 {
 	struct sigaction sa = { .sa_handler = on_alarm }, old;
-	unsigned int rest;
+	struct itimerval rest;
 	int err;
 
 	sigaction(SIGALRM, &sa, &old);
-	rest = alarm(seconds);
+	setitimer(ITIMER_REAL, timer, &rest);
 	err = swapoff(dev) ? errno : 0;
-	alarm(rest);
+	setitimer(ITIMER_REAL, &rest, NULL);
 	sigaction(SIGALRM, &old, NULL);
 	return err;
+}
+
+int swapoff_within(const char *dev, unsigned int seconds)
+{
+	const struct itimerval timer = { .it_value.tv_sec = seconds };
+
+	return swapoff_timed(dev, &timer);
+}
+
+int swapoff_for(const char *dev, unsigned int us)
+{
+	/* The first signal may come before the call. */
+	const unsigned int again = us + 20000;
+	const struct itimerval timer = {
+		.it_value = { us / 1000000, us % 1000000 },
+		.it_interval = { again / 1000000, again % 1000000 },
+	};
+
+	return swapoff_timed(dev, &timer);
 }
 
 /* ---- Pages that somebody has a reference to ------------------------------ */
