@@ -50,6 +50,8 @@ long long swap_used(void);
 void must_hold(const char *when, long long pages);
 /* The pages are in a pipe, which needs no privilege. */
 void into_pipe(int fd[2], char *p);
+/* ... or in the queue of a socket, but for a few; out_of_pipe() reads these too. */
+void into_socket(int fd[2], char *p);
 /* Reads them back, which lets go of them. */
 void out_of_pipe(int fd[2], uint64_t id, uint64_t seq);
 
