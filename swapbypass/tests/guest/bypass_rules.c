@@ -104,7 +104,8 @@ static void clean_slate(void)
 }
 
 static const struct test_case *const tables[] = {
-	bypass_rules_vma, bypass_rules_zap, bypass_rules_read, bypass_rules_race, NULL
+	bypass_rules_vma, bypass_rules_zap, bypass_rules_read, bypass_rules_race,
+	bypass_rules_step, NULL
 };
 
 /*

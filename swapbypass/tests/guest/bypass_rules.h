@@ -40,6 +40,6 @@ size_t swap_free_pages(void);
 void fill_and_page_out(char *p, size_t pages, uint64_t id, uint64_t seq);
 
 extern const struct test_case bypass_rules_vma[], bypass_rules_zap[], bypass_rules_read[];
-extern const struct test_case bypass_rules_race[];
+extern const struct test_case bypass_rules_race[], bypass_rules_step[];
 
 #endif /* BYPASS_RULES_TEST_H */

@@ -111,6 +111,7 @@ static const struct removal removals[] = {
 	{ 1 << 5, "\"swapoff moves pages\"", "swapoff", NOTICED },
 	{ 1 << 6, "\"no more than granted\"", "grant", NOTICED },
 	{ 1 << 7, "\"cold pages make room\"", "aging", NOTICED },
+	{ 1 << 8, "\"hot is what has been used itself\"", "hot", TEST_VIOLATED },
 	{ 0 }
 };
 

@@ -41,6 +41,8 @@ char *fill_window(void);
 char *device(void);
 /* 0, or the error; EINTR if it does not end in @seconds. */
 int swapoff_within(const char *dev, unsigned int seconds);
+/* The same, with a signal after @us, and more of them. */
+int swapoff_for(const char *dev, unsigned int us);
 /* KiB. */
 long long swap_used(void);
 
@@ -48,6 +50,8 @@ long long swap_used(void);
 void must_hold(const char *when, long long pages);
 /* The pages are in a pipe, which needs no privilege. */
 void into_pipe(int fd[2], char *p);
+/* ... or in the queue of a socket, but for a few; out_of_pipe() reads these too. */
+void into_socket(int fd[2], char *p);
 /* Reads them back, which lets go of them. */
 void out_of_pipe(int fd[2], uint64_t id, uint64_t seq);
 

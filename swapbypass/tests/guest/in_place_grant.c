@@ -254,6 +254,48 @@ static void t_held(void)
 	verify("swapped out to the new area", p, 0xf80, 2);
 }
 
+/*
+ * Signals end swapoff, each time a bit later: among pages that move, that are in a
+ * pipe, that are swapped out. The window is in use again then, with all that was in it.
+ */
+static void t_swapoff_signal(void)
+{
+	unsigned int us = 200, ended = 0;
+	char *p, *dev = device();
+	int fd[2], err;
+
+	npages = 256;
+	p = in_place(0x1400);
+	npages /= 2;
+	into_pipe(fd, p);
+	npages *= 2;
+	for (; (err = swapoff_for(dev, us)) == EINTR; us += us / 2) {
+		ended++;
+		verify("after a signal", p, 0x1400, 1);
+		/* What has moved is swapped out again. */
+		madvise(p, len(), MADV_PAGEOUT);
+	}
+	if (err)
+		violated("swapoff after %u signals: %s", ended, strerror(err));
+	if (!ended)
+		setup_error("swapoff has ended before a signal");
+	verify("after swapoff", p, 0x1400, 1);
+	must_hold("after swapoff", npages / 2);
+
+	if (swapon(dev, 0))
+		setup_error("swapon: %s", strerror(errno));
+	npages /= 2;
+	out_of_pipe(fd, 0x1400, 1);
+	npages *= 2;
+	set_grant(all_pages);
+	must_hold("read from the pipe", 0);
+	fill(p, 0x1400, 2);
+	if (swapoff_within(dev, 20) || swapon(dev, 0))
+		violated("swapoff, swapon: %s", strerror(errno));
+	must_page_out(p);
+	verify("swapped out to the new area", p, 0x1400, 2);
+}
+
 const struct test_case in_place_grant[] = {
 	{ "declined", "faults that find no grant", t_declined },
 	{ "grant", "a grant that is lowered", t_grant },
@@ -261,6 +303,7 @@ const struct test_case in_place_grant[] = {
 	{ "aging", "cold pages make room", t_aging },
 	{ "swapoff", "swapoff and swapon", t_swapoff },
 	{ "held", "pages in a pipe: grant, swapoff, swapon", t_held },
+	{ "swapoff_signal", "swapoff that signals end", t_swapoff_signal },
 	{ "only_ram", "a device that reaches only RAM, for good", t_only_ram, .special = true },
 	{ "host_grant", "the VMM's grant", t_host_grant, .special = true },
 	{ 0 }

@@ -121,6 +121,25 @@ static void t_longterm(void)
 	verify("unpinned", p, 0xc00, 2);
 }
 
+/*
+ * Nobody holds pages any more that did so beyond a swapoff: they move to memory, as
+ * they have no slot, and the next swapon has the whole window again.
+ */
+static void let_go(char *p, uint64_t id)
+{
+	char *dev = device();
+	int err;
+
+	set_grant(all_pages);
+	must_hold("let go", 0);
+	verify("in memory", p, id, 2);
+	err = swapoff_within(dev, 20);
+	if (err || swapon(dev, 0))
+		violated("swapoff, swapon: %s", strerror(err ? err : errno));
+	must_page_out(p);
+	verify("swapped out to the new area", p, id, 2);
+}
+
 /* Pages with a VMA each, so with an anon_vma each. */
 static char *islands(size_t n)
 {
@@ -253,13 +272,16 @@ static void t_longterm_race(void)
 	close(fd);
 }
 
-/* ... or are pinned where they are, if somebody else has a reference. */
+/*
+ * ... or are pinned where they are, if somebody else has a reference. Neither a
+ * lowered grant nor swapoff waits for them.
+ */
 static void t_longterm_pipe(void)
 {
 	struct io_uring_params params = { 0 };
-	char *p = in_place(0xc80);
+	char *p = in_place(0xc80), *dev = device();
 	struct iovec iov = { p, len() };
-	int fd = syscall(SYS_io_uring_setup, 4, &params), pipes[2];
+	int fd = syscall(SYS_io_uring_setup, 4, &params), pipes[2], err;
 
 	if (fd < 0)
 		setup_error("io_uring_setup: %s", strerror(errno));
@@ -272,17 +294,53 @@ static void t_longterm_pipe(void)
 	if (window("held") < (long long)npages)
 		violated("%lld of %zu pinned pages are held", window("held"), npages);
 	set_grant(all_pages);
+	must_hold("granted again", 0);
+
+	err = swapoff_within(dev, 20);
+	if (err)
+		violated("swapoff: %s", strerror(err));
+	must_hold("after swapoff", npages);
+	verify("pinned, after swapoff", p, 0xc80, 1);
 	fill(p, 0xc80, 2);
+	if (swapon(dev, 0))
+		setup_error("swapon: %s", strerror(errno));
 	close(fd);
-	verify("unpinned", p, 0xc80, 2);
+	let_go(p, 0xc80);
+}
+
+/*
+ * A socket's queue has them: what is sent without a copy (MSG_ZEROCOPY), and nobody
+ * reads. The loopback copies what the receiver has room for, and no more.
+ */
+static void t_zerocopy(void)
+{
+	char *p = in_place(0x1380), *dev = device();
+	long long held;
+	int fd[2], err;
+
+	into_socket(fd, p);
+	err = swapoff_within(dev, 20);
+	if (err)
+		violated("swapoff: %s", strerror(err));
+	/* The receiver has room for a few. */
+	held = window("held");
+	if (held < (long long)npages / 2)
+		setup_error("the socket has only %lld of %zu pages", held, npages);
+	verify("after swapoff", p, 0x1380, 1);
+	if (swapon(dev, 0))
+		setup_error("swapon: %s", strerror(errno));
+	out_of_pipe(fd, 0x1380, 1);
+	fill(p, 0x1380, 2);
+	let_go(p, 0x1380);
 }
 
 const struct test_case in_place_others[] = {
 	{ "ptrace", "process_vm_readv and writev", t_ptrace },
 	{ "aio", "direct asynchronous I/O, munmap during it", t_aio },
 	{ "longterm", "pinned for long: io_uring's buffers", t_longterm },
-	{ "longterm_pipe", "pinned for long, and in a pipe", t_longterm_pipe },
+	{ "longterm_pipe", "pinned for long in place: grant, swapoff", t_longterm_pipe },
 	{ "longterm_race", "... and unmapped meanwhile", t_longterm_race, .special = true },
 	{ "pipe", "a pipe holds them, the owner is gone", t_pipe },
+	{ "zerocopy", "a socket's queue holds them: swapoff", t_zerocopy },
 	{ 0 }
 };

@@ -5,14 +5,17 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <symbiotic/abi.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -104,18 +107,38 @@ static void on_alarm(int sig)
 	(void)sig;
 }
 
-int swapoff_within(const char *dev, unsigned int seconds)
+/* 0, or the error. */
+static int swapoff_timed(const char *dev, const struct itimerval *timer)
 {
 	struct sigaction sa = { .sa_handler = on_alarm }, old;
-	unsigned int rest;
+	struct itimerval rest;
 	int err;
 
 	sigaction(SIGALRM, &sa, &old);
-	rest = alarm(seconds);
+	setitimer(ITIMER_REAL, timer, &rest);
 	err = swapoff(dev) ? errno : 0;
-	alarm(rest);
+	setitimer(ITIMER_REAL, &rest, NULL);
 	sigaction(SIGALRM, &old, NULL);
 	return err;
+}
+
+int swapoff_within(const char *dev, unsigned int seconds)
+{
+	const struct itimerval timer = { .it_value.tv_sec = seconds };
+
+	return swapoff_timed(dev, &timer);
+}
+
+int swapoff_for(const char *dev, unsigned int us)
+{
+	/* The first signal may come before the call. */
+	const unsigned int again = us + 20000;
+	const struct itimerval timer = {
+		.it_value = { us / 1000000, us % 1000000 },
+		.it_interval = { again / 1000000, again % 1000000 },
+	};
+
+	return swapoff_timed(dev, &timer);
 }
 
 /* ---- Pages that somebody has a reference to ------------------------------ */
@@ -166,6 +189,33 @@ void into_pipe(int fd[2], char *p)
 		setup_error("pipe: %s", strerror(errno));
 	if (vmsplice(fd[1], &iov, 1, 0) != (ssize_t)len())
 		setup_error("vmsplice: %s", strerror(errno));
+}
+
+void into_socket(int fd[2], char *p)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	const int on = 1, little = 2 * PAGE, enough = 4 * len();
+	socklen_t size = sizeof(addr);
+	int listening;
+
+	shell("ip link set lo up");
+	listening = socket(AF_INET, SOCK_STREAM, 0);
+	fd[1] = socket(AF_INET, SOCK_STREAM, 0);
+	if (setsockopt(listening, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)) ||
+	    bind(listening, (struct sockaddr *)&addr, size) || listen(listening, 1) ||
+	    getsockname(listening, (struct sockaddr *)&addr, &size))
+		setup_error("listen: %s", strerror(errno));
+	if (setsockopt(fd[1], SOL_SOCKET, SO_SNDBUFFORCE, &enough, sizeof(enough)) ||
+	    setsockopt(fd[1], SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) ||
+	    connect(fd[1], (struct sockaddr *)&addr, size))
+		setup_error("connect: %s", strerror(errno));
+	fd[0] = accept(listening, NULL, NULL);
+	close(listening);
+	if (send(fd[1], p, len(), MSG_ZEROCOPY) != (ssize_t)len())
+		setup_error("send: %s", strerror(errno));
 }
 
 void out_of_pipe(int fd[2], uint64_t id, uint64_t seq)

@@ -632,6 +632,7 @@ static const struct symb_swap_desc big_desc = {
 };
 
 static unsigned int big_pages;	/* of the VM that there is */
+static __u64 *tables;		/* its page tables */
 
 #define OWN_ADDR	(ADDR(0) + (NR_TABLES(big_pages) - 1ULL) * PAGES * 4096)
 
@@ -640,7 +641,6 @@ static void make_big_vm(unsigned int pages)
 	__u64 *pd = (__u64 *)(ram + GUEST_PD) + (GUEST_UNMAPPED >> 21);
 	unsigned int nr_tables = NR_TABLES(pages), i;
 	static __u8 *big_window;
-	static __u64 *tables;
 
 	make_bypass_vm();
 	if (!big_window) {
@@ -710,6 +710,36 @@ static void test_hold_range(void)
 	expect(hypercall(SYMB_HC_DROP_RANGE, GUEST_PML4, ADDR(1), ADDR(big_pages - 1), 0), 0);
 	expect(vm_stat("bypass_pages"), 2);
 	expect(vm_stat("bypass_drop_range"), big_pages - 2);
+	expect_short_holds();
+}
+
+/* One entry in each page table, the last: what is searched is counted as well. */
+static void test_hold_sparse(void)
+{
+	const unsigned int nr = MANY_PAGES / PAGES;
+	__u64 left, zero = 0;
+	unsigned int i;
+
+	make_big_vm(MANY_PAGES);
+	for (i = 0; i < MANY_PAGES; i++)
+		if (i % PAGES != PAGES - 1)
+			tables[i] = 0;
+	expect(attach(&big_desc), 0);
+	touch(ADDR(PAGES - 1), PAGES * 4096, nr);
+	expect(vm_stat("bypass_pages"), nr);
+
+	/* The first hold, by a vCPU that goes no further. */
+	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_FEATURES, &zero), 1);
+	expect(vm_stat("bypass_pages"), nr);
+	to_the_entry(KVM_RUN, NULL);
+	left = vm_stat("bypass_pages");
+	printf("# %u of %u records in one hold\n", (unsigned int)(nr - left), nr);
+	expect(left < nr, true);
+	expect(nr - left <= 1024 / 8, true);
+
+	must_wrmsr(SYMB_MSR_FEATURES, SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL | SYMB_FEAT_SWAPBYPASS);
+	expect(vm_stat("bypass_pages"), 0);
+	expect(vm_stat("bypass_drop_off"), nr);
 	expect_short_holds();
 }
 
@@ -1038,6 +1068,7 @@ const struct test swapbypass_tests[] = {
 	{ "swap-invalidate", test_invalidate, SYMB_FEAT_ALL },
 	{ "swap-hold-slots", test_hold_slots, SYMB_FEAT_ALL },
 	{ "swap-hold-range", test_hold_range, SYMB_FEAT_ALL },
+	{ "swap-hold-sparse", test_hold_sparse, SYMB_FEAT_ALL },
 	{ "swap-hold-detach", test_hold_detach, SYMB_FEAT_ALL },
 	{ "swap-hold-attach", test_hold_attach, SYMB_FEAT_ALL },
 	{ "swap-hold-reset", test_hold_reset, SYMB_FEAT_ALL },

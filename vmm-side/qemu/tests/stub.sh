@@ -4,6 +4,10 @@
 # stub.sh BUILD: has a QEMU without KVM all that others call of us? From the objects
 # of BUILD/qemu, which has KVM: what code outside KVM's takes from ours, the stub has
 # to define. Status 1 and the names of what it lacks.
+#
+# configure --disable-kvm would show that by a link. But without KVM the target needs TCG,
+# and has no object in common with ours: as long a build as that of QEMU itself. Of what we
+# add or change, the stub alone depends on CONFIG_KVM.
 
 set -eu
 

@@ -142,6 +142,11 @@ static bool symswap_no_recency(struct vm_area_struct *vma, void *arg)
 	return !vma_has_recency(vma);
 }
 
+static bool symswap_walks(void)
+{
+	return !symswap_skip(SYMSWAP_RULE_HOT);
+}
+
 /*
  * Has a locked page been used since the last look? folio_referenced() is for
  * pages on an LRU list: with MGLRU it takes the accessed bits of up to 63
@@ -159,7 +164,10 @@ static bool symswap_used(struct folio *folio)
 		.invalid_vma = symswap_no_recency,
 		.try_lock = true,
 	};
+	unsigned long vm_flags;
 
+	if (!symswap_walks())
+		return folio_referenced(folio, 1, NULL, &vm_flags);
 	/* Also: its anon_vma is there. */
 	if (folio_mapped(folio))
 		rmap_walk(folio, &rwc);

@@ -172,6 +172,7 @@ enum symswap_rule {
 	SYMSWAP_RULE_EVICT,	/* swapoff moves pages */
 	SYMSWAP_RULE_GRANT,	/* no more than granted */
 	SYMSWAP_RULE_AGE,	/* cold pages make room */
+	SYMSWAP_RULE_HOT,	/* hot is what has been used itself */
 };
 
 #ifdef CONFIG_SYMBIOTIC_TEST

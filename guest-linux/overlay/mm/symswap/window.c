@@ -168,10 +168,10 @@ void symswap_stay_in_ram(void)
 {
 	struct symswap_window *win;
 
-	if (symswap_only_ram)
-		return;
-
 	mutex_lock(&symswap_mutex);
+	/* A second device has waited until the pages had left for the first. */
+	if (symswap_only_ram)
+		goto unlock;
 	pr_info("a device reaches RAM alone, no pages in place (swiotlb=force would help)\n");
 	symswap_only_ram = true;
 	list_for_each_entry(win, &symswap_windows, list) {
@@ -184,6 +184,7 @@ void symswap_stay_in_ram(void)
 			pr_info("%s: %ld pages are held in place\n", win->disk->disk_name,
 				atomic_long_read(&win->in_place));
 	}
+unlock:
 	mutex_unlock(&symswap_mutex);
 }
 

@@ -207,6 +207,8 @@ bool symspy_set(CPUState *cs, bool local, uint64_t gpa)
         }
     }
 
+    /* Or VFIO maps it for devices. */
+    assert(memory_region_is_protected(&page->mr));
     memory_region_transaction_begin();
     symspy.nr_mapped++;
     symspy_unmap(page);

@@ -63,7 +63,8 @@ struct kvm_swapbypass_sp {
  *	by a drop of slots
  * @reason: to which they are accounted
  * @begun: answers given before this drop are stale
- * @looked: entries, records and slots looked at under this hold of mmu_lock
+ * @looked: entries, records and slots looked at under this hold of mmu_lock, a
+ *	record in which entries are looked for as SWAPBYPASS_SEARCH
  * @gfn: next of the slots' pages
  * @end: page behind the last one; 0 = entries are named by address instead
  * @root: page-table root, as kvm_swapbypass_sp.root; INVALID_GPA = any

@@ -25,6 +25,12 @@
  */
 #define SWAPBYPASS_HOLD		1024
 
+/*
+ * What a record counts for in which entries are looked for: there may be one, at
+ * the end of 64 cache lines, and to drop an entry takes about eight.
+ */
+#define SWAPBYPASS_SEARCH	8
+
 /* ---- Drops ------------------------------------------------------------- */
 
 /**
@@ -59,15 +65,20 @@ static bool swapbypass_drop_slots(struct kvm *kvm, struct kvm_swapbypass *swap,
 	return true;
 }
 
-/* Of one record, at most @max; less than that if these were all. */
+/* Whether a record may have entries that are to be dropped. */
+static bool swapbypass_op_matches(const struct kvm_swapbypass_op *op,
+				  const struct kvm_swapbypass_sp *bsp)
+{
+	return bsp->sp && bsp->base + PMD_SIZE - PAGE_SIZE >= op->first &&
+	       bsp->base <= op->last &&
+	       (op->root == INVALID_GPA || op->root == bsp->root);
+}
+
+/* Of such a record, at most @max; less than that if these were all. */
 static int swapbypass_drop_sp(struct kvm *kvm, const struct kvm_swapbypass_op *op,
 			      struct kvm_swapbypass_sp *bsp, int max)
 {
 	gva_t last = bsp->base + PMD_SIZE - PAGE_SIZE;
-
-	if (!bsp->sp || last < op->first || bsp->base > op->last ||
-	    (op->root != INVALID_GPA && op->root != bsp->root))
-		return 0;
 
 	return kvm_swapbypass_mmu_drop_sp(kvm, bsp,
 				      (max(op->first, bsp->base) - bsp->base) >> PAGE_SHIFT,
@@ -88,18 +99,19 @@ static bool swapbypass_drop_sps(struct kvm *kvm, struct kvm_swapbypass *swap,
 {
 	struct kvm_swapbypass_sp *bsp;
 	int n, room;
+	bool search;
 
 	while (!list_is_last(&op->mark.node, &swap->sps)) {
-		room = SWAPBYPASS_HOLD - op->looked;
+		bsp = list_next_entry(&op->mark, node);
+		search = swapbypass_op_matches(op, bsp);
+		room = SWAPBYPASS_HOLD - op->looked - (search ? SWAPBYPASS_SEARCH : 1);
 		if (room <= 0)
 			return false;
 
-		bsp = list_next_entry(&op->mark, node);
-		n = swapbypass_drop_sp(kvm, op, bsp, room);
-		op->looked += n;
+		n = search ? swapbypass_drop_sp(kvm, op, bsp, room) : 0;
+		op->looked = SWAPBYPASS_HOLD - room + n;
 		if (n == room)
 			return false;
-		op->looked++;
 
 		/* An empty record has left the list. */
 		if (!list_empty(&bsp->node))
