@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # load.sh spin|exits|disk: keep two CPUs busy until the host's word is 9: in user mode; with
-# exits to QEMU on both; or CPU 1 alone with reads from the disk.
+# exits to QEMU on both; or CPU 0 in user mode, where it holds no lock that CPU 1 could want,
+# and CPU 1 with reads from the disk.
 
 spin()
 {
@@ -38,9 +39,10 @@ exits)
 	read_disk 2000 & pids="$pids $!"
 	;;
 disk)
+	taskset -p 1 $$ >/dev/null
+	spin & pids=$!
 	taskset -p 2 $$ >/dev/null
-	read_disk & pids=$!
-	taskset -p 3 $$ >/dev/null
+	read_disk & pids="$pids $!"
 	;;
 *)
 	echo "usage: load.sh spin|exits|disk" >&2

@@ -102,6 +102,25 @@ so_far()
 	echo "# $got reads in $took hundredths of a second"
 }
 
+# as_fast: in a call on vCPU 0, which goes on, the disk is at least a quarter as fast as it was
+# before ($alone_got reads in $alone_took). If reads wait for the end of a call there are none; if
+# short calls follow each other, one for each, a twentieth. What a call interrupts may hold a
+# lock that the other vCPU spins for: then the guest stands still, whatever QEMU does, and the
+# call is over before anything is as fast.
+as_fast()
+{
+	begin 0 0x180 6 $((loops * 5))
+	from_now
+	sleep 3
+	until so_far && [ $((4 * got * alone_took)) -ge $((alone_got * took)) ]; do
+		if ! other info | grep -q '^vcpu 0 .*symcall-active 1'; then
+			end 0 '^status 0 '
+			return 1
+		fi
+		sleep 1
+	done
+}
+
 # Enabled on both vCPUs of the guest: the start of most cases.
 wait_info.sh 'vcpu 1 .*symcall-enabled 1' || exit
 expect 0 '^features 0x1f$' symcall info
@@ -164,36 +183,32 @@ aborts)
 	expect 0 'vcpu 1 .*symcall-enabled 0 symcall-active 0' symcall info
 	;;
 async)
-	# vCPU 0 is in a call that lasts as long as it may, and the rest goes on: the
-	# other vCPU's disk, the other monitor, a call on the other vCPU. All of it
-	# before the call ends. The guest must be at it: what starts it may be on vCPU 0.
+	# vCPU 0 is in a call, and the rest goes on: the other vCPU's disk, the other monitor,
+	# a call on the other vCPU. All of it before the call ends. The guest must be at it:
+	# what starts it may be on vCPU 0.
 	n=0
 	until [ "$(reads)" -gt 100 ]; do
 		n=$((n + 1))
 		[ $n -lt 1000 ] || fail 'the guest reads nothing'
 	done
+	long 0
 	from_now
 	sleep 3
 	until so_far && [ $got -ge 20 ]; do
 		sleep 1
 	done
 	alone_took=$took alone_got=$got
-	# The call takes one of the host's two CPUs. If reads wait for its end there are none;
-	# if short calls follow each other, one for each, a twentieth of what was before.
-	begin 0 0x180 0
-	from_now
-	sleep 3
-	until so_far && [ $((4 * got * alone_took)) -ge $((alone_got * took)) ]; do
-		expect 0 '^vcpu 0 .*symcall-active 1' other info
-		sleep 1
+	n=0
+	until as_fast; do
+		n=$((n + 1))
+		[ $n -lt 5 ] || fail 'the disk stands still while there is a call'
 	done
-	expect 0 '^vcpu 0 .*symcall-active 1' other info
 	ok 'the disk is at least a quarter as fast as before the call'
 	expect 0 '^vcpu 1: ok' other ping 1
 	expect 3 'still in a symcall' other call 0 1
 	expect 0 '"status":"running"' other qmp query-status
 	expect 0 '^vcpu 0 .*symcall-active 1' other info
-	end 1 '^status -110 '
+	end 0 '^status 0 '
 	;;
 meanwhile)
 	long 0
