@@ -12,7 +12,7 @@
 #define GROUP	"/sys/fs/cgroup/in_place"
 
 /* Generous: what is asked for must come, not come fast. */
-#define WAIT_MS	20000
+#define WAIT_MS	60000
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE	25	/* newer than Debian 12's headers */

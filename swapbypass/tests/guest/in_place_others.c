@@ -341,6 +341,6 @@ const struct test_case in_place_others[] = {
 	{ "longterm_pipe", "pinned for long in place: grant, swapoff", t_longterm_pipe },
 	{ "longterm_race", "... and unmapped meanwhile", t_longterm_race, .special = true },
 	{ "pipe", "a pipe holds them, the owner is gone", t_pipe },
-	{ "zerocopy", "a socket's queue holds them: swapoff", t_zerocopy },
+	{ "zerocopy", "a socket's queue holds them: swapoff", t_zerocopy, .special = true },
 	{ 0 }
 };
