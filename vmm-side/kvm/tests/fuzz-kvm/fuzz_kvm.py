@@ -26,9 +26,7 @@ TOP = pathlib.Path(__file__).resolve().parents[4]
 FINDS = TOP / "build" / "fuzz" / "finds"
 RULES = TOP / "vmm-side/kvm/overlay/arch/x86/kvm/symbiotic/rules.h"
 MOST_BOOTS = 24
-# What the host swaps to. All of a report is wanted, not only that of the first fault.
-SWAP = ("[ -e /run/swapped ] || { echo 128M >/sys/block/zram0/disksize && "
-        "mkswap /dev/zram0 >/dev/null && swapon /dev/zram0; : >/run/swapped; }\n")
+# All of a report is wanted, not only that of the first fault.
 APPEND = "kasan_multi_shot"
 # With what it says: how long until the processes are gone, and smaller programs tried.
 SLACK = 600
@@ -73,7 +71,7 @@ class Fuzzer:
         if self._bench is None:
             self._bench = Bench(machine=self._machine, l1_append=APPEND)
         bench = self._bench
-        result = bench.run_l1(f"{SWAP}kvm_fuzz -w $JOB/now -f $JOB {options}", paging=paging,
+        result = bench.run_l1(f"fuzz_on_swap.sh -w $JOB/now -f $JOB {options}", paging=paging,
                               kvm_params=self._params, timeout=seconds + SLACK)
         job = max((d for d in bench.dir.iterdir() if d.name.isdigit()), key=lambda d: int(d.name))
         find = None
