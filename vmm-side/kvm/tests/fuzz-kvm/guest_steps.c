@@ -307,7 +307,7 @@ void exec_guest(struct doing *d)
 	case K_CR3:
 		d->value = root_gpa[s->arg[0]];
 		if (m.mode[v] != MODE_LONG)
-			d->value = FUZZ_PDPT32 + (pd_of(s->arg[0]) ? 32 : 0);
+			d->value = PDPT32_OF(v) + (pd_of(s->arg[0]) ? 32 : 0);
 		set_args(v, d->value, 0, 0, 0, 0);
 		run_op(d, OP_CR3);
 		break;

@@ -385,6 +385,11 @@ static void exec_event(struct doing *d)
 		r = ioctl(vcpus[v].fd, KVM_NMI);
 		break;
 	case K_SMI:
+		/* Not in the middle of what it executes, see write_pdpts32(). */
+		if (in_group && m.mode[v] == MODE_PAE) {
+			d->end = END_SKIPPED;
+			return;
+		}
 		r = ioctl(vcpus[v].fd, KVM_SMI);
 		break;
 	case K_IRQ:

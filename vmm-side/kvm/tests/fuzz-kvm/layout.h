@@ -26,7 +26,8 @@ extern const char fuzz_start[], fuzz_end[], f_start[], f_stop[], f_call[], f_use
 #define FUZZ_PML4		0x182000	/* with page tables of its own below: */
 #define FUZZ_PDPT		0x184000
 #define FUZZ_PD			0x185000
-#define FUZZ_PDPT32		0x186000	/* without long mode; two of them */
+#define FUZZ_PDPT32		0x186000	/* without long mode; two for each vCPU: */
+#define FUZZ_PDPT32_SIZE	64
 #define FUZZ_IDT32		0x187000
 #define SEL_CODE32		0x48
 #define SEL_DATA32		0x50

@@ -183,6 +183,22 @@ static void on_io(struct vcpu *v, struct doing *d)
 }
 
 /*
+ * What a vCPU without long mode has: both, as they are at first. The emulator's nested
+ * paging sets accessed bits in them, which processors do not, and which are reserved:
+ * RSM, which loads them, would shut the machine down.
+ */
+static void write_pdpts32(unsigned int nr)
+{
+	__u64 *pdpt = (__u64 *)(ram + PDPT32_OF(nr));
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		pdpt[i] = (GUEST_PD + (i << 12)) | 1;
+		pdpt[4 + i] = (i == 1 ? FUZZ_PD : GUEST_PD + (i << 12)) | 1;
+	}
+}
+
+/*
  * Runs a vCPU until it has come to the end of a step, or of a symcall. Whatever can
  * come in between is dealt with here.
  */
@@ -193,6 +209,7 @@ void run_to_end(unsigned int nr, struct doing *d, unsigned long request, void *a
 
 	v->busy = true;
 	for (exits = 0; exits < MOST_EXITS; exits++) {
+		write_pdpts32(nr);
 		if (ioctl(v->fd, request, arg) < 0) {
 			if (errno == EINTR || errno == EAGAIN)
 				continue;
@@ -355,7 +372,7 @@ void set_cpu_mode(unsigned int nr, unsigned int mode)
 		return;
 	IOCTL(vcpu, KVM_GET_SREGS, &s);
 	s.cr0 = mode == MODE_PAE ? 0x80050033 : 0x50033;
-	s.cr3 = FUZZ_PDPT32;
+	s.cr3 = PDPT32_OF(nr);
 	s.efer = 0;
 	s.cs = segment32(SEL_CODE32, true, 0);
 	s.ss = segment32(SEL_DATA32, false, 0);
@@ -489,16 +506,15 @@ static __u64 first_pte(unsigned int contents, unsigned int n)
 static void build_tables(const struct program *p)
 {
 	__u64 *pd = (__u64 *)(ram + GUEST_PD + 0x1000), *other = (__u64 *)(ram + FUZZ_PD);
-	__u64 *pdpt = (__u64 *)(ram + FUZZ_PDPT), *pdpt32 = (__u64 *)(ram + FUZZ_PDPT32);
+	__u64 *pdpt = (__u64 *)(ram + FUZZ_PDPT);
 	__u64 *gdt = (__u64 *)(ram + GUEST_GDT);
 	unsigned int i, j;
 
 	*(__u64 *)(ram + FUZZ_PML4) = FUZZ_PDPT | 7;
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 4; i++)
 		pdpt[i] = (i == 1 ? FUZZ_PD : GUEST_PD + (i << 12)) | 7;
-		pdpt32[i] = (GUEST_PD + (i << 12)) | 1;
-		pdpt32[4 + i] = (i == 1 ? FUZZ_PD : GUEST_PD + (i << 12)) | 1;
-	}
+	for (i = 0; i < NR_VCPUS; i++)
+		write_pdpts32(i);
 	gdt[SEL_CODE32 / 8] = 0x00cf9b000000ffff;
 	gdt[SEL_DATA32 / 8] = 0x00cf93000000ffff;
 	for (i = 0; i < NR_TABLES; i++) {

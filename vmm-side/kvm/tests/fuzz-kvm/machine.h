@@ -20,6 +20,7 @@
 #define VA(place, index)	(GUEST_UNMAPPED + (__u64)(place) * 0x200000 + (index) * 4096ULL)
 #define LOCAL_OF(v)		(LOCAL_GPA + (v) * 0x2000ULL)
 #define BOX_OF(v)		(FUZZ_BOX + (v) * FUZZ_BOX_SIZE)
+#define PDPT32_OF(v)		(FUZZ_PDPT32 + (v) * FUZZ_PDPT32_SIZE)
 
 /* Memory slots; 0 is RAM's. */
 enum { GLOBAL_SLOT = 1, REGION_SLOT = 3, ROM_SLOT = 5, LOCAL_SLOT = 8 };
