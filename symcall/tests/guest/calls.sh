@@ -65,6 +65,18 @@ aborted 'HLT' $SELFTEST $HLT
 aborted 'never returns' $SELFTEST $SPIN
 aborted 'never returns, interrupts off' $SELFTEST $SPIN 0 irqsoff
 
+# Wherever it is aborted, on its way in or out, the kernel can do without.
+for where in 1 2 3 4; do
+	aborts=$(attr cpu0/aborts)
+	echo $where >"$DEBUG/spin_at"
+	equal "stopped at $where: aborted" "$(symcall 0 1 $NULL)" -5
+	echo 0 >"$DEBUG/spin_at"
+	equal "stopped at $where: the kernel knows" "$(attr cpu0/aborts)" $((aborts + 1))
+	rearm
+	equal "stopped at $where: calls are on again" "$(symcall 0 1 $NULL)" 0
+	check "stopped at $where: this CPU sleeps" taskset -c 0 sleep 0.1
+done
+
 # Time goes on, and so does everything else.
 check 'timers work' sleep 1
 all_cpus_work

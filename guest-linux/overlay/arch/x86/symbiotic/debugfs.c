@@ -17,6 +17,7 @@
  * peek       write "<gpa>", read: the u64 there
  * paging     write "<word>": the VMM's word on paging, struct symspy_paging.state,
  *            as if it had written it; the guest has followed when this returns
+ * spin_at    write "<n>": a symcall never goes on from there (symcall.c), 0: it does
  * control    write "discover", "start", "stop"; fails if that fails
  */
 #define pr_fmt(fmt) "symbiotic: " fmt
@@ -594,6 +595,7 @@ static int __init symb_debugfs_init(void)
 	debugfs_create_file("peek", 0600, dir, NULL, &peek_fops);
 	debugfs_create_file("paging", 0200, dir, NULL, &paging_fops);
 	debugfs_create_file("control", 0200, dir, NULL, &control_fops);
+	debugfs_create_u32("spin_at", 0600, dir, &symb_spin_at);
 	return 0;
 }
 late_initcall(symb_debugfs_init);

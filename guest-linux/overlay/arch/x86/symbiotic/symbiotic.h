@@ -20,12 +20,30 @@
 #define SYMCALL_STACK_SIZE	(PAGE_SIZE << SYMCALL_STACK_ORDER)
 
 /**
+ * struct symb_before - what irqentry_nmi_enter() changes, as it was before a symcall
+ * @preempt: preempt_count()
+ * @lockdep: of the task, how often lockdep has been turned off
+ * @hardirqs: of the CPU, lockdep's count of interrupts it is in
+ * @irqs_traced: lockdep's idea of the interrupt flag
+ * @nmi_nesting: RCU's count of NMIs and interrupts
+ * @watching: RCU was watching
+ */
+struct symb_before {
+	int preempt;
+	unsigned int lockdep;
+	int hardirqs;
+	bool irqs_traced;
+	long nmi_nesting;
+	bool watching;
+};
+
+/**
  * struct symb_cpu - what a CPU shares with the VMM
  * @calls: symcalls served
  * @errors: of these, answered with an error
  * @aborts: calls that the VMM has aborted
- * @active: a symcall is running
- * @irqs_traced: lockdep's idea of the interrupt flag before that symcall
+ * @active: a symcall is running, or is about to, or has just ended
+ * @before: valid while @active
  * @enabled: the VMM may make symcalls
  * @local: the local SymSpy page
  * @stack: stack for symcalls, kept while the CPU is offline
@@ -35,13 +53,18 @@ struct symb_cpu {
 	unsigned long errors;
 	unsigned long aborts;
 	bool active;
-	bool irqs_traced;
+	struct symb_before before;
 	bool enabled;
 	struct symspy_page local;
 	void *stack;
 };
 
 DECLARE_PER_CPU(struct symb_cpu, symb_cpu);
+
+#ifdef CONFIG_SYMBIOTIC_TEST
+/* Where a symcall never goes on; 0: nowhere. */
+extern u32 symb_spin_at;
+#endif
 
 /**
  * struct symb_state - what the guest shares with the VMM

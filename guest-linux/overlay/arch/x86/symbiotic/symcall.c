@@ -22,30 +22,69 @@
 
 DEFINE_PER_CPU(struct symb_cpu, symb_cpu);
 
+#ifdef CONFIG_SYMBIOTIC_TEST
+u32 symb_spin_at;
+
+/* For the VMM to abort a call just here. */
+static __always_inline void spin_at(u32 where)
+{
+	while (READ_ONCE(symb_spin_at) == where)
+		cpu_relax();
+}
+#else
+static __always_inline void spin_at(u32 where) { }
+#endif
+
+static __always_inline void remember(struct symb_before *before)
+{
+	before->preempt = preempt_count();
+#ifdef CONFIG_LOCKDEP
+	before->lockdep = current->lockdep_recursion;
+#endif
+#ifdef CONFIG_TRACE_IRQFLAGS
+	before->hardirqs = raw_cpu_read(hardirq_context);
+	before->irqs_traced = raw_cpu_read(hardirqs_enabled);
+#endif
+#ifdef CONFIG_CONTEXT_TRACKING_IDLE
+	before->nmi_nesting = ct_nmi_nesting();
+	before->watching = rcu_is_watching_curr_cpu();
+#endif
+}
+
 /*
  * The interrupted code may be anything, even the first instructions of an
  * exception, so this is an NMI as far as RCU, lockdep and preemption go.
+ *
+ * The VMM may abort it at any instruction. So it is active from before the first
+ * count is changed until after the last one has been changed back.
  */
 noinstr int symb_symcall(struct symcall_regs *regs)
 {
+	struct symb_cpu *sc = raw_cpu_ptr(&symb_cpu);
 	unsigned long cr2 = read_cr2();
 	irqentry_state_t state;
 	int ret;
 
+	remember(&sc->before);
+	barrier();
+	WRITE_ONCE(sc->active, true);
+	spin_at(1);
+
 	/* There are no pt_regs: the VMM keeps them. Only KMSAN would look. */
 	state = irqentry_nmi_enter(NULL);
-	instrumentation_begin();
+	spin_at(2);
 
-	__this_cpu_write(symb_cpu.irqs_traced, state.lockdep);
-	__this_cpu_write(symb_cpu.active, true);
+	instrumentation_begin();
 	ret = symcall_dispatch(regs);
 	__this_cpu_inc(symb_cpu.calls);
 	if (unlikely(ret))
 		__this_cpu_inc(symb_cpu.errors);
-	__this_cpu_write(symb_cpu.active, false);
-
 	instrumentation_end();
+
+	spin_at(3);
 	irqentry_nmi_exit(NULL, state);
+	spin_at(4);
+	WRITE_ONCE(sc->active, false);
 
 	/* A page fault in a handler must not hide one under way outside. */
 	if (unlikely(cr2 != read_cr2()))
@@ -54,28 +93,29 @@ noinstr int symb_symcall(struct symcall_regs *regs)
 }
 
 /*
- * Undo what irqentry_nmi_enter() did for a call that the VMM has aborted. This
- * runs inside an NMI, whose own share lies on top; each part is a counter, so
- * the order does not matter.
+ * Undo what irqentry_nmi_enter() did, as far as it got, for a call that the VMM has
+ * aborted. This runs inside an NMI: all is as it was before the call, and what the
+ * NMI has added, or would have, had it interrupted that.
  */
 static void forget_call(struct symb_cpu *sc)
 {
+	const struct symb_before *before = &sc->before;
+
 	sc->active = false;
 
-	__preempt_count_sub(NMI_OFFSET + HARDIRQ_OFFSET);
-	lockdep_hardirq_exit();
-	lockdep_on();
+	preempt_count_set(before->preempt + NMI_OFFSET + HARDIRQ_OFFSET);
+#ifdef CONFIG_LOCKDEP
+	current->lockdep_recursion = before->lockdep + LOCKDEP_OFF;
+#endif
 #ifdef CONFIG_TRACE_IRQFLAGS
-	/* The NMI found "off" on entry and will leave it alone. */
-	if (sc->irqs_traced)
-		__this_cpu_write(hardirqs_enabled, 1);
+	__this_cpu_write(hardirq_context, before->hardirqs + 1);
+	/* If the NMI found "off" on entry it will leave it alone. */
+	__this_cpu_write(hardirqs_enabled, before->irqs_traced);
 #endif
 #ifdef CONFIG_CONTEXT_TRACKING_IDLE
-	/*
-	 * The call added 1 if RCU was not watching, else 2; the NMI added 2,
-	 * where it would have added what the call did.
-	 */
-	__this_cpu_sub(context_tracking.nmi_nesting, 2);
+	/* By 1, the NMI lets RCU rest again when it ends. */
+	__this_cpu_write(context_tracking.nmi_nesting,
+			 before->nmi_nesting + (before->watching ? 2 : 1));
 #endif
 }
 
