@@ -219,6 +219,11 @@ static void push_out(void)
 	}
 }
 
+void empty_batches(void)
+{
+	write_file("/proc/sys/vm/drop_caches", "1");
+}
+
 bool page_out(void *addr, size_t len)
 {
 	int try;
@@ -228,12 +233,8 @@ bool page_out(void *addr, size_t len)
 		push_out();
 		if (pages_swapped(addr, len) == len / PAGE)
 			return true;
-		/*
-		 * Pages wait in another CPU's LRU batch, where MADV_PAGEOUT
-		 * does not see them. Dropping caches empties those first.
-		 */
 		if (try)
-			write_file("/proc/sys/vm/drop_caches", "1");
+			empty_batches();
 		usleep(2000 + 1000 * try);
 	}
 	return false;

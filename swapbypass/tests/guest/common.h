@@ -43,6 +43,12 @@ bool page_swapped(const void *addr);
 bool page_resident(const void *addr);
 size_t pages_swapped(const void *addr, size_t len);
 
+/*
+ * Puts pages that wait in a CPU's LRU batch onto their lists. MADV_PAGEOUT does so for its
+ * own CPU, and does not see what waits in another one's. Dropping caches does it first.
+ */
+void empty_batches(void);
+
 /* MADV_PAGEOUT until all pages are out; false if that does not work. */
 bool page_out(void *addr, size_t len);
 

@@ -150,10 +150,12 @@ static void t_aging(void)
 	set_grant(window("in_place") + npages / 4);
 	while (pages_swapped(cold, len()) < npages / 2) {
 		if (now_ms() > end)
-			violated("%zu of %zu cold pages made room",
-				 pages_swapped(cold, len()), npages);
+			violated("%zu of %zu cold pages made room, %zu of the others wait",
+				 pages_swapped(cold, len()), npages,
+				 pages_swapped(hot, len()));
 		verify("hot", hot, 0xe00, 1);
 		/* What got memory, and no place, asks again. */
+		empty_batches();
 		madvise(hot, len(), MADV_PAGEOUT);
 	}
 	if (window("pushed_pages") == pushed)
