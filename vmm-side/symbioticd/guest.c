@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A guest: its socket, the conversation there, and what is known of who answers. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "text.h"
+
+/* Read at a time, before others have their turn. */
+#define GUEST_READ_BYTES	(16 << 10)
+
+struct guest *guest_new(const char *path)
+{
+	struct guest *g = calloc(1, sizeof(*g));
+	/* A byte may become \x and two digits. */
+	size_t size = 4 * strlen(path) + 1;
+
+	if (!g)
+		return NULL;
+	g->fd = -1;
+	g->path = strdup(path);
+	g->name = malloc(size);
+	if (!g->path || !g->name) {
+		guest_free(g);
+		return NULL;
+	}
+	text_escape(g->name, size, path, strlen(path));
+	guest_forget(g);
+	return g;
+}
+
+void guest_free(struct guest *g)
+{
+	if (!g)
+		return;
+	guest_close(g);
+	free(g->path);
+	free(g->name);
+	free(g);
+}
+
+void guest_forget(struct guest *g)
+{
+	guest_close(g);
+	g->present = false;
+	g->answered = false;
+	g->silent = false;
+	g->late = false;
+	g->no_grants = false;
+	g->ours = false;
+	g->counted = false;
+	g->planned = false;
+	g->info = (struct qmp_info){ };
+	g->grant = QMP_GRANT_ALL;
+	g->peak = 0;
+	g->want = 0;
+	g->want_used = false;
+	g->target = 0;
+	g->skip = 0;
+	g->over = 0;
+	g->error[0] = '\0';
+}
+
+void guest_close(struct guest *g)
+{
+	if (g->fd >= 0)
+		close(g->fd);
+	g->fd = -1;
+	g->task = GUEST_NO_TASK;
+	qmp_end(&g->qmp);
+}
+
+/*
+ * Through /proc: a path may be longer than an address of a socket, and what is looked at
+ * is what is connected to.
+ */
+static enum guest_found connect_to(int fd, int file, int *error)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d", file);
+	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return GUEST_OPEN;
+	*error = errno;
+	/* Nobody listens, or this is no socket. All else does not say that nobody is there. */
+	return errno == ECONNREFUSED ? GUEST_GONE : GUEST_DEAF;
+}
+
+enum guest_found guest_open(struct guest *g, int64_t now, int64_t patience)
+{
+	/* Links lead where who may write to the directory wants. */
+	int file = open(g->path, O_PATH | O_CLOEXEC | (g->named ? 0 : O_NOFOLLOW));
+	enum guest_found found = GUEST_DEAF;
+	int error = errno, fd = -1;
+
+	if (file < 0) {
+		if (error == ENOENT || error == ENOTDIR)
+			found = GUEST_GONE;
+	} else {
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		error = errno;
+		if (fd >= 0)
+			found = connect_to(fd, file, &error);
+		close(file);
+	}
+	if (found == GUEST_OPEN) {
+		g->fd = fd;
+		g->task = GUEST_ASK;
+		g->asked = now;
+		g->deadline = now + patience;
+		qmp_start(&g->qmp);
+		return found;
+	}
+	if (fd >= 0)
+		close(fd);
+	snprintf(g->error, sizeof(g->error), "%s",
+		 error == EAGAIN ? "others are waiting there, too" : strerror(error));
+	return found;
+}
+
+void guest_send_grant(struct guest *g, uint64_t pages, int64_t now, int64_t patience)
+{
+	g->task = GUEST_GRANT;
+	g->asked_grant = pages;
+	g->asked = now;
+	g->deadline = now + patience;
+	qmp_grant(&g->qmp, pages);
+}
+
+short guest_events(const struct guest *g)
+{
+	return POLLIN | (g->qmp.out_pos < g->qmp.out_len ? POLLOUT : 0);
+}
+
+/* One that it is being told may be in force at any moment. */
+static uint64_t grant_at_most(const struct guest *g)
+{
+	return g->task == GUEST_GRANT && g->asked_grant > g->grant ? g->asked_grant : g->grant;
+}
+
+void guest_failed(struct guest *g, const char *error)
+{
+	if (error != g->error)
+		snprintf(g->error, sizeof(g->error), "%s", error);
+	/* It has the old one or the new one, and only who is asked again knows. */
+	g->grant = grant_at_most(g);
+	g->silent = true;
+	g->answered = false;
+	g->planned = false;
+	g->failures++;
+	guest_close(g);
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static enum qmp_event fail(struct guest *g, const char *error)
+{
+	guest_failed(g, error);
+	return QMP_ERROR;
+}
+
+/* Returns false if there is nobody to take it. */
+static bool send_more(struct guest *g)
+{
+	struct qmp *q = &g->qmp;
+
+	while (q->out_pos < q->out_len) {
+		ssize_t n = send(g->fd, q->out + q->out_pos, q->out_len - q->out_pos,
+				 MSG_NOSIGNAL);
+
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR;
+		q->out_pos += n;
+	}
+	return true;
+}
+
+/* Its numbers have come. */
+static void learn(struct guest *g)
+{
+	const struct qmp_info *i = &g->qmp.info;
+
+	g->answered = true;
+	g->silent = false;
+	g->error[0] = '\0';
+	g->info = *i;
+	g->no_grants = !i->has_grants;
+	if (g->no_grants) {
+		g->ours = false;
+		return;
+	}
+	/* Another VM, or somebody else has a hand in it. */
+	if (!g->ours || i->grant != g->grant) {
+		g->grant = i->grant;
+		g->ours = false;
+		g->peak = i->in_place;
+	} else {
+		g->peak = max_u64(g->grant, min_u64(g->peak, i->in_place));
+	}
+	if (g->want_used)
+		g->want = 0;
+	g->want_used = false;
+	if (g->counted) {
+		/* Less than before: the guest has booted again. */
+		uint64_t more = i->wanted - (i->wanted >= g->wanted ? g->wanted : 0);
+
+		g->want = g->want + more < more ? UINT64_MAX : g->want + more;
+	}
+	g->wanted = i->wanted;
+	g->counted = true;
+}
+
+static enum qmp_event happened(struct guest *g, enum qmp_event event)
+{
+	switch (event) {
+	case QMP_READY:
+		qmp_ask(&g->qmp);
+		return send_more(g) ? QMP_NOTHING : fail(g, "QEMU has closed the connection");
+	case QMP_INFO:
+		learn(g);
+		break;
+	case QMP_GRANTED:
+		g->peak = max_u64(g->peak, max_u64(g->asked_grant, g->ours ? g->grant : 0));
+		g->grant = g->asked_grant;
+		g->ours = true;
+		g->changes++;
+		break;
+	case QMP_REFUSED:
+		snprintf(g->error, sizeof(g->error), "QEMU says: %.140s", g->qmp.error);
+		break;
+	case QMP_ERROR:
+		return fail(g, g->qmp.error);
+	default:
+		return event;
+	}
+	g->task = GUEST_NO_TASK;
+	return event;
+}
+
+enum qmp_event guest_io(struct guest *g)
+{
+	enum qmp_event result = QMP_NOTHING, event;
+	char data[GUEST_READ_BYTES];
+	size_t pos = 0, used;
+	ssize_t n;
+
+	n = recv(g->fd, data, sizeof(data), 0);
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return fail(g, strerror(errno));
+	if (n == 0)
+		return fail(g, "QEMU has closed the connection");
+	/* Also what is behind an answer: a part of an event, whose rest is to come. */
+	while (n > 0 && pos < (size_t)n) {
+		event = happened(g, qmp_feed(&g->qmp, data + pos, n - pos, &used));
+		pos += used;
+		if (event == QMP_ERROR)
+			return event;
+		if (event != QMP_NOTHING)
+			result = event;
+	}
+	if (!send_more(g))
+		return fail(g, "QEMU has closed the connection");
+	return result;
+}
+
+bool guest_for_policy(const struct guest *g, struct policy_guest *p)
+{
+	if (!g->present || g->no_grants)
+		return false;
+	*p = (struct policy_guest){
+		.state = g->planned ? POLICY_ANSWERED : g->ours ? POLICY_SILENT : POLICY_UNKNOWN,
+		.grant = grant_at_most(g),
+		.in_place = min_u64(g->info.in_place, g->peak),
+		.hot = g->info.hot,
+		.want = g->want,
+		.target = g->target,
+	};
+	return true;
+}

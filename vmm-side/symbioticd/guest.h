@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A guest: a QMP socket, the conversation there, and what is known of who answers.
+ *
+ * A connection lasts for a round at most, so that others can use the socket, too: a QEMU
+ * serves one at a time. Nothing here waits; whoever polls looks at the deadline.
+ */
+#ifndef SYMBIOTICD_GUEST_H
+#define SYMBIOTICD_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy.h"
+#include "qmp.h"
+
+enum guest_task {
+	GUEST_NO_TASK,
+	GUEST_ASK,		/* for its numbers */
+	GUEST_GRANT,		/* it is told a new grant */
+};
+
+enum guest_found {
+	GUEST_OPEN,		/* there is a connection */
+	GUEST_GONE,		/* nobody listens there */
+	GUEST_DEAF,		/* somebody may, and cannot be reached */
+};
+
+/**
+ * struct guest - one that takes part
+ * @path: of its socket; any bytes
+ * @name: the same, printable, and different for different paths
+ * @named: by the user, so it stays on the list whether it is there or not
+ * @listed: it was in the directory at the last look
+ *
+ * @fd: the connection, or -1
+ * @task: what it is asked to do
+ * @asked, @deadline: since when and until when, by the caller's clock
+ * @asked_grant: the grant that it is told
+ *
+ * @present: a QEMU is there
+ * @answered: in this round
+ * @silent: it did not do what it was asked last; not waited for
+ * @late: it took long for what it was asked last; not waited for
+ * @no_grants: it says that it takes no part
+ * @ours: @grant was granted by us, so it is within our budget
+ * @counted: @wanted is known, so the next one can be compared
+ * @info: what it said last
+ * @grant: what it may use, or may take itself to be allowed to
+ * @peak: what it can have in place if it keeps to the rules: what it was found with, or
+ *	the largest grant that it has not given back from yet. What it says beyond that
+ *	others do not pay for
+ * @want: faults without a grant since the last plan that they were a part of
+ * @want_used: they were, and others begin with the next answer
+ * @planned: it takes part in this round
+ * @target: what policy_plan() has said last
+ *
+ * @skip: rounds for which it is left alone
+ * @over: rounds in a row in which it has used more than its grant
+ * @changes: grants that it was told
+ * @failures: times that it has not answered
+ * @reason: of the last change
+ * @error: why it did not answer, printable; "" if it did
+ */
+struct guest {
+	char *path;
+	char *name;
+	bool named, listed;
+
+	int fd;
+	struct qmp qmp;
+	enum guest_task task;
+	int64_t asked, deadline;
+	uint64_t asked_grant;
+
+	bool present, answered, silent, late, no_grants, ours, counted;
+	struct qmp_info info;
+	uint64_t grant, peak, want, wanted;
+	bool want_used, planned;
+	uint64_t target;
+
+	unsigned int skip, over;
+	uint64_t changes, failures;
+	enum policy_reason reason;
+	char error[160];
+};
+
+/**
+ * guest_new - a guest that nothing is known of
+ * @path: of its socket
+ *
+ * Returns: the guest, or NULL if there is no memory
+ */
+struct guest *guest_new(const char *path);
+
+/**
+ * guest_free - and what it holds
+ * @g: the guest, or NULL
+ */
+void guest_free(struct guest *g);
+
+/**
+ * guest_open - connect, to ask for its numbers
+ * @g: the guest, without a connection
+ * @now: the time
+ * @patience: that it may take in all, to its answer
+ */
+enum guest_found guest_open(struct guest *g, int64_t now, int64_t patience);
+
+/**
+ * guest_send_grant - tell it a grant
+ * @g: the guest, with an idle connection
+ * @pages: how many
+ * @now: the time
+ * @patience: that it may take
+ */
+void guest_send_grant(struct guest *g, uint64_t pages, int64_t now, int64_t patience);
+
+/**
+ * guest_events - what to poll its connection for
+ * @g: the guest, with a connection
+ */
+short guest_events(const struct guest *g);
+
+/**
+ * guest_io - go on with the conversation
+ * @g: the guest, with a connection
+ *
+ * Reads a bounded amount, so that one who talks much does not hold up others.
+ *
+ * Returns: QMP_NOTHING, or what has happened: QMP_INFO, QMP_GRANTED, QMP_REFUSED: the
+ * task is done; QMP_ERROR: the connection is closed, @error tells why
+ */
+enum qmp_event guest_io(struct guest *g);
+
+/**
+ * guest_close - end the conversation, whatever was asked
+ * @g: the guest
+ */
+void guest_close(struct guest *g);
+
+/**
+ * guest_failed - it has not done what it was asked
+ * @g: the guest; a grant that it was told may be in force by now, or not
+ * @error: why, printable
+ */
+void guest_failed(struct guest *g, const char *error);
+
+/**
+ * guest_forget - who was there is gone; who comes there begins anew
+ * @g: the guest
+ */
+void guest_forget(struct guest *g);
+
+/**
+ * guest_for_policy - what is known of it, for a decision
+ * @g: the guest
+ * @p: filled in
+ *
+ * Returns: whether it takes part
+ */
+bool guest_for_policy(const struct guest *g, struct policy_guest *p);
+
+#endif /* SYMBIOTICD_GUEST_H */
