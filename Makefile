@@ -136,7 +136,7 @@ kitten: | deps			## the lightweight-kernel guest (build/kitten)
 tools: | deps			## host tools (build/tools)
 	$(call say,TOOLS,build/tools)
 	@mkdir -p $(B)/tools
-	@for d in vmm-side/tools vmm-side/rig/crutches; do \
+	@for d in vmm-side/tools vmm-side/symbioticd vmm-side/rig/crutches; do \
 		$(MAKE) --no-print-directory -s -C $$d OUT=$(B)/tools || exit; done
 
 # Two at a time: one's configuring and linking leave a CPU idle.
