@@ -108,7 +108,7 @@ TURN = 15                       # seconds
 TURNS = 4
 
 POLICY_TEXT = {
-    "daemon": "swapd.sh moves the grants",
+    "daemon": "symbioticd moves the grants",
     "halves": "half for each, for good",
     "all": "no grants: the host swaps",
 }

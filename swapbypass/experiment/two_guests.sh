@@ -5,7 +5,7 @@
 # memory of the host, each busy when the other one rests. It is the rig's host_cmd,
 # with the arguments set before; the second guest is another one like the rig's.
 #
-#   POLICY   daemon: swapd.sh shares PAGES out; halves: each guest has half of
+#   POLICY   daemon: symbioticd shares PAGES out; halves: each guest has half of
 #            them for good; all: each may use all of its window
 #   LIMIT    MiB of host memory for both windows, beyond which the host swaps
 #   SECONDS  of each of the four turns
@@ -98,7 +98,7 @@ echo go >&9
 
 case $policy in
 daemon)
-	swapd.sh "$pages" "$first/qmp" "$second/qmp" &
+	symbioticd -o "budget=$((pages * 4))K" "$first/qmp" "$second/qmp" &
 	daemon=$!
 	;;
 halves)

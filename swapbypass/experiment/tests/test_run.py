@@ -186,7 +186,7 @@ class Experiment(unittest.TestCase):
         self.assertEqual(text.count("  PASS  "), 7)
         self.assertRegex(text, r"plug a DIMM of .* 3.00\n")
         self.assertRegex(text, r"swapon of the window +0.25\n")
-        self.assertRegex(text, r"swapd.sh moves the grants +6667 +2\+1 \(7\)  ")
+        self.assertRegex(text, r"symbioticd moves the grants +6667 +2\+1 \(7\)  ")
         self.assertRegex(text, r" 2 +64 +800.5 +800.5 ")
         self.assertRegex(text, r"1/4 granted +0.04 +0.04")
         self.assertIn(("kv mix", "in-place", "nested"),
