@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "minmax.h"
 #include "text.h"
 
 /* Read at a time, before others have their turn. */
@@ -156,16 +157,6 @@ void guest_failed(struct guest *g, const char *error)
 	g->planned = false;
 	g->failures++;
 	guest_close(g);
-}
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 static enum qmp_event fail(struct guest *g, const char *error)

@@ -5,17 +5,8 @@
  * layer fills the lowest first, up to a common level, so that nobody gains from claiming
  * more than others could get. Levels are found by halving, without a division.
  */
+#include "minmax.h"
 #include "policy.h"
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 /* Pages that can be meant at most, whatever is said. */
 static uint64_t most_of(const struct policy_limits *l)
