@@ -513,8 +513,6 @@ static void build_tables(const struct program *p)
 	*(__u64 *)(ram + FUZZ_PML4) = FUZZ_PDPT | 7;
 	for (i = 0; i < 4; i++)
 		pdpt[i] = (i == 1 ? FUZZ_PD : GUEST_PD + (i << 12)) | 7;
-	for (i = 0; i < NR_VCPUS; i++)
-		write_pdpts32(i);
 	gdt[SEL_CODE32 / 8] = 0x00cf9b000000ffff;
 	gdt[SEL_DATA32 / 8] = 0x00cf93000000ffff;
 	for (i = 0; i < NR_TABLES; i++) {
