@@ -93,9 +93,18 @@ noinstr int symb_symcall(struct symcall_regs *regs)
 }
 
 /*
+ * What an NMI adds to the preemption count until it runs its handlers: by
+ * irqentry_nmi_enter(), and by nmi_handle(), whose rcu_read_lock() is a
+ * preempt_disable() where RCU cannot be preempted.
+ */
+#define NMI_HANDLER_OFFSET	(NMI_OFFSET + HARDIRQ_OFFSET +		\
+				 (IS_ENABLED(CONFIG_PREEMPT_RCU) ? 0 :	\
+				  PREEMPT_DISABLE_OFFSET))
+
+/*
  * Undo what irqentry_nmi_enter() did, as far as it got, for a call that the VMM has
- * aborted. This runs inside an NMI: all is as it was before the call, and what the
- * NMI has added, or would have, had it interrupted that.
+ * aborted. This runs in a handler of an NMI: all is as it was before the call, and
+ * what the NMI has added, or would have, had it interrupted that.
  */
 static void forget_call(struct symb_cpu *sc)
 {
@@ -103,7 +112,7 @@ static void forget_call(struct symb_cpu *sc)
 
 	sc->active = false;
 
-	preempt_count_set(before->preempt + NMI_OFFSET + HARDIRQ_OFFSET);
+	preempt_count_set(before->preempt + NMI_HANDLER_OFFSET);
 #ifdef CONFIG_LOCKDEP
 	current->lockdep_recursion = before->lockdep + LOCKDEP_OFF;
 #endif
