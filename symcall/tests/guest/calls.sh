@@ -65,8 +65,9 @@ aborted 'HLT' $SELFTEST $HLT
 aborted 'never returns' $SELFTEST $SPIN
 aborted 'never returns, interrupts off' $SELFTEST $SPIN 0 irqsoff
 
-# Wherever it is aborted, on its way in or out, the kernel can do without.
-for where in 1 2 3 4; do
+# Wherever it is aborted, on its way in or out, or (5) as an RCU reader, the kernel can
+# do without.
+for where in 1 2 3 4 5; do
 	aborts=$(attr cpu0/aborts)
 	echo $where >"$DEBUG/spin_at"
 	equal "stopped at $where: aborted" "$(symcall 0 1 $NULL)" -5

@@ -20,8 +20,10 @@
 #define SYMCALL_STACK_SIZE	(PAGE_SIZE << SYMCALL_STACK_ORDER)
 
 /**
- * struct symb_before - what irqentry_nmi_enter() changes, as it was before a symcall
+ * struct symb_before - what a symcall changes, as it was before
  * @preempt: preempt_count()
+ * @rcu_readers: of the task, how often it is an RCU reader; where RCU cannot be
+ *	preempted, that is part of @preempt
  * @lockdep: of the task, how often lockdep has been turned off
  * @hardirqs: of the CPU, lockdep's count of interrupts it is in
  * @irqs_traced: lockdep's idea of the interrupt flag
@@ -30,6 +32,7 @@
  */
 struct symb_before {
 	int preempt;
+	int rcu_readers;
 	unsigned int lockdep;
 	int hardirqs;
 	bool irqs_traced;

@@ -11,6 +11,8 @@
 #include <linux/hardirq.h>
 #include <linux/irqflags.h>
 #include <linux/lockdep.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/vmalloc.h>
 
 #include <asm/nmi.h>
@@ -31,13 +33,27 @@ static __always_inline void spin_at(u32 where)
 	while (READ_ONCE(symb_spin_at) == where)
 		cpu_relax();
 }
+
+/* As an RCU reader, which a handler may be. */
+static __always_inline void spin_in_reader(u32 where)
+{
+	if (READ_ONCE(symb_spin_at) != where)
+		return;
+	rcu_read_lock();
+	spin_at(where);
+	rcu_read_unlock();
+}
 #else
 static __always_inline void spin_at(u32 where) { }
+static __always_inline void spin_in_reader(u32 where) { }
 #endif
 
 static __always_inline void remember(struct symb_before *before)
 {
 	before->preempt = preempt_count();
+#ifdef CONFIG_PREEMPT_RCU
+	before->rcu_readers = rcu_preempt_depth();
+#endif
 #ifdef CONFIG_LOCKDEP
 	before->lockdep = current->lockdep_recursion;
 #endif
@@ -75,6 +91,7 @@ noinstr int symb_symcall(struct symcall_regs *regs)
 	spin_at(2);
 
 	instrumentation_begin();
+	spin_in_reader(5);
 	ret = symcall_dispatch(regs);
 	__this_cpu_inc(symb_cpu.calls);
 	if (unlikely(ret))
@@ -102,9 +119,9 @@ noinstr int symb_symcall(struct symcall_regs *regs)
 				  PREEMPT_DISABLE_OFFSET))
 
 /*
- * Undo what irqentry_nmi_enter() did, as far as it got, for a call that the VMM has
- * aborted. This runs in a handler of an NMI: all is as it was before the call, and
- * what the NMI has added, or would have, had it interrupted that.
+ * Undo what irqentry_nmi_enter() and the handler did, as far as they got, for a call
+ * that the VMM has aborted. This runs in a handler of an NMI: all is as it was before
+ * the call, and what the NMI has added, or would have, had it interrupted that.
  */
 static void forget_call(struct symb_cpu *sc)
 {
@@ -113,6 +130,10 @@ static void forget_call(struct symb_cpu *sc)
 	sc->active = false;
 
 	preempt_count_set(before->preempt + NMI_HANDLER_OFFSET);
+#ifdef CONFIG_PREEMPT_RCU
+	/* The handler was a reader, or not; nmi_handle() is one. */
+	WRITE_ONCE(current->rcu_read_lock_nesting, before->rcu_readers + 1);
+#endif
 #ifdef CONFIG_LOCKDEP
 	current->lockdep_recursion = before->lockdep + LOCKDEP_OFF;
 #endif
