@@ -29,6 +29,8 @@ aborted()
 	check "$what: the page says so" [ $(($(attr cpu0/flags) & 2)) = 0 ]
 	rearm
 	equal "$what: calls are on again" "$(symcall 0 1 $NULL)" 0
+	# Other frames on the stack on which it was aborted.
+	equal "$what: who" "$(symcall 0 1 $WHO)" 0
 }
 
 before=$(attr cpu0/calls)

@@ -10,6 +10,7 @@
 #include <linux/gfp.h>
 #include <linux/hardirq.h>
 #include <linux/irqflags.h>
+#include <linux/kasan.h>
 #include <linux/lockdep.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -232,6 +233,8 @@ int symb_symcall_cpu_on(struct symb_cpu *sc)
 		sc->stack = alloc_stack(cpu);
 	if (!sc->stack)
 		return -ENOMEM;
+	/* A call that was aborted has left the red zones of its frames. */
+	kasan_unpoison_range(sc->stack, SYMCALL_STACK_SIZE);
 	setup.rsp = (unsigned long)sc->stack + SYMCALL_STACK_SIZE;
 
 	ret = symcall_enable(&setup);
