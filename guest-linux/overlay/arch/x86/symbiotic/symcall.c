@@ -82,6 +82,13 @@ noinstr int symb_symcall(struct symcall_regs *regs)
 	irqentry_state_t state;
 	int ret;
 
+	/*
+	 * Not in an NMI: the one that tells of an abort would be held back until that
+	 * is over, and what is remembered here would not be true any more.
+	 */
+	if (unlikely(in_nmi()))
+		return SYMCALL_ERR_BUSY;
+
 	remember(&sc->before);
 	barrier();
 	WRITE_ONCE(sc->active, true);

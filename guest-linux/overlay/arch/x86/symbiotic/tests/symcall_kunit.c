@@ -130,6 +130,30 @@ static void handler_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, in_nmi());
 }
 
+/* An abort could not be told there: nothing is done, and nothing is to be undone. */
+static void nmi_test(struct kunit *test)
+{
+	struct symcall_regs regs = { SYMCALL_TEST, 11 };
+	unsigned long calls, flags;
+	bool active;
+	int ret;
+
+	local_irq_save(flags);
+	calls = this_cpu_read(symb_cpu.calls);
+	__preempt_count_add(NMI_OFFSET);
+	ret = symb_symcall(&regs);
+	__preempt_count_sub(NMI_OFFSET);
+	calls = this_cpu_read(symb_cpu.calls) - calls;
+	active = this_cpu_read(symb_cpu.active);
+	local_irq_restore(flags);
+
+	KUNIT_EXPECT_EQ(test, ret, SYMCALL_ERR_BUSY);
+	KUNIT_EXPECT_EQ(test, regs.rbx, 11);
+	KUNIT_EXPECT_EQ(test, calls, 0);
+	KUNIT_EXPECT_FALSE(test, active);
+	KUNIT_EXPECT_FALSE(test, in_nmi());
+}
+
 /* Features that no VMM has agreed to are off. */
 static void features_test(struct kunit *test)
 {
@@ -148,6 +172,7 @@ static struct kunit_case symcall_test_cases[] = {
 	KUNIT_CASE(who_test),
 	KUNIT_CASE(register_test),
 	KUNIT_CASE(handler_test),
+	KUNIT_CASE(nmi_test),
 	KUNIT_CASE(features_test),
 	{}
 };

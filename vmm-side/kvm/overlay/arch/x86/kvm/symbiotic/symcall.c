@@ -381,7 +381,8 @@ static int symcall_abort(struct kvm_vcpu *vcpu, int status, const char *why)
 	/*
 	 * The call has left its traces in the guest's memory: what is
 	 * interrupted, which locks are held. An NMI before anything else runs
-	 * lets the guest clean up.
+	 * lets the guest clean up; if NMIs are masked, later, which is the guest's
+	 * to think of.
 	 */
 	kvm_inject_nmi(vcpu);
 	return symb->done(vcpu, status, none);
