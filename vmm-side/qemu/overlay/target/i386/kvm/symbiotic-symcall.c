@@ -71,7 +71,9 @@ static void symbiotic_memory_stop(void *opaque)
     int fd;
 
     section = memory_region_find(get_system_memory(), memory_error_gpa, 1);
-    if (section.mr && runstate_is_running()) {
+    /* What the guest has moved away, or put a device over, it does not miss. */
+    if (section.mr && memory_region_is_ram(section.mr) &&
+        runstate_is_running()) {
         vm_stop(RUN_STATE_IO_ERROR);
         fd = memory_region_get_fd(section.mr);
         no_room = fd >= 0 && !fstatvfs(fd, &fs) && !fs.f_bavail;
