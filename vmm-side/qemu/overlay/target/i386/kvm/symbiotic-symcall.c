@@ -190,7 +190,8 @@ int symbiotic_vcpu_run(CPUState *cs)
         qemu_mutex_lock_iothread();
         symcall_finish(vcpu, NULL, NULL);
         qemu_mutex_unlock_iothread();
-        return -EINTR;
+        /* As above: whoever stops this vCPU next must not find it half done. */
+        return vcpu_ioctl(cs, vcpu, KVM_RUN, NULL);
     }
 
     ret = vcpu_ioctl(cs, vcpu, KVM_SYMCALL, &call->kvm);
