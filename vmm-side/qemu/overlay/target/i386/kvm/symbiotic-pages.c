@@ -137,7 +137,9 @@ static bool symspy_alloc(SymspyPage *page, const char *name)
     memory_region_init_ram_nomigrate(&page->mr, NULL, name, SYMB_PAGE_SIZE,
                                      &local_err);
     if (local_err) {
-        warn_report_err(local_err);
+        /* The guest may ask as often as it likes. */
+        warn_report_once("%s", error_get_pretty(local_err));
+        error_free(local_err);
         return false;
     }
     /*
@@ -195,7 +197,8 @@ bool symspy_set(CPUState *cs, bool local, uint64_t gpa)
     }
     /* Not while a migration is under way: this page would not go along. */
     if (!symspy.nr_mapped && !symbiotic_block_migration(&local_err)) {
-        warn_report_err(local_err);
+        warn_report_once("%s", error_get_pretty(local_err));
+        error_free(local_err);
         return false;
     }
     /* A page that moves keeps its content. */
