@@ -23,6 +23,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
 #include "sysemu/kvm_int.h"
+#include "sysemu/runstate.h"
 #include "symbiotic-int.h"
 #include "symbiotic-policy.h"
 
@@ -35,7 +36,7 @@ static struct {
     bool may_switch;            /* KVM has agreed to it */
     struct kvm_symb_paging now; /* as KVM said last */
     EventNotifier changed;
-    QEMUTimer *timer;           /* runs while the policy chooses */
+    QEMUTimer *timer;           /* runs while the policy chooses, and the VM runs */
     QEMUTimer *teller;          /* runs when QMP will be told */
     uint64_t told;              /* the generation that QMP knows */
     int64_t told_ms;            /* since then */
@@ -58,6 +59,12 @@ static PagingMode to_qapi(uint64_t mode)
     default:
         return PAGING_MODE_UNKNOWN;
     }
+}
+
+/* Not the VM's own clock: "loadvm" sets that back, by hours maybe. */
+static int64_t paging_now(void)
+{
+    return qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
 }
 
 /* ---- What the guest is told, and what it tells ---- */
@@ -105,7 +112,7 @@ static void paging_ask_guest(PagingSample *s)
 
 static void paging_tell(void *opaque)
 {
-    int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+    int64_t now = paging_now();
 
     if (paging.told == paging.now.generation) {
         return;
@@ -133,8 +140,7 @@ static void paging_refresh(void)
         return;
     }
     paging.now = now;
-    paging_policy_changed(&paging.policy, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL),
-                          now.mode);
+    paging_policy_changed(&paging.policy, paging_now(), now.mode);
     symbiotic_paging_publish(symbiotic_global_page());
     paging.why = paging.wanted ?: "not by QEMU";
     paging.wanted = NULL;
@@ -168,7 +174,7 @@ static int paging_set(unsigned int mode, bool wait, const char *why)
 
 static void paging_tick(void *opaque)
 {
-    int64_t now = qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL);
+    int64_t now = paging_now();
     PagingSample s = { .now_ms = now };
     unsigned int want;
 
@@ -184,16 +190,26 @@ static void paging_tick(void *opaque)
     timer_mod(paging.timer, now + PAGING_SAMPLE_MS);
 }
 
-static void paging_choose(PagingPolicyKind kind)
+static void paging_run(bool running)
 {
-    paging.kind = kind;
-    if (kind == PAGING_POLICY_KIND_AUTO) {
+    if (running && paging.kind == PAGING_POLICY_KIND_AUTO) {
         /* What it has seen before was long ago. */
         paging.policy.started = false;
-        timer_mod(paging.timer, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL));
+        timer_mod(paging.timer, paging_now());
     } else {
         timer_del(paging.timer);
     }
+}
+
+static void paging_vm_state(void *opaque, bool running, RunState state)
+{
+    paging_run(running);
+}
+
+static void paging_choose(PagingPolicyKind kind)
+{
+    paging.kind = kind;
+    paging_run(runstate_is_running());
 }
 
 static bool paging_fixed(PagingPolicyKind kind, unsigned int *mode)
@@ -270,8 +286,8 @@ void symbiotic_paging_init(MachineState *ms, KVMState *s)
     symbiotic_counters_init(ms);
     event_notifier_set_handler(&paging.changed, paging_changed);
     paging.teller = timer_new_ms(QEMU_CLOCK_REALTIME, paging_tell, NULL);
-    paging.timer = timer_new_ms(QEMU_CLOCK_VIRTUAL, paging_tick, NULL);
-    paging_choose(paging.kind);
+    paging.timer = timer_new_ms(QEMU_CLOCK_REALTIME, paging_tick, NULL);
+    qemu_add_vm_change_state_handler(paging_vm_state, NULL);
 }
 
 bool symbiotic_may_switch_paging(void)
@@ -318,8 +334,7 @@ PagingInfo *qmp_x_query_paging(Error **errp)
     chosen->kernel_ns = paging.sample.kernel_ns;
     chosen->tlb_misses = paging.sample.tlb_misses;
     chosen->tlb_counted = paging.sample.has_tlb;
-    chosen->last_minute = paging_policy_recent(&paging.policy,
-        qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL));
+    chosen->last_minute = paging_policy_recent(&paging.policy, paging_now());
     chosen->held_back = paging.policy.held_back;
     chosen->refused = -paging.refused;
     return info;
