@@ -34,12 +34,14 @@
 typedef struct DMADevice {
     PCIDevice *pdev;
     SymbioticSetMaster *set_master;
-    bool allowed;
+    bool acked;                 /* by the guest, which has not withdrawn it */
+    bool allowed;               /* to be bus master, as things are */
 } DMADevice;
 
 static struct {
     bool prepared;
     bool stopping;              /* the state change handler is there */
+    bool stopped;               /* the VM is, after a panic or the like */
     uint32_t generation;        /* even; 0: nothing was published */
     unsigned int nr_ranges;
     struct symspy_dma_range ranges[SYMSPY_DMA_RANGES];
@@ -169,12 +171,50 @@ static bool pin_ram(MemoryRegion *ram, uint64_t offset, uint64_t size,
     return true;
 }
 
+static void recheck(DMADevice *d)
+{
+    bool may = d->acked && !dma.stopped;
+
+    if (d->allowed != may) {
+        d->allowed = may;
+        d->set_master(d->pdev, may);
+    }
+}
+
+static void recheck_all(void)
+{
+    unsigned int i;
+
+    for (i = 0; i < dma.nr_devices; i++) {
+        recheck(&dma.devices[i]);
+    }
+}
+
+static void set_acked(bool acked)
+{
+    unsigned int i;
+
+    for (i = 0; i < dma.nr_devices; i++) {
+        dma.devices[i].acked = acked;
+    }
+    recheck_all();
+}
+
+/*
+ * Most of these states end by a reset, but "cont" takes a VM out of some. Its
+ * guest has seen nothing, so that what it has acknowledged is in force again.
+ */
 static void vm_state_change(void *opaque, bool running, RunState state)
 {
-    if (state == RUN_STATE_GUEST_PANICKED || state == RUN_STATE_SHUTDOWN ||
-        state == RUN_STATE_INTERNAL_ERROR || state == RUN_STATE_WATCHDOG) {
-        symbiotic_dma_stop();
+    if (running) {
+        dma.stopped = false;
+    } else if (state == RUN_STATE_GUEST_PANICKED ||
+               state == RUN_STATE_SHUTDOWN ||
+               state == RUN_STATE_INTERNAL_ERROR ||
+               state == RUN_STATE_WATCHDOG) {
+        dma.stopped = true;
     }
+    recheck_all();
 }
 
 bool symbiotic_dma_prepare(Error **errp)
@@ -336,10 +376,8 @@ void symbiotic_dma_del(PCIDevice *pdev)
     if (!d) {
         return;
     }
-    if (d->allowed) {
-        d->allowed = false;
-        d->set_master(pdev, false);
-    }
+    d->acked = false;
+    recheck(d);
     *d = dma.devices[--dma.nr_devices];
     update_ids();
     new_generation();
@@ -354,8 +392,6 @@ bool symbiotic_dma_allowed(PCIDevice *pdev)
 
 bool symbiotic_dma_ack(uint64_t generation)
 {
-    unsigned int i;
-
     if (!generation) {
         symbiotic_dma_stop();
         return true;
@@ -367,23 +403,11 @@ bool symbiotic_dma_ack(uint64_t generation)
     if (generation != dma.generation || !symbiotic_global_page()) {
         return false;
     }
-    for (i = 0; i < dma.nr_devices; i++) {
-        if (!dma.devices[i].allowed) {
-            dma.devices[i].allowed = true;
-            dma.devices[i].set_master(dma.devices[i].pdev, true);
-        }
-    }
+    set_acked(true);
     return true;
 }
 
 void symbiotic_dma_stop(void)
 {
-    unsigned int i;
-
-    for (i = 0; i < dma.nr_devices; i++) {
-        if (dma.devices[i].allowed) {
-            dma.devices[i].allowed = false;
-            dma.devices[i].set_master(dma.devices[i].pdev, false);
-        }
-    }
+    set_acked(false);
 }
