@@ -24,6 +24,7 @@
 #include "qemu/timer.h"
 #include "sysemu/kvm_int.h"
 #include "sysemu/runstate.h"
+#include "sysemu/symbiotic.h"
 #include "symbiotic-int.h"
 #include "symbiotic-policy.h"
 
