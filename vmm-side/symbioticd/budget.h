@@ -35,7 +35,7 @@ struct budget_limits {
  * @now_ms: the time, from any start
  * @available: pages that could be had without swapping (MemAvailable)
  * @stall_us: time so far in which some task waited for memory (PSI, some, total)
- * @used: pages of their windows that guests say to use, and may
+ * @used: pages of their windows that guests say to use, and may, or could until lately
  * @granted: pages that they may use, as far as there is a limit to it
  */
 struct budget_sample {

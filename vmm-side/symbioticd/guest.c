@@ -61,6 +61,7 @@ void guest_forget(struct guest *g)
 	g->info = (struct qmp_info){ };
 	g->grant = QMP_GRANT_ALL;
 	g->peak = 0;
+	g->given = 0;
 	g->want = 0;
 	g->want_used = false;
 	g->target = 0;
@@ -200,8 +201,11 @@ static void learn(struct guest *g)
 		g->grant = i->grant;
 		g->ours = false;
 		g->peak = i->in_place;
+		/* No limit is no grant. */
+		g->given = g->grant > POLICY_MAX_PAGES ? 0 : g->grant;
 	} else {
 		g->peak = max_u64(g->grant, min_u64(g->peak, i->in_place));
+		g->given = max_u64(g->grant, min_u64(g->given, i->in_place));
 	}
 	if (g->want_used)
 		g->want = 0;
@@ -227,6 +231,7 @@ static enum qmp_event happened(struct guest *g, enum qmp_event event)
 		break;
 	case QMP_GRANTED:
 		g->peak = max_u64(g->peak, max_u64(g->asked_grant, g->ours ? g->grant : 0));
+		g->given = max_u64(g->given, g->asked_grant);
 		g->grant = g->asked_grant;
 		g->ours = true;
 		g->changes++;

@@ -50,6 +50,8 @@ enum guest_found {
  * @peak: what it can have in place if it keeps to the rules: what it was found with, or
  *	the largest grant that it has not given back from yet. What it says beyond that
  *	others do not pay for
+ * @given: the largest of our grants, or of those it was found with, that it has not given
+ *	back from yet: what the host can be short of for it
  * @want: faults without a grant since the last plan that they were a part of
  * @want_used: they were, and others begin with the next answer
  * @planned: it takes part in this round
@@ -75,7 +77,7 @@ struct guest {
 
 	bool present, answered, silent, late, no_grants, ours, counted;
 	struct qmp_info info;
-	uint64_t grant, peak, want, wanted;
+	uint64_t grant, peak, given, want, wanted;
 	bool want_used, planned;
 	uint64_t target;
 

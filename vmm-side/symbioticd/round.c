@@ -8,6 +8,7 @@
 
 #include "daemon.h"
 #include "log.h"
+#include "minmax.h"
 #include "text.h"
 
 /* Between the starts of two rounds, whatever happens. */
@@ -200,8 +201,21 @@ static void grant(struct daemon *d, struct guest *g, const struct policy_guest *
 	guest_send_grant(g, p->next, now, d->config.patience);
 }
 
+/*
+ * What a guest uses of the host's memory: also what it has yet to give back, which is not
+ * available before. What it was not granted it may have made up, and so may who never
+ * gives back.
+ */
+static uint64_t used_by(const struct guest *g)
+{
+	uint64_t used = min_u64(g->info.in_place, g->given);
+
+	return g->over < ROUNDS_OVER ? used : min_u64(used, g->grant);
+}
+
 /* An automatic budget: by what the host has left. */
-static void follow_host(struct daemon *d, const struct policy_guest *p, size_t n, int64_t now)
+static void follow_host(struct daemon *d, struct guest *const *of, const struct policy_guest *p,
+			size_t n, int64_t now)
 {
 	struct budget_limits l = {
 		.min = d->config.budget_min,
@@ -230,11 +244,8 @@ static void follow_host(struct daemon *d, const struct policy_guest *p, size_t n
 	s.available = d->memory.available;
 	s.stall_us = d->memory.stall_us;
 	for (i = 0; i < n; i++) {
-		uint64_t has = p[i].grant > l.max ? 0 : p[i].grant;
-
-		/* What it was not granted it may have made up. */
-		s.granted += has;
-		s.used += p[i].in_place < has ? p[i].in_place : has;
+		s.granted += p[i].grant > l.max ? 0 : p[i].grant;
+		s.used += used_by(of[i]);
 	}
 	d->pages = budget_next(&d->budget, &l, &s);
 	if (d->pages != before)
@@ -268,7 +279,7 @@ static void lower(struct daemon *d, int64_t now)
 
 	n = daemon_policy(d, p, of);
 	if (d->config.automatic)
-		follow_host(d, p, n, now);
+		follow_host(d, of, p, n, now);
 	l = daemon_limits(d);
 	policy_plan(&l, p, n);
 

@@ -786,6 +786,21 @@ class Automatic(Test):
         with self.auto(a, more=("-o", f"budget-max={7000 * KIB}K")):
             self.until(lambda: a.grant == 7000)
 
+    def test_gives_back_slowly(self) -> None:
+        """What is still to be given back is not lacking once more in each round until then."""
+        self.host(10000)
+        a = self.qemu("a", 0)
+        with self.auto(a, more=("-o", f"budget-max={9000 * KIB}K")):
+            self.until(lambda: a.grant == 9000)
+            self.host(1000)
+            a.need, a.stubborn = 9000, True
+            self.rounds(3)
+            self.assertEqual(a.grant, 9000)
+            self.host(0)
+            self.until(lambda: a.grant < 9000)
+            self.rounds(8)
+            self.assertEqual(a.grant, 8000)
+
     def test_no_pressure_file(self) -> None:
         """A kernel without PSI."""
         self.host(10000)
