@@ -64,8 +64,12 @@ uint64_t budget_next(struct budget *b, const struct budget_limits *l,
 		want = least;
 	/* Free memory is never the same twice; a 64th is not worth a change of grants. */
 	if (want > b->pages) {
-		uint64_t more = want - b->pages;
+		uint64_t more = want - b->pages, found = sane(s->found);
 
+		if (found > more)
+			found = more;
+		b->pages += found;
+		more -= found;
 		if (b->waited || more < b->pages / 64)
 			more = 0;
 		/* The last page has to come, too. */

@@ -37,6 +37,7 @@ struct budget_limits {
  * @stall_us: time so far in which some task waited for memory (PSI, some, total)
  * @used: pages of their windows that guests say to use, and may, or could until lately
  * @granted: pages that they may use, as far as there is a limit to it
+ * @found: of these, what is there already and was not known before
  */
 struct budget_sample {
 	int64_t now_ms;
@@ -44,6 +45,7 @@ struct budget_sample {
 	uint64_t stall_us;
 	uint64_t used;
 	uint64_t granted;
+	uint64_t found;
 };
 
 /**
@@ -68,7 +70,8 @@ struct budget {
  * @s: the sample
  *
  * The first budget is no less than what is granted, within the limits: whoever starts
- * again takes over what there is.
+ * again takes over what there is. What is found later has been taken long since: the
+ * budget grows by that at once, as far as the host has it.
  *
  * Returns: pages
  */

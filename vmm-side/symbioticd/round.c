@@ -244,7 +244,10 @@ static void follow_host(struct daemon *d, struct guest *const *of, const struct 
 	s.available = d->memory.available;
 	s.stall_us = d->memory.stall_us;
 	for (i = 0; i < n; i++) {
-		s.granted += p[i].grant > l.max ? 0 : p[i].grant;
+		uint64_t has = p[i].grant > l.max ? 0 : p[i].grant;
+
+		s.granted += has;
+		s.found += of[i]->planned && !of[i]->ours ? has : 0;
 		s.used += used_by(of[i]);
 	}
 	d->pages = budget_next(&d->budget, &l, &s);

@@ -801,6 +801,17 @@ class Automatic(Test):
             self.rounds(8)
             self.assertEqual(a.grant, 8000)
 
+    def test_again_and_slow(self) -> None:
+        """The next daemon takes over also what is found late."""
+        self.host(1000)
+        a, b = self.qemu("a", 4000, grant=4000), self.qemu("b", 4000, grant=4000)
+        a.silent = "query"
+        with self.auto(a, b, more=("-o", "patience=0.2")):
+            self.until(lambda: self.state(b) == "ok" and self.state(a) == "unknown")
+            a.silent = ""
+            self.until(lambda: self.state(a) == "ok")
+            self.assertEqual((a.grant, b.grant), (4000, 4000))
+
     def test_no_pressure_file(self) -> None:
         """A kernel without PSI."""
         self.host(10000)

@@ -51,6 +51,7 @@ static void whatever(void)
 		host.l.min = rnd() % 8 ? 100 : rnd();
 		host.l.reserve = rnd() % 8 ? 1000 : rnd();
 		host.l.pressure = rnd() % 101;
+		host.s.found = rnd() % 8 ? 0 : rnd();
 		host.s.used = rnd() % 2 ? rnd() % 100000 : rnd();
 		host.s.now_ms += rnd() % 8 ? (int64_t)(rnd() % 2000) : -(int64_t)(rnd() % 2000);
 		host.s.stall_us = rnd() % 8 ? host.s.stall_us + rnd() % 1000000 : rnd();
@@ -125,6 +126,18 @@ int main(void)
 	host.s.stall_us = 0;
 	second(20000, 0);
 	ktap(host.b.percent == 0, "a counter that begins anew is no pressure");
+
+	/* Of the daemon before, and it was slow to answer. */
+	start(1000, 8000);
+	host.s.granted = 16000;
+	host.s.used = 16000;
+	host.s.found = 8000;
+	ktap(second(1000, 0) == 16000, "what is found later is taken over at once");
+	host.s.used = 20000;
+	host.s.found = 2000;
+	ktap(second(1000, 0) == 18250, "and no more than that");
+	host.s.found = 50000;
+	ktap(second(1000, 0) == 20000, "if the host has it");
 
 	/* Guests fill what they were given: then less is available, and that is right. */
 	start(20000, 0);
