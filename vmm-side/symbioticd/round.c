@@ -250,6 +250,8 @@ static void follow_host(struct daemon *d, struct guest *const *of, const struct 
 		s.found += of[i]->planned && !of[i]->ours ? has : 0;
 		s.used += used_by(of[i]);
 	}
+	/* What is available nobody uses, whatever is claimed. */
+	s.used = min_u64(s.used, d->memory.total - min_u64(d->memory.total, s.available));
 	d->pages = budget_next(&d->budget, &l, &s);
 	if (d->pages != before)
 		log_line(LOG_INFO, "budget: %s -> %s: %s available, tasks wait %u %% of the time",

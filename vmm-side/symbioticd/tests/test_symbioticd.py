@@ -812,6 +812,15 @@ class Automatic(Test):
             self.until(lambda: self.state(a) == "ok")
             self.assertEqual((a.grant, b.grant), (4000, 4000))
 
+    def test_claims(self) -> None:
+        """Who says to use all that it may does not make it more than can be there."""
+        self.host(15000)
+        a = self.qemu("a", 50000)
+        with self.auto(a):
+            self.until(lambda: a.grant >= 18000)
+            self.rounds(40)
+            self.assertLessEqual(a.grant, 19000)
+
     def test_no_pressure_file(self) -> None:
         """A kernel without PSI."""
         self.host(10000)
