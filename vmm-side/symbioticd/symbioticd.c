@@ -31,8 +31,7 @@ enum {
 	FD_NOTIFY,
 	FD_PRESSURE,
 	FD_CONTROL,
-	FD_GUESTS = FD_CONTROL + 1 + CONTROL_CLIENTS,
-	NR_FDS = FD_GUESTS + POLICY_MAX_GUESTS,
+	NR_FDS = FD_CONTROL + 1 + CONTROL_CLIENTS + POLICY_MAX_GUESTS,
 };
 
 static const char help[] =
@@ -220,7 +219,7 @@ static int run(struct daemon *d, struct control *c)
 	int64_t now = daemon_now();
 
 	for (;;) {
-		size_t n = FD_GUESTS, guests = 0, i;
+		size_t first, guests = 0, i;
 		int64_t ms;
 
 		while (daemon_work(d, now))
@@ -228,23 +227,22 @@ static int run(struct daemon *d, struct control *c)
 		ms = least(daemon_timeout(d, now), control_timeout(c, now));
 		ms = least(ms, watchdog(d, now));
 
-		/* A descriptor of -1 is passed over. */
-		for (i = 0; i < FD_GUESTS; i++)
-			fds[i] = (struct pollfd){ .fd = -1 };
+		/* A descriptor of -1 is passed over, but counts for the limit. */
 		fds[FD_SIGNAL] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
 		fds[FD_NOTIFY] = (struct pollfd){ .fd = d->notify_fd, .events = POLLIN };
 		fds[FD_PRESSURE] = (struct pollfd){ .fd = pressure_fd, .events = POLLPRI };
-		control_poll(c, fds + FD_CONTROL, now);
+		first = FD_CONTROL + control_poll(c, fds + FD_CONTROL, now);
 		for (i = 0; i < d->nr_guests; i++) {
 			struct guest *g = d->guests[i];
 
 			if (g->fd < 0)
 				continue;
+			fds[first + guests] = (struct pollfd){ .fd = g->fd,
+							       .events = guest_events(g) };
 			of[guests++] = g;
-			fds[n++] = (struct pollfd){ .fd = g->fd, .events = guest_events(g) };
 		}
 		/* A millisecond more: what is due then is, by a clock that is cut off. */
-		if (poll(fds, n, least(ms, 60000) + 1) < 0 && errno != EINTR) {
+		if (poll(fds, first + guests, least(ms, 60000) + 1) < 0 && errno != EINTR) {
 			log_line(LOG_ERR, "poll: %s", strerror(errno));
 			return 1;
 		}
@@ -263,7 +261,7 @@ static int run(struct daemon *d, struct control *c)
 			pressure_fd = -1;
 		}
 		for (i = 0; i < guests; i++)
-			if (fds[FD_GUESTS + i].revents)
+			if (fds[first + i].revents)
 				daemon_guest_io(d, of[i], now);
 		control_work(c, d, now);
 	}

@@ -178,9 +178,10 @@ def tearDownModule() -> None:
 class Daemon:
     """symbioticd, until it is told to end."""
 
-    def __init__(self, *args: str, stderr: Any = subprocess.PIPE, **env: str) -> None:
+    def __init__(self, *args: str, stderr: Any = subprocess.PIPE, prefix: tuple[str, ...] = (),
+                 **env: str) -> None:
         self.process = subprocess.Popen(
-            [f"{build.name}/symbioticd", *args], stderr=stderr, text=True,
+            [*prefix, f"{build.name}/symbioticd", *args], stderr=stderr, text=True,
             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=1", **env})
         self.log = ""
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -547,6 +548,13 @@ class Sharing(Test):
             start = time.monotonic()
             self.rounds(10)
             self.assertLess(time.monotonic() - start, 8)
+
+    def test_few_files(self) -> None:
+        """More guests than descriptors: who cannot be reached is silent, and it goes on."""
+        qemus = [self.qemu(f"{n}", 10) for n in range(40)]
+        with self.share(6000, *qemus, prefix=("prlimit", "--nofile=30:30")) as d:
+            self.until(lambda: "Too many open files" in d.log)
+            self.until(lambda: qemus[0].told)
 
     def test_hostile(self) -> None:
         """What no QEMU says, instead of each answer."""
