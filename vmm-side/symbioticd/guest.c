@@ -237,6 +237,8 @@ static enum qmp_event happened(struct guest *g, enum qmp_event event)
 		g->changes++;
 		break;
 	case QMP_REFUSED:
+		/* It may say no and do it. */
+		g->grant = grant_at_most(g);
 		snprintf(g->error, sizeof(g->error), "QEMU says: %.140s", g->qmp.error);
 		break;
 	case QMP_ERROR:

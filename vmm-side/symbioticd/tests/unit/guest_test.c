@@ -154,6 +154,19 @@ static void silence(void)
 	     "until it says what it has");
 }
 
+/* What its QEMU says of a grant need not be so. */
+static void refusal(void)
+{
+	begin();
+	answer(INFO(100, 0));
+	guest_send_grant(g, 160, 0, 1000);
+	guest_io(g);
+	say("{\"error\": {\"desc\": \"no\"}, \"id\": 3}");
+	ktap(go_on() == QMP_REFUSED, "more, and no");
+	guest_failed(g, g->error);
+	ktap(g->grant == 160, "it may have it all the same");
+}
+
 /* Told @pages, and it says yes. */
 static void told(uint64_t pages, const char *yes)
 {
@@ -362,6 +375,7 @@ int main(void)
 		return 2;
 	honest();
 	silence();
+	refusal();
 	peaks();
 	endings();
 	slowly();
