@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -95,6 +96,25 @@ static enum guest_found connect_to(int fd, int file, int *error)
 	return errno == ECONNREFUSED ? GUEST_GONE : GUEST_DEAF;
 }
 
+/*
+ * A QEMU can end and another one begin between two looks. A number alone is not enough:
+ * file systems use those of inodes again, and kernels those of processes.
+ */
+static void look_who(struct guest *g, int fd, int file)
+{
+	struct ucred peer = { };
+	socklen_t len = sizeof(peer);
+	struct stat st;
+
+	if (fstat(file, &st) || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		return;
+	if (st.st_dev != g->device || st.st_ino != g->inode || peer.pid != g->pid)
+		guest_forget(g);
+	g->device = st.st_dev;
+	g->inode = st.st_ino;
+	g->pid = peer.pid;
+}
+
 enum guest_found guest_open(struct guest *g, int64_t now, int64_t patience)
 {
 	/* Links lead where who may write to the directory wants. */
@@ -110,6 +130,8 @@ enum guest_found guest_open(struct guest *g, int64_t now, int64_t patience)
 		error = errno;
 		if (fd >= 0)
 			found = connect_to(fd, file, &error);
+		if (found == GUEST_OPEN)
+			look_who(g, fd, file);
 		close(file);
 	}
 	if (found == GUEST_OPEN) {

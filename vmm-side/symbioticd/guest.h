@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "policy.h"
 #include "qmp.h"
@@ -32,6 +33,8 @@ enum guest_found {
  * @name: the same, printable, and different for different paths
  * @named: by the user, so it stays on the list whether it is there or not
  * @listed: it was in the directory at the last look
+ *
+ * @device, @inode, @pid: which socket it was at the last connection, and who listened there
  *
  * @fd: the connection, or -1
  * @task: what it is asked to do
@@ -68,6 +71,10 @@ struct guest {
 	char *path;
 	char *name;
 	bool named, listed;
+
+	dev_t device;
+	ino_t inode;
+	pid_t pid;
 
 	int fd;
 	struct qmp qmp;
@@ -106,6 +113,8 @@ void guest_free(struct guest *g);
  * @g: the guest, without a connection
  * @now: the time
  * @patience: that it may take in all, to its answer
+ *
+ * Another QEMU than at the last time begins anew, as after guest_forget().
  */
 enum guest_found guest_open(struct guest *g, int64_t now, int64_t patience);
 

@@ -197,6 +197,26 @@ static void peaks(void)
 	ktap(guest_for_policy(g, &p) && p.in_place == 40, "but what it may have had in between is");
 }
 
+/* Another QEMU at the same place, between two looks. */
+static void another(void)
+{
+	static const char yes[] = "{\"return\": {}, \"id\": 3}";
+	char old[80];
+
+	begin();
+	answer(INFO(100, 0));
+	told(100, yes);
+	answer(INFO(100, 0));
+	ktap(g->ours && g->grant == 100, "the same one as before is ours");
+	/* While the old one is there, so that they differ on any file system. */
+	snprintf(old, sizeof(old), "%s", path_of("qmp"));
+	listen_at("qmp.new");
+	if (rename(path_of("qmp.new"), old))
+		exit(2);
+	ktap(open_guest() == GUEST_OPEN && !g->ours && g->grant == QMP_GRANT_ALL,
+	     "another one is not, and may have all");
+}
+
 static void endings(void)
 {
 	begin();
@@ -377,6 +397,7 @@ int main(void)
 	silence();
 	refusal();
 	peaks();
+	another();
 	endings();
 	slowly();
 	flood();
