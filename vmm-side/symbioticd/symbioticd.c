@@ -180,9 +180,9 @@ static void round_ended(const struct daemon *d, int64_t now)
 {
 	static bool ready;
 
+	/* Its queue may be full, above all while the machine boots. */
 	if (!ready)
-		notify_systemd("READY=1\nSTATUS=Sharing");
-	ready = true;
+		ready = !notify_systemd("READY=1\nSTATUS=Sharing");
 	metrics(d, now);
 }
 

@@ -963,6 +963,23 @@ class Outside(Test):
                 pass
             self.assertEqual(said, b"STOPPING=1")
 
+    def test_systemd_is_busy(self) -> None:
+        """What it has no room for it is told later."""
+        a = self.qemu("a", 100)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s, \
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as others:
+            s.bind(str(self.base / "notify"))
+            s.settimeout(10)
+            others.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    others.sendto(b"X", str(self.base / "notify"))
+            with self.share(1000, a, NOTIFY_SOCKET=str(self.base / "notify")):
+                self.rounds(3)
+                while (said := s.recv(100)) == b"X":
+                    pass
+                self.assertIn(b"READY=1", said)
+
     def test_nobody_reads_the_log(self) -> None:
         """Then it goes on without."""
         read, write = os.pipe()
