@@ -227,6 +227,9 @@ static void put_guest_metric(FILE *to, const struct daemon *d, enum guest_metric
 	for (i = 0; i < d->nr_guests; i++) {
 		const struct guest *g = d->guests[i];
 
+		/* No limit is no number, and no sum has it in it. */
+		if (metric == METRIC_GRANT && g->grant > POLICY_MAX_PAGES)
+			continue;
 		fprintf(to, "symbioticd_%s{guest=\"", name);
 		put_label(to, g->name);
 		fprintf(to, "\"} %" PRIu64 "\n", guest_value(g, metric));

@@ -980,6 +980,16 @@ class Outside(Test):
                     pass
                 self.assertIn(b"READY=1", said)
 
+    def test_no_limit(self) -> None:
+        """Who has no grant has no number of it, in metrics as in JSON."""
+        a = self.qemu("a", 800)
+        with self.share(1000, a, more=("-o", f"socket={self.base}/nobody")):
+            self.until(lambda: self.state(a) == "ok")
+            text = self.ask("metrics")
+        self.assertIn(f'grant_bytes{{guest="{a.path}"}}', text)
+        self.assertNotIn(f'grant_bytes{{guest="{self.base}/nobody"}}', text)
+        self.assertIn(f'guest_up{{guest="{self.base}/nobody"}} 0', text)
+
     def test_nobody_reads_the_log(self) -> None:
         """Then it goes on without."""
         read, write = os.pipe()
