@@ -20,6 +20,8 @@
 #define CONTROL		"/run/symbioticd/control"
 #define ANSWER_MAX	(4 << 20)
 #define SECONDS		10
+/* A longer name moves the rest of its own line only. */
+#define WIDTH_MAX	48
 
 static const char help[] =
 "NAME\n"
@@ -154,6 +156,8 @@ static void show_status(struct json_object *o)
 		die(1, "the answer lacks guests");
 	for (i = 0; i < json_object_array_length(guests); i++) {
 		len = strlen(text_of(json_object_array_get_idx(guests, i), "name"));
+		if (len > WIDTH_MAX)
+			len = WIDTH_MAX;
 		if (len > width)
 			width = len;
 	}

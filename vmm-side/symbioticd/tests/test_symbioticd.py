@@ -980,6 +980,16 @@ class Outside(Test):
                     pass
                 self.assertIn(b"READY=1", said)
 
+    def test_long_name(self) -> None:
+        """It moves nobody else's numbers off the screen."""
+        a, b = self.qemu("\N{SNOWMAN}" * 80, 800), self.qemu("b", 800)
+        with self.share(1000, a, b):
+            self.until(lambda: self.state(b) == "ok")
+            lines = self.tool("status").stdout.splitlines()
+        self.assertGreater(len(lines[2]), 900)
+        self.assertLess(len(lines[1]), 130)
+        self.assertLess(len(lines[3]), 150)
+
     def test_no_limit(self) -> None:
         """Who has no grant has no number of it, in metrics as in JSON."""
         a = self.qemu("a", 800)
