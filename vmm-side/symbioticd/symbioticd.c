@@ -25,6 +25,8 @@
 
 /* A collector looks every 15 s or so. */
 #define METRICS_MS	5000
+/* As much as it ever needs, all guests at their worst. */
+#define LOCK_ALL_BYTES	(256 << 20)
 
 enum {
 	FD_SIGNAL,
@@ -117,11 +119,17 @@ static int arguments(struct config *c, int argc, char **argv)
 
 /*
  * What helps when the host is short of memory: to be there. Where it is not allowed, it
- * goes without.
+ * goes without. What comes later is not locked where there is little room for it: whatever
+ * is allocated beyond the limit would fail.
  */
 static void stay_in_memory(void)
 {
-	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+	int flags = MCL_CURRENT | MCL_ONFAULT;
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur >= LOCK_ALL_BYTES)
+		flags |= MCL_FUTURE;
+	if (mlockall(flags))
 		log_line(LOG_DEBUG, "mlockall: %s", strerror(errno));
 }
 
