@@ -141,7 +141,8 @@ struct kvm_symb_paging {
 };
 
 /*
- * VM: set the mode. No vCPU executes an instruction in the old one after that.
+ * VM: set the mode. No vCPU executes an instruction in the old one after that, but
+ * for those of SMM, which have nested paging.
  * What the guest is doing does not matter, but for what shadow paging has not got:
  * EFER.SVME (it is a hypervisor) and CR4.PKE. While a vCPU has one of these set,
  * shadow paging fails with EBUSY, or is waited for. A guest that sets it later gets

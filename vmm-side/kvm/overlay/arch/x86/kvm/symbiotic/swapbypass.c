@@ -30,6 +30,7 @@
 #include "../mmu/mmu_internal.h"
 #include "../mmu/spte.h"
 #include "../x86.h"
+#include "paging.h"
 #include "rules.h"
 #include "swapbypass.h"
 #include "symbiotic.h"
@@ -58,7 +59,7 @@ MODULE_PARM_DESC(without_rules, "Test only, lets guests hurt the host: leave out
  */
 int kvm_swapbypass_batch(struct kvm *kvm)
 {
-	return kvm_swapbypass(kvm) && !tdp_enabled ? SWAPBYPASS_BATCH : 0;
+	return kvm_swapbypass(kvm) && kvm_may_shadow(kvm) ? SWAPBYPASS_BATCH : 0;
 }
 
 static void swapbypass_declined(struct kvm_vcpu *vcpu, gva_t gva, u64 reason)
@@ -136,6 +137,12 @@ static int swapbypass_answered(struct kvm_vcpu *vcpu, int status,
 	/* A reset in between has thrown the question away. */
 	if (bypass->state != KVM_SWAPBYPASS_ASKED)
 		return 1;
+
+	/* Under nested paging, since; the guest handles its fault itself there. */
+	if (kvm_vcpu_tdp(vcpu)) {
+		bypass->state = KVM_SWAPBYPASS_IDLE;
+		return 1;
+	}
 
 	if (!status && ret[0] && swapbypass_read_answer(vcpu, bypass)) {
 		bypass->state = KVM_SWAPBYPASS_ANSWERED;

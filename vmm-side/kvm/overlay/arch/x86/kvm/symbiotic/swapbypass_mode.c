@@ -141,22 +141,7 @@ static int swapbypass_mode_show(struct seq_file *m, void *v)
 
 static int swapbypass_mode_open(struct inode *inode, struct file *file)
 {
-	struct kvm *kvm = inode->i_private;
-	int r;
-
-	if (!kvm_get_kvm_safe(kvm))
-		return -ENOENT;
-
-	r = single_open(file, swapbypass_mode_show, kvm);
-	if (r)
-		kvm_put_kvm(kvm);
-	return r;
-}
-
-static int swapbypass_mode_release(struct inode *inode, struct file *file)
-{
-	kvm_put_kvm(inode->i_private);
-	return single_release(inode, file);
+	return kvm_symbiotic_open_debugfs(inode, file, swapbypass_mode_show);
 }
 
 static ssize_t swapbypass_mode_write(struct file *file, const char __user *ubuf,
@@ -190,7 +175,7 @@ static const struct file_operations swapbypass_mode_fops = {
 	.read		= seq_read,
 	.write		= swapbypass_mode_write,
 	.llseek		= seq_lseek,
-	.release	= swapbypass_mode_release,
+	.release	= kvm_symbiotic_release_debugfs,
 };
 
 /**

@@ -9,6 +9,7 @@
 
 #include "../kvm_cache_regs.h"
 #include "../x86.h"
+#include "paging.h"
 #include "swapbypass.h"
 #include "symbiotic.h"
 
@@ -22,15 +23,18 @@ module_param(symbiotic, bool, 0444);
 
 /**
  * kvm_symbiotic_supported - what KVM_CHECK_EXTENSION(KVM_CAP_SYMBIOTIC) returns
+ * @kvm: the VM; NULL for any
  *
- * Return: SYMB_FEAT_* that may be offered to a VM; 0 = none.
+ * Return: SYMB_FEAT_* that may be offered to it; 0 = none.
  */
-u32 kvm_symbiotic_supported(void)
+u32 kvm_symbiotic_supported(struct kvm *kvm)
 {
 	if (!symbiotic)
 		return 0;
 	/* With two-dimensional paging KVM sees no page faults of the guest. */
-	return tdp_enabled ? SYMB_FEAT_ALL & ~SYMB_FEAT_SWAPBYPASS : SYMB_FEAT_ALL;
+	if (kvm ? kvm_may_shadow(kvm) : !tdp_enabled)
+		return SYMB_FEAT_ALL;
+	return SYMB_FEAT_ALL & ~SYMB_FEAT_SWAPBYPASS;
 }
 
 /**
@@ -50,11 +54,14 @@ int kvm_symbiotic_enable(struct kvm *kvm, const struct kvm_enable_cap *cap)
 	struct kvm_symbiotic *symb;
 	int r = 0;
 
-	if (!symbiotic || (cap->args[0] & ~(u64)kvm_symbiotic_supported()) ||
-	    cap->args[1] || cap->args[2] || cap->args[3])
+	if (!symbiotic || cap->args[1] || cap->args[2] || cap->args[3])
 		return -EINVAL;
 
 	mutex_lock(&kvm->lock);
+	if (cap->args[0] & ~(u64)kvm_symbiotic_supported(kvm)) {
+		r = -EINVAL;
+		goto unlock;
+	}
 	if (kvm->created_vcpus || kvm->arch.symbiotic) {
 		r = -EBUSY;
 		goto unlock;
@@ -106,6 +113,8 @@ int kvm_symbiotic_create_vcpu(struct kvm_vcpu *vcpu)
 {
 	struct kvm_symbiotic *symb = vcpu->kvm->arch.symbiotic;
 
+	/* Until it can follow, see paging.c. */
+	vcpu->arch.tdp = tdp_enabled;
 	if (!symb)
 		return 0;
 
@@ -141,6 +150,42 @@ void kvm_symbiotic_destroy_vcpu(struct kvm_vcpu *vcpu)
 	kvm_swapbypass_vcpu_destroy(vcpu);
 	kfree(vcpu->arch.symbiotic);
 	vcpu->arch.symbiotic = NULL;
+}
+
+/* ---- Files in the VM's directory in debugfs ------------------------------- */
+
+/**
+ * kvm_symbiotic_open_debugfs - open() of a file of a VM
+ * @inode: the file; i_private is the VM
+ * @file: what is being opened; it keeps the VM
+ * @show: as single_open() wants it, with the VM in seq_file.private
+ *
+ * Return: 0 or -errno.
+ */
+int kvm_symbiotic_open_debugfs(struct inode *inode, struct file *file,
+			       int (*show)(struct seq_file *, void *))
+{
+	struct kvm *kvm = inode->i_private;
+	int r;
+
+	if (!kvm_get_kvm_safe(kvm))
+		return -ENOENT;
+
+	r = single_open(file, show, kvm);
+	if (r)
+		kvm_put_kvm(kvm);
+	return r;
+}
+
+/**
+ * kvm_symbiotic_release_debugfs - its release()
+ * @inode: the file
+ * @file: what was open
+ */
+int kvm_symbiotic_release_debugfs(struct inode *inode, struct file *file)
+{
+	kvm_put_kvm(inode->i_private);
+	return single_release(inode, file);
 }
 
 /* ---- Features ------------------------------------------------------------ */

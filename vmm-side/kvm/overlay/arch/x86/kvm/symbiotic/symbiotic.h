@@ -15,12 +15,15 @@
  *	symcall		symcall.c, symcall_{svm,vmx}.h: calls into the guest
  *	swapbypass	swapbypass*.[ch]: swapped-out pages, used where they lie
  *	symdma		symdma.c: passthrough devices without an IOMMU
+ *	paging		paging*.[ch]: nested or shadow paging; of VMs that need not be
+ *			symbiotic
  */
 #ifndef __KVM_X86_SYMBIOTIC_H
 #define __KVM_X86_SYMBIOTIC_H
 
 #include <linux/kvm_host.h>
 #include <linux/kvm_symbiotic.h>
+#include <linux/seq_file.h>
 #include <symbiotic/abi.h>
 
 struct kvm_swapbypass;
@@ -244,7 +247,10 @@ static inline bool kvm_symbiotic_accepted(const struct kvm *kvm, u32 feature)
 
 /* symbiotic.c */
 
-u32 kvm_symbiotic_supported(void);
+u32 kvm_symbiotic_supported(struct kvm *kvm);
+int kvm_symbiotic_open_debugfs(struct inode *inode, struct file *file,
+			       int (*show)(struct seq_file *, void *));
+int kvm_symbiotic_release_debugfs(struct inode *inode, struct file *file);
 int kvm_symbiotic_enable(struct kvm *kvm, const struct kvm_enable_cap *cap);
 void kvm_symbiotic_destroy_vm(struct kvm *kvm);
 int kvm_symbiotic_create_vcpu(struct kvm_vcpu *vcpu);
@@ -444,7 +450,7 @@ long kvm_symcall_ioctl(struct kvm_vcpu *vcpu, struct kvm_symcall __user *arg);
 
 #else /* CONFIG_KVM_SYMBIOTIC */
 
-static inline u32 kvm_symbiotic_supported(void)
+static inline u32 kvm_symbiotic_supported(struct kvm *kvm)
 {
 	return 0;
 }
