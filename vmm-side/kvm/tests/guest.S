@@ -86,6 +86,136 @@ g_pf:	outb	%al, $PORT_PF
 g_db:	outb	%al, $PORT_DB
 g_mc:	outb	%al, $PORT_MC
 
+/*
+ * Until DATA_STOP: map each of MIX_PAGES pages at RDI to another of the pages at RDX
+ * than before, write to it, and see that nothing else has changed, from both sides.
+ * RSI = their page table; RBP = where rounds are counted. What is written lies at
+ * the offset in its page that its page-table entry has, too.
+ */
+	.globl	g_mix, g_mix32, g_mix16, g_bad
+g_mix:
+	xor	%r8d, %r8d
+1:	inc	%r8d
+	xor	%ecx, %ecx
+2:	call	mix_page
+	mov	%r11, (%rsi, %rcx, 8)
+	invlpg	(%r10)
+	mov	%rbx, (%r10, %rcx, 8)
+	cmp	%rbx, (%r9, %rcx, 8)
+	jne	g_bad
+	inc	%ecx
+	cmp	$MIX_PAGES, %ecx
+	jb	2b
+	xor	%ecx, %ecx
+3:	call	mix_page
+	cmp	%rbx, (%r10, %rcx, 8)
+	jne	g_bad
+	mov	(%rsi, %rcx, 8), %rax
+	and	$~0x60, %rax		/* accessed, dirty */
+	cmp	%rax, %r11
+	jne	g_bad
+	inc	%ecx
+	cmp	$MIX_PAGES, %ecx
+	jb	3b
+	incl	(%rbp)
+	cmp	%r8d, (%rbp)
+	jne	g_bad
+	cmpl	$0, GUEST_DATA + DATA_STOP
+	je	1b
+	outb	%al, $PORT_DONE
+g_bad:	outb	%al, $PORT_BAD
+
+/* Of page RCX in round R8: R9, R10 its addresses, R11 its PTE, RBX its contents. */
+mix_page:
+	lea	(%rcx, %r8), %r9d
+	and	$MIX_PAGES - 1, %r9d
+	shl	$12, %r9
+	add	%rdx, %r9
+	mov	%rcx, %r10
+	shl	$12, %r10
+	add	%rdi, %r10
+	lea	7(%r9), %r11
+	mov	%r8, %rbx
+	shl	$32, %rbx
+	or	%r10, %rbx
+	ret
+
+/* Without long mode: pages at EDI, in EBP rounds are counted, ESI is CR3 or 0. */
+	.code32
+g_mix32:
+	xor	%ebx, %ebx
+1:	inc	%ebx
+	xor	%ecx, %ecx
+	mov	%edi, %eax
+2:	mov	%ebx, %edx
+	xor	%eax, %edx
+	mov	%edx, (%eax, %ecx, 4)
+	add	$4096, %eax
+	inc	%ecx
+	cmp	$MIX_PAGES, %ecx
+	jb	2b
+	test	%esi, %esi
+	jz	3f
+	mov	%esi, %cr3
+3:	xor	%ecx, %ecx
+	mov	%edi, %eax
+4:	mov	%ebx, %edx
+	xor	%eax, %edx
+	cmp	%edx, (%eax, %ecx, 4)
+	jne	5f
+	add	$4096, %eax
+	inc	%ecx
+	cmp	$MIX_PAGES, %ecx
+	jb	4b
+	incl	(%ebp)
+	cmp	%ebx, (%ebp)
+	jne	5f
+	cmpl	$0, GUEST_DATA + DATA_STOP
+	je	1b
+	outb	%al, $PORT_DONE
+5:	outb	%al, $PORT_BAD
+
+/* In real mode: 64 KiB at DS, the count in ES:DI. */
+	.code16
+g_mix16:
+	xor	%bx, %bx
+1:	inc	%bx
+	xor	%si, %si
+2:	mov	%bx, %ax
+	xor	%si, %ax
+	mov	%ax, (%si)
+	add	$0x1002, %si
+	jnc	2b
+	xor	%si, %si
+3:	mov	%bx, %ax
+	xor	%si, %ax
+	cmp	%ax, (%si)
+	jne	4f
+	add	$0x1002, %si
+	jnc	3b
+	incw	%es:(%di)
+	cmpw	%bx, %es:(%di)
+	jne	4f
+	cmpw	$0, %es:GUEST_DATA + DATA_STOP
+	je	1b
+	outb	%al, $PORT_DONE
+4:	outb	%al, $PORT_BAD
+	.code64
+
+/* Into the nested guest of the VMCB, which ends by an OUT of its own. */
+	.globl	g_vmrun, g_nested_out
+g_vmrun:
+	mov	$MSR_VM_HSAVE_PA, %ecx
+	mov	$GUEST_HSAVE, %eax
+	xor	%edx, %edx
+	wrmsr
+	mov	$GUEST_VMCB, %eax
+	vmrun
+	ud2
+g_nested_out:
+	outb	%al, $PORT_DONE
+	jmp	g_nested_out
+
 /* NMI and interrupt: count, and note whether a symcall was active. */
 	.globl	g_nmi, g_irq
 g_nmi:

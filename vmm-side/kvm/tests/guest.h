@@ -24,7 +24,8 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 	g_hypercall[], g_spin[], g_sti_spin[], g_hlt[], g_iret[], g_gp[], g_ud[], g_pf[],
 	g_nmi[], g_nmi_flags[], g_irq[], g_symcall[], g_symcall_fast[], g_hypercall_loop[],
 	g_load[], g_invlpg_load[], g_ss_load[], g_store[], g_touch[], g_nested[],
-	g_hv_call[], g_db[], g_mc[];
+	g_hv_call[], g_db[], g_mc[], g_mix[], g_mix32[], g_mix16[], g_vmrun[],
+	g_nested_out[], g_bad[];
 #endif
 
 #define MSR_EFER		0xc0000080
@@ -54,6 +55,9 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define GUEST_CODE		0x10000
 #define GUEST_STACK		0x20000
 #define GUEST_CALL_STACK	0x30000
+#define GUEST_SMM		0x38000	/* SMBASE is 0x30000 */
+#define GUEST_REAL		0x60000	/* 64 KiB for g_mix16 */
+#define GUEST_MIX		0x100000 /* four pages of page tables for each vCPU */
 #define GUEST_UNMAPPED		0x40000000
 #define GUEST_LOCAL		0x10001000	/* the local page, behind its RAM */
 
@@ -80,7 +84,11 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define DATA_USER_RAX		0x60	/* what a program in a call gets from VMCALL */
 #define DATA_FLAGS		0x68	/* of the local page, ANDed by all CALL_FLAGS */
 #define DATA_NMI_FLAGS		0x6c	/* of the local page, ORed by all NMIs */
+#define DATA_STOP		0x70	/* ends g_mix and its kind */
 #define DATA_ZERO		0x80
+#define DATA_ROUNDS		0xc0	/* how far they have got, a word for each vCPU */
+
+#define MIX_PAGES		16	/* of each vCPU, a power of 2 */
 
 #define SEL_CODE		0x08
 #define SEL_DATA		0x10
@@ -97,6 +105,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define PORT_PF			0x13
 #define PORT_DB			0x14
 #define PORT_MC			0x15
+#define PORT_BAD		0x16	/* memory is not what was written */
 #define PORT_CALL		0x90
 
 #define CALL_NULL		0x100

@@ -79,7 +79,7 @@ static void make_bypass_vm(void)
 	char old[16];
 	unsigned int i;
 
-	if (!(all_features() & SYMB_FEAT_SWAPBYPASS))
+	if (vm_paging ? vm_paging != KVM_SYMB_PAGING_SHADOW : host_nested())
 		skip("no SwapBypass without shadow paging");
 
 	/* The parameter is for new VMs, so this is the only one that has it. */
@@ -886,7 +886,7 @@ static void *enable_again(void *arg)
 	unsigned int i;
 
 	for (i = 0; i < 64; i++) {
-		cap.args[0] = i % 2 ? 0 : all_features();
+		cap.args[0] = i % 2 ? 0 : SYMB_FEAT_ALL & ~SYMB_FEAT_SWAPBYPASS;
 		ioctl(*(int *)arg, KVM_ENABLE_CAP, &cap);
 	}
 	return NULL;
@@ -1057,6 +1057,121 @@ static void test_events(void)
 	expect(vcpu_stat("symcall_aborts"), 0);
 }
 
+/* ---- A VM that switches to nested paging and back ------------------------------- */
+
+static void make_switching_bypass_vm(void)
+{
+	if (ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_SYMBIOTIC_PAGING) <= 0)
+		skip("this host has one paging mode");
+	vm_paging = KVM_SYMB_PAGING_SHADOW;
+	make_bypass_vm();
+	expect(attach(&good_desc), 0);
+}
+
+/* Nothing is bypassed under nested paging, and nothing is left of what was before. */
+static void test_switch(void)
+{
+	unsigned int i, n;
+
+	make_switching_bypass_vm();
+	for (i = 1; i <= 20; i++) {
+		answer(0, 8);
+		for (n = 0; n < 8; n++)
+			expect(load(n), CONTENT(slot_of(n)));
+		expect(vcpu_stat("bypass_faults"), i);
+		expect(vm_stat("bypass_pages"), 8);
+
+		set_paging(KVM_SYMB_PAGING_NESTED);
+		expect(vm_stat("bypass_pages"), 0);
+		for (n = 0; n < 8; n++)
+			expect(load(n), FAULT);
+		/* Drops are as good as ever; so is another window. */
+		expect(hypercall(SYMB_HC_DROP_SLOTS, 0, 8, 0, 0), 0);
+		expect(hypercall(SYMB_HC_DROP_RANGE, GUEST_PML4, 0, 0x80000000, 0), 0);
+		expect(hypercall(SYMB_HC_SWAP_DETACH, 0, 0, 0, 0), 0);
+		expect(attach(&good_desc), 0);
+		expect(vcpu_stat("bypass_faults"), i);
+		set_paging(KVM_SYMB_PAGING_SHADOW);
+	}
+	/* None but those, by what KVM's MMU does. */
+	expect(vm_stat("bypass_drop_mmu"), 20 * 8);
+}
+
+/*
+ * While the guest is being asked. What it has answered is for the fault that KVM
+ * sees under shadow paging, by its address: under nested paging that would be taken
+ * for a guest-physical one.
+ */
+static void test_switch_asked(void)
+{
+	struct kvm_regs regs;
+	unsigned int i;
+
+	make_switching_bypass_vm();
+	answer(0, 8);
+	*data32(DATA_EXIT) = 1;
+	for (i = 0; i < 20; i++) {
+		memset(&regs, 0, sizeof(regs));
+		regs.rax = ADDR(i % 8);
+		begin_step(g_load, 0, &regs);
+		IOCTL(vcpu, KVM_RUN, 0);
+		expect(run->exit_reason, KVM_EXIT_IO);
+		expect(service_exit(), true);
+		set_paging(KVM_SYMB_PAGING_NESTED);
+		/* Half of the time it is back before the vCPU is. */
+		if (i % 2)
+			set_paging(KVM_SYMB_PAGING_SHADOW);
+		expect(run_vcpu(), i % 2 ? PORT_DONE : PORT_PF);
+		IOCTL(vcpu, KVM_GET_REGS, &regs);
+		settle();
+		if (i % 2)
+			expect(regs.rbx, CONTENT(slot_of(i % 8)));
+		expect(hypercall(SYMB_HC_DROP_SLOTS, 0, WINDOW_PAGES, 0, 0), 0);
+		expect(vm_stat("bypass_pages"), 0);
+		expect(vcpu_stat("bypass_faults"), i + 1);
+		set_paging(KVM_SYMB_PAGING_SHADOW);
+	}
+	expect(vcpu_stat("symcall_aborts"), 0);
+}
+
+/* And back and forth, while it is. */
+static void test_switch_always(void)
+{
+	unsigned int i, n, mapped = 0, mode = KVM_SYMB_PAGING_SHADOW;
+	struct kvm_regs regs;
+
+	make_switching_bypass_vm();
+	*data32(DATA_EXIT) = 1;
+	srandom(2);
+	for (i = 0; i < 500; i++) {
+		n = random() % 8;
+		answer(n, 1);
+		memset(&regs, 0, sizeof(regs));
+		regs.rax = ADDR(n);
+		begin_step(g_load, 0, &regs);
+		for (;;) {
+			if (random() % 2) {
+				mode ^= KVM_SYMB_PAGING_NESTED | KVM_SYMB_PAGING_SHADOW;
+				set_paging(mode);
+			}
+			IOCTL(vcpu, KVM_RUN, 0);
+			expect(run->exit_reason, KVM_EXIT_IO);
+			if (!service_exit())
+				break;
+		}
+		IOCTL(vcpu, KVM_GET_REGS, &regs);
+		if (run->io.port == PORT_DONE) {
+			mapped++;
+			expect(regs.rbx, CONTENT(slot_of(n)));
+		} else {
+			expect(run->io.port, PORT_PF);
+		}
+		settle();
+	}
+	expect(mapped > 50 && mapped < 450, true);
+	expect(vcpu_stat("symcall_aborts"), 0);
+}
+
 const struct test swapbypass_tests[] = {
 	{ "swap-desc", test_desc, SYMB_FEAT_ALL },
 	{ "swap-map", test_map, SYMB_FEAT_ALL },
@@ -1078,5 +1193,8 @@ const struct test swapbypass_tests[] = {
 	{ "swap-attach-race", test_attach_race, SYMB_FEAT_ALL },
 	{ "swap-random", test_random, SYMB_FEAT_ALL },
 	{ "swap-events", test_events, SYMB_FEAT_ALL },
+	{ "swap-switch", test_switch, SYMB_FEAT_ALL },
+	{ "swap-switch-asked", test_switch_asked, SYMB_FEAT_ALL },
+	{ "swap-switch-always", test_switch_always, SYMB_FEAT_ALL },
 	{ }
 };

@@ -3,8 +3,10 @@
  * Tests of the symbiotic extension at KVM's user interface, with a tiny guest
  * of its own (guest.S).
  *
- * usage: symbiotic_test [-v] [-b calls] [name...]
+ * usage: symbiotic_test [-v] [-b calls] [-p nested|shadow] [-s switches] [name...]
  *	-b	benchmark: null hypercall against null symcall, not tests
+ *	-p	VMs that may switch, and begin with that paging mode
+ *	-s	switches of paging modes while vCPUs run, instead of 200
  *
  * Prints KTAP; exits 0 if none failed. While it runs, the host's other symcalls
  * have more time than usual (kvm.symcall_budget_ms).
@@ -50,7 +52,7 @@ static void benchmark(unsigned long n)
 }
 
 static const struct test * const suites[] = {
-	msr_tests, memory_tests, symcall_tests, swapbypass_tests,
+	msr_tests, memory_tests, symcall_tests, swapbypass_tests, paging_tests,
 };
 
 static bool wanted(const struct test *t, char **names)
@@ -113,12 +115,14 @@ static void forget_nmi_blocking(void)
 	drop_vm();
 }
 
-static void run_test(const struct test *t)
+static void run_test(const struct test *t, unsigned int paging)
 {
 	unsigned long warned = warnings();
 	bool ok = true;
 
 	skipped = NULL;
+	vm_paging = paging;
+	vm_eventfd = -1;
 	switch (setjmp(ended)) {
 	case 0:
 		make_vm(t->features);
@@ -141,6 +145,7 @@ static void run_test(const struct test *t)
 int main(int argc, char **argv)
 {
 	static unsigned long bench;
+	static unsigned int paging;
 	static bool verbose;
 	const struct test *t;
 	unsigned int i;
@@ -148,13 +153,20 @@ int main(int argc, char **argv)
 	int opt;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((opt = getopt(argc, argv, "vb:")) != -1) {
+	while ((opt = getopt(argc, argv, "vb:p:s:")) != -1) {
 		switch (opt) {
 		case 'v':
 			verbose = true;
 			break;
 		case 'b':
 			bench = strtoul(optarg, NULL, 0);
+			break;
+		case 's':
+			switches = strtoul(optarg, NULL, 0);
+			break;
+		case 'p':
+			paging = strcmp(optarg, "shadow") ? KVM_SYMB_PAGING_NESTED :
+							    KVM_SYMB_PAGING_SHADOW;
 			break;
 		default:
 			return 2;
@@ -167,6 +179,7 @@ int main(int argc, char **argv)
 		return 2;
 	vm_init();
 
+	vm_paging = paging;
 	if (bench) {
 		make_vm(SYMB_FEAT_ALL);
 		benchmark(bench);
@@ -187,7 +200,7 @@ int main(int argc, char **argv)
 	for (i = 0; (t = find_test(i, names)); i++) {
 		if (verbose)
 			printf("# %s\n", t->name);
-		run_test(t);
+		run_test(t, paging);
 	}
 	return ktap_end();
 }

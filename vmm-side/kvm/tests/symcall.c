@@ -499,12 +499,19 @@ static void vmcb64(unsigned int offset, __u64 val)
 	memcpy(ram + GUEST_VMCB + offset, &val, sizeof(val));
 }
 
-/* A nested guest that shares everything with the guest. */
-static void build_vmcb(void)
+/*
+ * A nested guest that shares everything with the guest, but executes @label. False
+ * if there is none.
+ */
+bool build_vmcb(const char *label)
 {
 	struct vmcb_seg *seg = (struct vmcb_seg *)(ram + GUEST_VMCB + 0x400);
 	const struct vmcb_seg data = { SEL_CALL_DATA, 0xc93, ~0U, 0 };
+	__u64 efer = EFER_LONG_MODE | EFER_SVME;
 	struct kvm_sregs s;
+
+	if (host_msr(KVM_SET_MSRS, MSR_EFER, &efer) != 1)
+		return false;
 
 	IOCTL(vcpu, KVM_GET_SREGS, &s);
 	vmcb64(0x010, 1);		/* intercepts VMRUN, as it must */
@@ -528,18 +535,16 @@ static void build_vmcb(void)
 	vmcb64(0x560, 0x400);		/* DR7 */
 	vmcb64(0x568, 0xffff0ff0);	/* DR6 */
 	vmcb64(0x570, RFLAGS_FIXED);
-	vmcb64(0x578, CODE(g_nested));
+	vmcb64(0x578, CODE(label));
 	vmcb64(0x5d8, GUEST_CALL_STACK);
+	return true;
 }
 
 /* A call may not go on in a guest of the guest's, nor end there. */
 static void test_abort_vmrun(void)
 {
-	__u64 efer = EFER_LONG_MODE | EFER_SVME;
-
-	if (host_msr(KVM_SET_MSRS, MSR_EFER, &efer) != 1)
+	if (!build_vmcb(g_nested))
 		skip("no nested SVM in this KVM");
-	build_vmcb();
 	check_abort(CALL_VMRUN, -EIO);
 }
 

@@ -25,6 +25,8 @@ __u64 page_gpa[2];
 unsigned int page_exits, dma_exits, call_ports;
 __u64 dma_ack;
 bool refuse_pages, halt_inside;
+unsigned int vm_paging;
+int vm_eventfd = -1;
 jmp_buf ended;
 const char *skipped;
 
@@ -218,15 +220,21 @@ bool restricted_guest(void)
 	       !parameter("/sys/module/kvm_intel/parameters/unrestricted_guest");
 }
 
+/* Whether VMs have nested paging here, if they do not ask for anything else. */
+bool host_nested(void)
+{
+	return parameter("/sys/module/kvm_amd/parameters/npt") ||
+	       parameter("/sys/module/kvm_intel/parameters/ept");
+}
+
 /*
  * What KVM must offer: everything, but for what needs shadow paging. Asked of
  * KVM's parameters, not of the capability that is being tested.
  */
 __u32 all_features(void)
 {
-	return parameter("/sys/module/kvm_amd/parameters/npt") ||
-	       parameter("/sys/module/kvm_intel/parameters/ept") ?
-	       SYMB_FEAT_ALL & ~SYMB_FEAT_SWAPBYPASS : SYMB_FEAT_ALL;
+	return host_nested() && !vm_paging ? SYMB_FEAT_ALL & ~SYMB_FEAT_SWAPBYPASS :
+					     SYMB_FEAT_ALL;
 }
 
 /* What KVM supports, with entries of @extra in place of those of the leaves. */
@@ -269,6 +277,19 @@ void make_vcpu(unsigned int id)
 	IOCTL(vcpu, KVM_SET_LAPIC, &lapic);
 }
 
+/* Another paging mode; returns errno, or 0. */
+int try_paging(unsigned int mode, unsigned int flags)
+{
+	struct kvm_symb_paging set = { .mode = mode, .flags = flags };
+
+	return ioctl(vm, KVM_SYMB_SET_PAGING, &set) ? errno : 0;
+}
+
+void set_paging(unsigned int mode)
+{
+	expect(try_paging(mode, 0), 0);
+}
+
 /* From now on, there is another vCPU: @vcpu and @run are the one or the other. */
 void swap_vcpus(void)
 {
@@ -297,10 +318,17 @@ void make_vm(__u32 features)
 		.cap = KVM_CAP_X86_DISABLE_EXITS,
 		.args = { KVM_X86_DISABLE_EXITS_HLT },
 	};
+	struct kvm_enable_cap paging = {
+		.cap = KVM_CAP_SYMBIOTIC_PAGING,
+		.args = { vm_paging, vm_eventfd < 0 ? 0 : KVM_SYMB_PAGING_EVENTFD,
+			  vm_eventfd < 0 ? 0 : vm_eventfd },
+	};
 
 	vm = IOCTL(kvm, KVM_CREATE_VM, 0);
 	IOCTL(vm, KVM_SET_TSS_ADDR, 0xfffbd000);
 	IOCTL(vm, KVM_CREATE_IRQCHIP, 0);
+	if (vm_paging)
+		IOCTL(vm, KVM_ENABLE_CAP, &paging);
 	if (features)
 		IOCTL(vm, KVM_ENABLE_CAP, &cap);
 	if (halt_inside)

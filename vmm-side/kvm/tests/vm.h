@@ -37,7 +37,8 @@ struct test {
 	__u32 features;
 };
 
-extern const struct test msr_tests[], memory_tests[], symcall_tests[], swapbypass_tests[];
+extern const struct test msr_tests[], memory_tests[], symcall_tests[], swapbypass_tests[],
+	paging_tests[];
 
 /* The VM. Slots 0 to 2 are its RAM and the two pages. */
 extern int kvm, vm, vcpu;
@@ -48,6 +49,8 @@ extern unsigned int page_exits, dma_exits, call_ports;
 extern __u64 dma_ack;
 extern bool refuse_pages;	/* user space's answer to MSR writes */
 extern bool halt_inside;	/* make_vm(): HLT does not exit */
+extern unsigned int vm_paging;	/* make_vm(): may switch, and begins with; 0 = may not */
+extern int vm_eventfd;		/* and tells here; -1 = nowhere */
 
 /* Where a test ends that does not return. */
 enum { FAILED = 1, SKIPPED };
@@ -86,7 +89,12 @@ void add_vcpu(void);
 void swap_vcpus(void);
 void drop_vm(void);
 __u32 all_features(void);
+bool host_nested(void);
 bool restricted_guest(void);
+extern unsigned int switches;	/* of paging modes, in the longer tests */
+int try_paging(unsigned int mode, unsigned int flags);
+void set_paging(unsigned int mode);
+bool build_vmcb(const char *label);
 void set_slot(unsigned int slot, __u64 gpa, void *mem, __u64 size);
 void set_gate(unsigned int vector, __u64 addr, int dpl);
 void load_code(__u64 addr, const char *start, const char *end);
