@@ -77,8 +77,11 @@ static bool kvm_paging_walk_may_go_on(struct kvm_vcpu *vcpu, gfn_t gfn)
 		return false;
 
 	write_lock(&kvm->mmu_lock);
-	for_each_gfn_valid_sp_with_gptes(kvm, sp, gfn)
-		kvm_mmu_prepare_zap_page(kvm, sp, &invalid_list);
+	/* Also those that are obsolete: until they are zapped, they track writes. */
+	hlist_for_each_entry(sp, &kvm->arch.mmu_page_hash[kvm_page_table_hashfn(gfn)],
+			     hash_link)
+		if (sp->gfn == gfn && sp_has_gptes(sp) && !sp->role.invalid)
+			kvm_mmu_prepare_zap_page(kvm, sp, &invalid_list);
 	kvm_mmu_commit_zap_page(kvm, &invalid_list);
 	tracked = kvm_gfn_is_write_tracked(kvm, kvm_vcpu_gfn_to_memslot(vcpu, gfn), gfn);
 	write_unlock(&kvm->mmu_lock);
