@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# paging_set.sh MODE: a VM whose paging mode was MODE at first: query, set, event, and
+# what cannot be. The guest waits for the host's word and says in its own what it saw.
+
+# shellcheck source=vmm-side/e2e/ktap.sh
+. ktap.sh
+
+case $1 in
+nested) other=shadow ;;
+*) other=nested ;;
+esac
+
+paging()
+{
+	symcall paging | sed -n "s/^$1 //p"
+}
+
+# seen N: the guest's word is N, at last; 20 seconds at most
+seen()
+{
+	n=0
+	until symcall info | grep -q "^guest-word 0x$1$"; do
+		n=$((n + 1))
+		[ $n -lt 100 ] || return 1
+		sleep 0.2
+	done
+}
+
+# event_is MODE SWITCHES REASON: its members come in any order
+event_is()
+{
+	grep -q "\"mode\":\"$1\"" /run/event && grep -q "\"switches\":$2[,}]" /run/event &&
+		grep -q "\"reason\":\"$3\"" /run/event
+}
+
+# refused COMMAND...: with an error of QEMU's
+refused()
+{
+	"$@" 2>/run/refused
+	[ $? = 3 ]
+}
+
+equal 'policy' "$(paging policy)" "$1"
+equal 'mode' "$(paging mode)" "$1"
+equal 'no change so far' "$(paging switches)" 0
+check 'the guest sees that' seen 1
+
+symcall -t 60 event PAGING_CHANGED >/run/event 2>/run/waiting &
+until grep -q waiting /run/waiting; do sleep 0.1; done
+check 'set the other' symcall paging $other
+wait $!
+check 'the event' event_is $other 1 QMP
+equal 'it is' "$(paging mode)" $other
+check 'set it again' symcall paging $other
+equal 'which is no change' "$(paging switches)" 1
+symcall word 2
+check 'the guest follows' seen 2
+
+# Whoever does it: the guest, QEMU and its users hear of it.
+symcall -t 60 event PAGING_CHANGED >/run/event 2>/run/waiting &
+until grep -q waiting /run/waiting; do sleep 0.1; done
+check 'by the file' sh -c "echo $1 >$KVMDIR/paging_mode"
+wait $!
+check 'the event' event_is "$1" 2 'not by QEMU'
+symcall word 3
+check 'the guest follows' seen 3
+
+check 'no such mode' refused symcall paging direct
+check 'nor the default' refused symcall paging default
+check 'which says so' grep -q 'nested, shadow or auto' /run/refused
+check 'the file knows none either' sh -c "! echo direct >$KVMDIR/paging_mode 2>/dev/null"
+equal 'still' "$(paging mode) $(paging switches)" "$1 2"
+check 'auto' symcall paging auto
+equal 'says why' "$(paging auto-tlb-counted | grep -c .)" 1
+plan
