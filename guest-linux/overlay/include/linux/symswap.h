@@ -280,4 +280,10 @@ static inline void symswap_window_destroy(struct symswap_window *win) { }
 
 #endif /* CONFIG_SYMSWAP_IN_PLACE */
 
+#if defined(CONFIG_SYMSWAP_IN_PLACE) && defined(CONFIG_SYMBIOTIC_TEST)
+bool symswap_forgets_anon_vma(void);
+#else
+static inline bool symswap_forgets_anon_vma(void) { return false; }
+#endif
+
 #endif /* _LINUX_SYMSWAP_H */

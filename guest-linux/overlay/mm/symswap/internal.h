@@ -173,6 +173,9 @@ enum symswap_rule {
 	SYMSWAP_RULE_GRANT,	/* no more than granted */
 	SYMSWAP_RULE_AGE,	/* cold pages make room */
 	SYMSWAP_RULE_HOT,	/* hot is what has been used itself */
+	SYMSWAP_RULE_TYPE,	/* the slot's number is not its identity */
+	SYMSWAP_RULE_PUBLISH,	/* the count comes last */
+	SYMSWAP_RULE_ANON_VMA,	/* who migrates a page holds its anon_vma */
 };
 
 #ifdef CONFIG_SYMBIOTIC_TEST

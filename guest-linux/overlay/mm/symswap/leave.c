@@ -387,6 +387,18 @@ struct folio *symswap_alloc_copy(struct folio *src)
 	return dst;
 }
 
+#ifdef CONFIG_SYMBIOTIC_TEST
+/**
+ * symswap_forgets_anon_vma() - does a test want pages migrated without their anon_vma?
+ *
+ * Context: any.
+ */
+bool symswap_forgets_anon_vma(void)
+{
+	return symswap_skip(SYMSWAP_RULE_ANON_VMA);
+}
+#endif
+
 /**
  * symswap_may_stay() - a long-term pin is about to move a page to memory
  * @folio: the page

@@ -54,6 +54,7 @@
 #define pr_fmt(fmt) "symswap: " fmt
 
 #include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/llist.h>
 #include <linux/memcontrol.h>
 #include <linux/memremap.h>
@@ -129,6 +130,14 @@ bool __symswap_slot_kept(const struct swap_info_struct *si,
 
 /* ---- A page's life ------------------------------------------------------ */
 
+/* What a test that lets the count come first gives others to look at the page. */
+#define SYMSWAP_EARLY_US	50
+
+static bool symswap_count_comes_last(void)
+{
+	return !symswap_skip(SYMSWAP_RULE_PUBLISH);
+}
+
 /*
  * SWAP_HAS_CACHE of the slot is the caller's, as is a reference to the pgmap,
  * which he must take before anybody else can free the page. Does not sleep,
@@ -142,10 +151,14 @@ VISIBLE_IF_KUNIT struct folio *symswap_page_init(struct page *page, void *state)
 	struct folio *folio = page_folio(page);
 
 	VM_WARN_ON_ONCE_PAGE(page_count(page), page);
+	if (!symswap_count_comes_last())
+		folio_ref_unfreeze(folio, 1);
 	__folio_set_swapbacked(folio);
 	/* The content was written before SWAP_HAS_CACHE was cleared last. */
 	__folio_mark_uptodate(folio);
 	WRITE_ONCE(page->zone_device_data, state);
+	if (!symswap_count_comes_last())
+		udelay(SYMSWAP_EARLY_US);
 	return folio;
 }
 
@@ -156,7 +169,8 @@ VISIBLE_IF_KUNIT struct folio *symswap_page_init(struct page *page, void *state)
  */
 VISIBLE_IF_KUNIT void symswap_publish(struct folio *folio)
 {
-	folio_ref_unfreeze(folio, 1);
+	if (symswap_count_comes_last())
+		folio_ref_unfreeze(folio, 1);
 }
 
 /*

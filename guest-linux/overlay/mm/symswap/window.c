@@ -260,6 +260,11 @@ void symswap_swapoff(struct swap_info_struct *si)
 	mutex_unlock(&symswap_mutex);
 }
 
+static bool symswap_type_is_over(void)
+{
+	return !symswap_skip(SYMSWAP_RULE_TYPE);
+}
+
 /**
  * symswap_swapoff_done() - a swap device is empty, and nobody uses it any more
  * @si: the device; its type is about to be free for another one
@@ -272,7 +277,8 @@ void symswap_swapoff_done(struct swap_info_struct *si)
 		return;
 
 	mutex_lock(&symswap_mutex);
-	WRITE_ONCE(symswap_by_type[si->type], NULL);
+	if (symswap_type_is_over())
+		WRITE_ONCE(symswap_by_type[si->type], NULL);
 	mutex_unlock(&symswap_mutex);
 }
 
