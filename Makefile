@@ -224,6 +224,13 @@ fuzz-kvm: test-files $(filter-out host,$(HOST_KERNEL))	## hostile guests and hos
 fuzz-kvm-faults: test-files debug	## does it find each rule of KVM's that is left out? SECONDS= for each
 	@vmm-side/e2e/suites.py fuzz-kvm-faults='$(FUZZ_KVM) --faults'
 
+FUZZ_MM		= swapbypass/tests/fuzz_mm/fuzz.py --seconds $(SECONDS) --seed $(SEED)
+fuzz-mm: test-files $(filter debug,$(KERNEL))	## programs against the guest's swap; SECONDS=, SEED=, SWAP=, KERNEL=debug
+	@vmm-side/e2e/suites.py fuzz-mm='$(FUZZ_MM) --swap $(or $(SWAP),in-place) --kernel $(or $(KERNEL),guest)'
+
+fuzz-mm-faults: test-files debug	## does it find what it must? SECONDS= for each fault
+	@vmm-side/e2e/suites.py fuzz-mm-faults='$(FUZZ_MM) --faults'
+
 kunit: all			## KUnit suites in the guest: symbiotic, plain KVM, bare metal
 	@vmm-side/e2e/suites.py kunit='kunit/kunit.py $(KUNIT_ARGS)'
 

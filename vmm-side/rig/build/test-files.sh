@@ -4,8 +4,8 @@
 # test-files.sh BUILD: what the machines of the tests need besides kernels and QEMU.
 #
 #   BUILD/tests/files   the guest's /files: programs and scripts of all tests/guest
-#                       directories, benchmarks, cpuid with its libraries, a kernel
-#                       for kexec
+#                       directories, fuzz_mm and its corpus, benchmarks, cpuid with its
+#                       libraries, a kernel for kexec
 #   BUILD/tools         on the path of L1: programs and scripts for hosts
 
 set -e
@@ -18,7 +18,7 @@ program()
 	make --no-print-directory -C "$1" OUT="$2" O="$2"
 }
 
-for dir in */tests/guest vmm-side/*/tests/guest vmm-side/qemu/tests */bench; do
+for dir in */tests/guest swapbypass/tests/fuzz_mm vmm-side/*/tests/guest vmm-side/qemu/tests */bench; do
 	[ ! -e "$dir/Makefile" ] || program "$dir" "$files"
 done
 program vmm-side/kvm/tests "$build/tools"
@@ -27,6 +27,9 @@ program vmm-side/kvm/tests/fuzz-kvm "$build/tools"
 install -m 755 ./*/tests/host/*.sh vmm-side/*/tests/host/*.sh vmm-side/e2e/ktap.sh \
 	swapbypass/experiment/two_guests.sh "$build/tools"
 install -m 755 vmm-side/e2e/ktap.sh "$files"
+# What has gone from the corpus goes from here.
+rm -rf "$files/fuzz_mm_corpus"
+cp -r swapbypass/tests/fuzz_mm/corpus "$files/fuzz_mm_corpus"
 vmm-side/rig/build/with-libs.sh "$files" /usr/bin/cpuid
 kernel=$build/guest/arch/x86/boot/bzImage
 cmp -s "$kernel" "$files/bzImage" || cp "$kernel" "$files"

@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Fuzz the memory management of a guest that swaps to windows: what fuzz_mm, in the guest,
+cannot do by itself. KTAP on stdout.
+
+It boots the guest, with the devices that the programs are about, and a host that is restless.
+A find is left in build/fuzz/finds, made small by the guest. If the guest has died of one, the
+program is made again from its number, and is made smaller by one boot after the other. Last
+the find is tried in a guest that has done nothing else.
+
+With --faults: the guest's kernel without one rule at a time (a test option of its kernel), and
+how long it takes until that is found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import pathlib
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from e2e import ktap
+from e2e.run import TROUBLE
+from rig import Bench, Result, ending
+
+TOP = pathlib.Path(__file__).resolve().parents[3]
+FILES = TOP / "build" / "tests" / "files"
+FINDS = TOP / "build" / "fuzz" / "finds"
+
+WINDOW = ("-object memory-backend-file,id=fw{0},share=on,mem-path=$WORK/fw{0},size=32M "
+          "-device symswap,memdev=fw{0}")
+# Of a program's devices, the name and what it is in the guest.
+DISK = "disk=$(sed -n '2s/ .*//p' /proc/swaps)"
+IN_PLACE: dict[str, Any] = {
+    "paging": "nested", "swap": "virtio-blk", "swap_size": 32,
+    "qemu_args": f"{WINDOW.format(0)} {WINDOW.format(1)}"}
+MODES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
+    "in-place": (IN_PLACE, "in-place", ["/dev/symswap0", "/dev/symswap1", "/dev/zram0", DISK]),
+    "copy": (IN_PLACE, "copy", ["/dev/symswap0", "/dev/symswap1", "/dev/zram0", DISK]),
+    # The first window is bypassed, the second in place.
+    "bypass": ({"paging": "shadow", "swap": "bypass", "swap_size": 32,
+                "qemu_args": WINDOW.format(1)},
+               "auto", ["/dev/symswap0", "/dev/symswap1", "/dev/zram0"])}
+
+SKIP = "/sys/module/symswap/parameters/skip"
+HOOKS = "/sys/kernel/debug/symbiotic_bypass/skip_hooks"
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """A rule that is left out: SYMSWAP_RULE_* or BYPASS_SKIP_*."""
+    name: str
+    swap: str
+    broken: str
+    kernel: str = "guest"
+
+
+FAULTS = (
+    Fault("the identity of the swap type", "in-place", f"{SKIP}={1 << 8}"),
+    Fault("the reference to the anon_vma", "in-place", f"{SKIP}={1 << 10}", "debug"),
+    Fault("the order of publication", "in-place", f"{SKIP}={1 << 9}"),
+    Fault("the drop in vma_start_write()", "bypass", f"{HOOKS}={1 << 0}"),
+    Fault("the drop before a slot is read", "bypass", f"{HOOKS}={1 << 4}"),
+    Fault("the check of the VMA's lock sequence", "bypass", f"{HOOKS}={1 << 10}"),
+)
+
+
+class Fuzzer:
+    """A kind of guest, and what is tried in it."""
+
+    def __init__(self, bench: Bench, options: argparse.Namespace, broken: str = "") -> None:
+        self._bench, self._options, self._broken = bench, options, broken
+        machine, mode, self._devices = MODES[options.swap]
+        debug = options.kernel == "debug"
+        self._limit = 120 if debug else 30
+        self._guest = {
+            **machine, "kernel": options.kernel, "smp": options.smp,
+            "guest_mem": 768 if debug else 256, "files": FILES,
+            "append": f"symswap.mode={mode} zram.num_devices=2" + " kasan_multi_shot" * debug}
+
+    def boot(self, arguments: str, seconds: int, program: str = "", storm: bool = False) -> Result:
+        """fuzz_mm in a new guest."""
+        cmd = "echo 32M >/sys/block/zram1/disksize\n"
+        if program:
+            cmd += f"cat >/program <<'EOF'\n{program}EOF\n"
+        broken = f"-b {self._broken} " if self._broken else ""
+        cmd += (f"./fuzz_mm {arguments} {broken}-l {self._limit} -i /dev/zram1 "
+                f"{' '.join(self._devices)}\n"
+                "status=$?\necho 0x57 >/sys/kernel/symbiotic/guest_word\nexit $status\n")
+        if storm:
+            host_cmd = f"fuzz_mm_storm.sh {self._options.seed} {seconds}"
+        else:
+            host_cmd = ""
+        return self._bench.run(cmd, timeout=seconds + 2 * self._limit + 60, host_cmd=host_cmd,
+                               **self._guest)
+
+    def program(self, number: int) -> str:
+        """A program by its number."""
+        names = [d if d.startswith("/") else d.split("=")[0] + "=/dev/x" for d in self._devices]
+        return subprocess.run([FILES / "fuzz_mm", "-s", str(self._options.seed), "-p", str(number),
+                               *names], check=True, capture_output=True, text=True).stdout
+
+    def shrink(self, program: str, seconds: int) -> str:
+        """A smaller program that still finds something, over as many boots as that takes."""
+        known, end = "", time.monotonic() + seconds
+        while time.monotonic() < end:
+            left = int(end - time.monotonic()) + 1
+            r = self.boot(f"-m '{known}' -f /program -S {left}", left, program)
+            known += "".join(re.findall(r"^@([yn])$", r.stdout, re.M))
+            small = programs(r.stdout, "made smaller")
+            if r.status == 1 and small:
+                return small[-1]
+            if r.status is None and r.stdout.rstrip().endswith("@try"):
+                known += "y"
+            elif r.status != 3:
+                break
+        # As far as it has come.
+        r = self.boot(f"-m '{known}' -f /program -S 0", 60, program)
+        return (programs(r.stdout, "made smaller") or [program])[-1]
+
+    def repeats(self, program: str, tries: int = 3) -> bool:
+        """Whether a new guest finds the same at once."""
+        for _ in range(tries):
+            r = self.boot("-r -f /program", 60, program)
+            if r.status != 0 or trouble(r):
+                return True
+        return False
+
+
+def programs(text: str, what: str) -> list[str]:
+    """The programs that fuzz_mm has printed under such a heading."""
+    found = re.findall(rf"^# {what}: .*\n# (?:at|after) .*\n((?:#   .*\n)*)", text, re.M)
+    return [re.sub(r"^#   ", "", program, flags=re.M) for program in found]
+
+
+def trouble(r: Result) -> list[str]:
+    """What a console says that it should not."""
+    pattern = TROUBLE.replace("|Call Trace", "")
+    return [line for line in (r.console + r.host_console).splitlines() if re.search(pattern, line)]
+
+
+def comments(text: str) -> Iterator[str]:
+    """What fuzz_mm says for people."""
+    yield from (line for line in text.splitlines() if line.startswith("# "))
+
+
+def keep(name: str, program: str, why: str) -> pathlib.Path:
+    """Leave a find where people look for it."""
+    FINDS.mkdir(parents=True, exist_ok=True)
+    path = FINDS / f"{name}.prog"
+    path.write_text(f"# SPDX-License-Identifier: GPL-2.0\n# {why}\n{program}")
+    return path
+
+
+def fuzz(bench: Bench, options: argparse.Namespace) -> tuple[list[str], str]:
+    """One session: what was found, and the figures."""
+    fuzzer, lines = Fuzzer(bench, options), []
+    name = f"fuzz_mm-{options.swap}-{options.seed}"
+    r = fuzzer.boot(f"-s {options.seed} -n {options.first} -t {options.seconds} -S 120",
+                    options.seconds + 150, storm=options.storm)
+    for line in comments(r.stdout):
+        print(line)
+    figures = "".join(re.findall(r"^# (seed .*)$", r.stdout, re.M))
+    if r.status == 0 and not trouble(r):
+        return [], figures
+    lines += trouble(r)[:5]
+    small = programs(r.stdout, "made smaller")
+    if r.status == 1 and small:
+        found = small
+    else:
+        # The guest has died, or something in it hangs for good.
+        numbers = re.findall(r"^@(\d+)$", r.stdout, re.M)
+        if r.status is None:
+            lines += r.explain().splitlines()[:60]
+        if not numbers:
+            return [*lines, f"status {r.status}", *r.stdout.splitlines()[-20:],
+                    *r.stderr.splitlines()[-20:]], figures
+        program = fuzzer.program(int(numbers[-1]))
+        lines.append(f"program {numbers[-1]}")
+        if fuzzer.repeats(program):
+            found = [fuzzer.shrink(program, options.shrink)]
+        else:
+            lines.append("it does not repeat by itself")
+            found = [program]
+    for i, program in enumerate(found):
+        again = "repeats" if fuzzer.repeats(program) else "does not repeat at once"
+        path = keep(f"{name}-{i}", program, f"in a new guest it {again}")
+        lines += [f"{path}: in a new guest it {again}", *program.splitlines()]
+    return lines, figures
+
+
+def find_fault(bench: Bench, options: argparse.Namespace, fault: Fault) -> tuple[bool, list[str]]:
+    """Whether the fuzzer finds that a rule is missing; a row of the table."""
+    options = argparse.Namespace(**{**vars(options), "swap": fault.swap, "kernel": fault.kernel})
+    fuzzer = Fuzzer(bench, options, fault.broken)
+    r = fuzzer.boot(f"-1 -s {options.seed} -t {options.seconds} -S {options.shrink}",
+                    options.seconds + options.shrink + 60)
+    lines = list(comments(r.stdout))
+    small = programs(r.stdout, "made smaller")
+    if not small:
+        return False, [*lines, *r.stdout.splitlines()[-5:], r.error or "nothing was found",
+                       *trouble(r)[:5]]
+    steps = len(small[-1].splitlines())
+    after = re.search(r"^# found after ([\d.]+) s, (\d+) operations", r.stdout, re.M)
+    whole = re.search(r"^# \d+ steps, ([\d.]+) s after the start", r.stdout, re.M)
+    again = "repeats" if fuzzer.repeats(small[-1]) else "does not repeat at once"
+    lines.append(f"in a new guest it {again}")
+    if after and whole:
+        lines.append(f"| {fault.name} | {fault.swap} | {after.group(1)} | {whole.group(1)} | "
+                     f"{after.group(2)} | {steps} |")
+    keep("fuzz_mm-" + re.sub(r"\W+", "-", fault.name), small[-1], f"without {fault.name}")
+    return steps <= options.steps, lines
+
+
+def main() -> int:
+    """Returns the exit status."""
+    ap = argparse.ArgumentParser(description="Fuzz a guest's memory management.")
+    ap.add_argument("--seconds", type=int, default=60)
+    ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--first", type=int, default=0, help="number of the first program")
+    ap.add_argument("--swap", choices=MODES, default="in-place")
+    ap.add_argument("--kernel", default="guest", help="guest or debug")
+    ap.add_argument("--smp", type=int, default=2)
+    ap.add_argument("--shrink", type=int, default=300, help="seconds to make a find smaller")
+    ap.add_argument("--steps", type=int, default=12, help="longest program for a fault")
+    ap.add_argument("--no-storm", dest="storm", action="store_false", help="the host rests")
+    ap.add_argument("--faults", metavar="REGEX", nargs="?", const=".", help="rules to leave out")
+    options = ap.parse_args()
+
+    results: list[tuple[str, bool, str, list[str]]] = []
+    print(ktap.VERSION, flush=True)
+    with Bench(smp=2) as bench:
+        if options.faults:
+            chosen = [f for f in FAULTS if re.search(options.faults, f.name)]
+            print(f"1..{len(chosen)}", flush=True)
+            for fault in chosen:
+                good, lines = find_fault(bench, options, fault)
+                results.append((f"without {fault.name}", good, "", lines))
+                report(len(results), *results[-1])
+        else:
+            print("1..1", flush=True)
+            lines, figures = fuzz(bench, options)
+            results.append((f"{options.swap}: {'finds' if lines else 'no finds'}", not lines,
+                            figures, lines))
+            report(1, *results[-1])
+    return 0 if results and all(good for _, good, _, _ in results) else 1
+
+
+def report(number: int, name: str, good: bool, note: str, lines: list[str]) -> None:
+    """Say a result."""
+    for line in lines:
+        print(line if line.startswith("#") else f"# {line}")
+    print(ktap.result(number, name, good, note), flush=True)
+
+
+if __name__ == "__main__":
+    ending.exit_when_told(main)
