@@ -16,6 +16,7 @@
 #include "crew.h"
 #include "machine.h"
 #include "model.h"
+#include "probe.h"
 #include "steps.h"
 
 bool have_disk;

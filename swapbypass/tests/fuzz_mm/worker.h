@@ -65,8 +65,6 @@ static inline void stamp(int proc, int page, int fill, uint64_t seq, int i, uint
 	*age = fill == FILL_SAME ? seq : seq + i;
 }
 
-void look_at(const void *page, struct page_seen *seen);
-
 /* Futex on a mailbox's state: true unless @ms have passed. */
 bool mail_wait(struct mailbox *box, uint32_t while_state, unsigned int ms);
 void mail_wake(struct mailbox *box);
