@@ -41,6 +41,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "facility.h"
 #include "machine.h"
 #include "run.h"
 #include "shrink.h"
@@ -83,6 +84,10 @@ static void say_counts(const struct options *o, uint64_t ms)
 		kinds++;
 	}
 	printf("\n# %u kinds of operations\n", kinds);
+	for (i = 0; i < OP_NR; i++)
+		if (count.lacking[i])
+			printf("# left out: %s %lu, %s\n", op_name(i), count.lacking[i],
+			       facility_lacks(i));
 	fflush(stdout);
 }
 
@@ -125,7 +130,7 @@ static int replay(const struct options *o)
 {
 	struct find find = { 0 };
 	struct program p;
-	unsigned int i;
+	unsigned int i, op;
 
 	ktap_plan(o->files);
 	for (i = 0; i < o->files && !find.hopeless; i++) {
@@ -136,9 +141,16 @@ static int replay(const struct options *o)
 			ktap_directive(true, "SKIP it needs another machine", "%s", name);
 			continue;
 		}
+		memset(count.lacking, 0, sizeof(count.lacking));
 		if (!run_program(&p, &find))
 			say_find(&p, &find, name);
-		ktap(!*find.text, "%s", name);
+		for (op = 0; op < OP_NR && !count.lacking[op]; op++)
+			;
+		if (*find.text || op == OP_NR)
+			ktap(!*find.text, "%s", name);
+		else
+			ktap_directive(true, say("SKIP %s: %s", op_name(op), facility_lacks(op)),
+				       "%s", name);
 	}
 	return ktap_end();
 }

@@ -21,9 +21,6 @@
 
 #define CGROUPS		"/sys/fs/cgroup"
 #define BASE		CGROUPS "/fuzz"
-#define THP		"/sys/kernel/mm/transparent_hugepage/"
-#define KSM		"/sys/kernel/mm/ksm/"
-#define LRU_GEN		"/sys/kernel/mm/lru_gen/enabled"
 #define FAULT_AROUND	"/sys/module/symswap/parameters/fault_around"
 #define ALL_PAGES	(-1)
 /* Free slots that each CPU may have for itself: SWAP_SLOTS_CACHE_SIZE of both kinds. */

@@ -11,6 +11,10 @@
 
 #include "program.h"
 
+#define THP		"/sys/kernel/mm/transparent_hugepage/"
+#define KSM		"/sys/kernel/mm/ksm/"
+#define LRU_GEN		"/sys/kernel/mm/lru_gen/enabled"
+
 /* Longest that anything may take. */
 extern unsigned int machine_limit_ms;
 

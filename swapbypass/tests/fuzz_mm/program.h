@@ -93,6 +93,11 @@ const char *say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *op_name(enum op op);
 /* OP_NR if nothing is called so. */
 enum op op_find(const char *name);
+/* Its first argument is a process; the second is a page, the third a number of them. */
+bool step_of_process(enum op op);
+bool step_of_range(enum op op);
+/* Is it about the machine, so that the machine must be the fuzzer's? */
+bool step_of_machine(enum op op);
 /* Where a step has its number of pages, or NULL. */
 int *step_count(struct step *s);
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "crew.h"
+#include "facility.h"
 #include "machine.h"
 #include "model.h"
 #include "run.h"
@@ -60,10 +61,13 @@ static const char *step_machine(const struct step *s)
 	return s->bg ? NULL : join_job(job);
 }
 
+static const char *step_join(const struct step *s __attribute__((unused)))
+{
+	return join_all();
+}
+
 static const char *step_group(const struct step *s)
 {
-	if (!machine_has_groups())
-		return left_out;
 	if (!machine_group_join(s->arg[1], pids[s->arg[0]]))
 		return errno == ENOMEM || errno == EAGAIN || errno == EBUSY ? left_out :
 		       say("group: %s", strerror(errno));
@@ -87,126 +91,33 @@ static const char *step_group_remove(const struct step *s)
 
 /* ---- Programs -------------------------------------------------------------- */
 
-static const char *step_of_process(const struct step *s)
-{
-	const int *a = s->arg;
-	long ret;
-
-	switch (s->op) {
-	case OP_MAP:
-		return step_map(s);
-	case OP_UNMAP:
-		return step_unmap(s);
-	case OP_WRITE:
-		return step_write(s);
-	case OP_READ:
-		return look(a[0], a[1], a[2]);
-	case OP_PROTECT:
-		return step_protect(s);
-	case OP_ADVISE:
-		return step_advise(s);
-	case OP_MOVE:
-		return step_move(s);
-	case OP_LOCK:
-		return step_lock(s);
-	case OP_UNLOCK:
-		return step_unlock(s);
-	case OP_CHURN:
-		return meanwhile(s);
-	case OP_FORK:
-		return step_fork(s);
-	case OP_VFORK:
-		return ask(s, &ret) ?: ret == -EAGAIN ? NULL : failed(s, ret);
-	case OP_EXEC:
-		return step_exec(s);
-	case OP_EXIT:
-	case OP_KILL:
-		return step_exit(s);
-	case OP_PEEK:
-		return step_peek(s);
-	case OP_POKE:
-		return step_poke(s);
-	case OP_ADVISE_OTHER:
-		return step_advise_other(s);
-	case OP_SPLICE:
-		return step_splice(s);
-	case OP_DIRECT:
-		return step_direct(s);
-	case OP_PIN:
-		return step_pin(s);
-	case OP_PIN_OUT:
-		return step_pin_out(s);
-	case OP_PIN_IN:
-		return step_pin_in(s);
-	case OP_UNPIN:
-		return step_unpin(s);
-	case OP_UFFD_MOVE:
-		return step_uffd_move(s);
-	case OP_UFFD_WP:
-		return model_mapped(a[0], a[1], a[2]) ? ask(s, &ret) : left_out;
-	case OP_CLEAN:
-		return step_clean(s);
-	case OP_DIRTY:
-		return step_dirty(s);
-	case OP_RSS:
-		return step_rss(s);
-	case OP_GROUP:
-		return step_group(s);
-	default:
-		return step_machine(s);
-	}
-}
-
-static bool of_process(enum op op)
-{
-	return op <= OP_ADVISE_OTHER || op == OP_SPLICE || (op >= OP_DIRECT && op <= OP_RSS) ||
-	       op == OP_STALL || op == OP_GROUP;
-}
-
-/* The second argument is a page, the third a number of them. */
-static bool of_range(enum op op)
-{
-	switch (op) {
-	case OP_FORK:
-	case OP_VFORK:
-	case OP_EXEC:
-	case OP_EXIT:
-	case OP_KILL:
-	case OP_PIN_OUT:
-	case OP_PIN_IN:
-	case OP_UNPIN:
-	case OP_CLEAN:
-	case OP_RSS:
-	case OP_STALL:
-	case OP_GROUP:
-		return false;
-	default:
-		return of_process(op);
-	}
-}
+/* What is about the machine alone has none. */
+static const char *(*const steps[OP_NR])(const struct step *s) = {
+	[OP_MAP] = step_map, [OP_UNMAP] = step_unmap, [OP_WRITE] = step_write,
+	[OP_READ] = step_read, [OP_PROTECT] = step_protect, [OP_ADVISE] = step_advise,
+	[OP_MOVE] = step_move, [OP_LOCK] = step_lock, [OP_UNLOCK] = step_unlock,
+	[OP_CHURN] = step_churn, [OP_FORK] = step_fork, [OP_VFORK] = step_vfork,
+	[OP_EXEC] = step_exec, [OP_EXIT] = step_exit, [OP_KILL] = step_exit,
+	[OP_PEEK] = step_peek, [OP_POKE] = step_poke, [OP_ADVISE_OTHER] = step_advise_other,
+	[OP_SPLICE] = step_splice, [OP_DRAIN] = step_drain, [OP_TEE] = step_tee,
+	[OP_DIRECT] = step_direct, [OP_PIN] = step_pin, [OP_PIN_OUT] = step_pin_out,
+	[OP_PIN_IN] = step_pin_in, [OP_UNPIN] = step_unpin, [OP_UFFD_MOVE] = step_uffd_move,
+	[OP_UFFD_WP] = step_uffd_wp, [OP_CLEAN] = step_clean, [OP_DIRTY] = step_dirty,
+	[OP_RSS] = step_rss, [OP_JOIN] = step_join, [OP_GROUP] = step_group,
+	[OP_GROUP_REMOVE] = step_group_remove,
+};
 
 static const char *run_step(const struct step *s)
 {
-	if (of_process(s->op) && !model.proc[s->arg[0]].alive)
+	if (facility_lacks(s->op)) {
+		count.lacking[s->op]++;
 		return left_out;
-	if (of_range(s->op) && !model_in_arena(s->arg[1], s->arg[2]))
-		return left_out;
-	switch (s->op) {
-	case OP_JOIN:
-		return join_all();
-	case OP_DRAIN:
-		return model.pipe[s->arg[0]].nr ? drain(s->arg[0], s->arg[1]) : left_out;
-	case OP_TEE:
-		return step_tee(s);
-	case OP_GROUP_REMOVE:
-	case OP_GROUP_SET:
-	case OP_GROUP_RECLAIM:
-		if (!machine_has_groups())
-			return left_out;
-		return s->op == OP_GROUP_REMOVE ? step_group_remove(s) : step_machine(s);
-	default:
-		return step_of_process(s);
 	}
+	if (step_of_process(s->op) && !model.proc[s->arg[0]].alive)
+		return left_out;
+	if (step_of_range(s->op) && !model_in_arena(s->arg[1], s->arg[2]))
+		return left_out;
+	return steps[s->op] ? steps[s->op](s) : step_machine(s);
 }
 
 static void open_pipes(void)
@@ -345,20 +256,6 @@ static void open_as(int number, const char *name)
 	close(fd);
 }
 
-static bool has_soft_dirty(void)
-{
-	uint64_t entry = 0;
-	char *p = anon_map(PAGE);
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-
-	*p = 1;
-	if (fd >= 0 && pread(fd, &entry, 8, (uintptr_t)p / PAGE * 8) != 8)
-		entry = 0;
-	close(fd);
-	munmap(p, PAGE);
-	return entry & PM_SOFT_DIRTY;
-}
-
 void run_open(const char *disk)
 {
 	int fd;
@@ -377,9 +274,8 @@ void run_open(const char *disk)
 		if (fd < 0 || dup2(fd, DISK_FD) < 0)
 			setup_error("%s: %s", disk, strerror(errno));
 		close(fd);
-		have_disk = true;
 	}
-	soft_dirty = has_soft_dirty();
+	facility_open(disk != NULL);
 	/* Before the first thread, whose stack is locked too. Without swap it may fail. */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) && inventory.nr_devices)
 		setup_error("mlockall: %s", strerror(errno));

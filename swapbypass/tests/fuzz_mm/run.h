@@ -18,6 +18,7 @@ struct find {
 struct count {
 	uint64_t programs, steps;
 	uint64_t kind[OP_NR];
+	uint64_t lacking[OP_NR];	/* left out: see facility.h */
 };
 
 extern struct count count;

@@ -10,9 +10,8 @@
 
 #include "program.h"
 
-#define PM_SOFT_DIRTY	(1ULL << 55)
+#define PM_SOFT_DIRTY	(1ULL << 55)	/* in pagemap */
 
-extern bool soft_dirty, have_disk;	/* what there is */
 extern char *buffer;			/* MAX_COUNT pages */
 
 bool overlap(int a, int b, int count);
@@ -44,6 +43,11 @@ const char *step_rss(const struct step *s);
 const char *step_peek(const struct step *s);
 const char *step_poke(const struct step *s);
 const char *step_advise_other(const struct step *s);
+const char *step_read(const struct step *s);
+const char *step_churn(const struct step *s);
+const char *step_vfork(const struct step *s);
+const char *step_uffd_wp(const struct step *s);
+const char *step_drain(const struct step *s);
 const char *step_splice(const struct step *s);
 const char *step_tee(const struct step *s);
 const char *step_direct(const struct step *s);

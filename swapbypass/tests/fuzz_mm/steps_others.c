@@ -19,8 +19,6 @@
 #include "probe.h"
 #include "steps.h"
 
-bool have_disk;
-
 /* ---- Steps: others look ---------------------------------------------------- */
 
 char *buffer;
@@ -210,6 +208,11 @@ const char *drain(int pipe, unsigned int nr)
 	return text;
 }
 
+const char *step_drain(const struct step *s)
+{
+	return model.pipe[s->arg[0]].nr ? drain(s->arg[0], s->arg[1]) : left_out;
+}
+
 const char *step_tee(const struct step *s)
 {
 	const int *a = s->arg;
@@ -230,7 +233,7 @@ const char *step_direct(const struct step *s)
 	const char *text;
 	long ret;
 
-	if (!have_disk || !model_in_arena(a[3], a[2]) || overlap(a[1], a[3], a[2]) ||
+	if (!model_in_arena(a[3], a[2]) || overlap(a[1], a[3], a[2]) ||
 	    !model_allows(a[0], a[1], a[2], P_R) || !model_allows(a[0], a[3], a[2], P_RW))
 		return left_out;
 	text = ask(s, &ret) ?: failed(s, ret);

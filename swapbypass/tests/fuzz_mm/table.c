@@ -132,6 +132,21 @@ const char *op_name(enum op op)
 	return rows[op].name;
 }
 
+bool step_of_process(enum op op)
+{
+	return rows[op].arg[0] == K_PROC || rows[op].arg[0] == K_PINNED;
+}
+
+bool step_of_range(enum op op)
+{
+	return step_of_process(op) && rows[op].arg[1] == K_PAGE;
+}
+
+bool step_of_machine(enum op op)
+{
+	return rows[op].flags & MACHINE;
+}
+
 int *step_count(struct step *s)
 {
 	unsigned int i;

@@ -92,8 +92,9 @@ static void begin_process(int proc)
 {
 	worker_me = proc;
 	helper = false;
-	/* A ring of the parent's is not ours. */
+	/* What the parent has opened is not ours. */
 	ring_close();
+	uffd_close();
 	SYS2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
 }
 

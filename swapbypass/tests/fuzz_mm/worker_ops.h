@@ -31,6 +31,7 @@ long do_pin_out(struct mailbox *box);
 long do_pin_in(struct mailbox *box);
 
 /* worker_uffd.c */
+void uffd_close(void);
 long do_uffd_move(const int *arg);
 long do_uffd_wp(const int *arg);
 

@@ -5,35 +5,24 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "syscalls.h"
+#include "uffd.h"
 #include "worker_ops.h"
 
-/* Newer than the headers of the C library. */
-#ifndef UFFD_USER_MODE_ONLY
-#define UFFD_USER_MODE_ONLY	1
-#endif
-#ifndef UFFD_FEATURE_WP_UNPOPULATED
-#define UFFD_FEATURE_WP_UNPOPULATED	(1 << 13)
-#endif
-#ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_ASYNC	(1 << 15)
-#endif
-#ifndef UFFDIO_MOVE
-#define UFFDIO_MOVE		_IOWR(UFFDIO, 0x05, struct uffd_move)
+/* Of the range that is write-protected. */
+static long watched = -1;
 
-struct uffd_move {
-	uint64_t dst, src, len, mode;
-	int64_t move;
-};
-#else
-#define uffd_move uffdio_move
-#endif
+void uffd_close(void)
+{
+	if (watched >= 0)
+		close(watched);
+	watched = -1;
+}
 
 static long uffd_open(uint64_t features)
 {
@@ -48,6 +37,19 @@ static long uffd_open(uint64_t features)
 		return ret;
 	}
 	return fd;
+}
+
+int uffd_lacks(uint64_t features)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	long fd = SYS1(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY), ret;
+
+	if (fd < 0)
+		return -fd;
+	/* Says all that there are. */
+	ret = SYS3(SYS_ioctl, fd, UFFDIO_API, &api);
+	close(fd);
+	return ret ? -ret : (api.features & features) == features ? 0 : EOPNOTSUPP;
 }
 
 static long uffd_register(long fd, int page, int count, uint64_t mode)
@@ -91,14 +93,12 @@ long do_uffd_wp(const int *arg)
 		.range = { (uintptr_t)page_at(arg[1]), arg[2] * PAGE },
 		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
 	};
-	static long fd = -1;
 	long ret;
 
-	if (fd >= 0)
-		close(fd);
-	fd = uffd_open(UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED);
-	if (fd < 0)
-		return fd;
-	ret = uffd_register(fd, arg[1], arg[2], UFFDIO_REGISTER_MODE_WP);
-	return ret ?: SYS3(SYS_ioctl, fd, UFFDIO_WRITEPROTECT, &wp);
+	uffd_close();
+	watched = uffd_open(UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED);
+	if (watched < 0)
+		return watched;
+	ret = uffd_register(watched, arg[1], arg[2], UFFDIO_REGISTER_MODE_WP);
+	return ret ?: SYS3(SYS_ioctl, watched, UFFDIO_WRITEPROTECT, &wp);
 }

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuzz_mm: steps by which a process watches its own faults.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+
+#include "crew.h"
+#include "model.h"
+#include "steps.h"
+
+const char *step_uffd_move(const struct step *s)
+{
+	const int *a = s->arg;
+	struct step first = *s;
+	const char *text;
+	long ret;
+
+	if (!model_in_arena(a[3], a[2]) || overlap(a[1], a[3], a[2]) ||
+	    !model_allows(a[0], a[1], a[2], P_RW) || !model_allows(a[0], a[3], a[2], P_RW) ||
+	    model_locked(a[0], a[1], a[2]) || model_locked(a[0], a[3], a[2]))
+		return left_out;
+	/* It moves to where nothing is. */
+	first.op = OP_ADVISE;
+	first.arg[1] = a[3];
+	first.arg[3] = ADV_DONTNEED;
+	text = ask(&first, &ret) ?: failed(&first, ret);
+	if (text)
+		return text;
+	model_discard(a[0], a[3], a[2]);
+	text = ask(s, &ret);
+	if (!text && ret > 0)
+		model_uffd_move(a[0], a[1], ret, a[3]);
+	return text;
+}
+
+const char *step_uffd_wp(const struct step *s)
+{
+	const char *text;
+	long ret;
+
+	if (!model_mapped(s->arg[0], s->arg[1], s->arg[2]))
+		return left_out;
+	text = ask(s, &ret);
+	/* A child that has just begun may still have it watched. */
+	return text ?: ret == -EBUSY ? NULL : failed(s, ret);
+}
