@@ -14,6 +14,7 @@ static const unsigned char advice_weight[ADV_NR] = {
 	[ADV_POPULATE_READ] = 4, [ADV_POPULATE_WRITE] = 3, [ADV_DONTFORK] = 1,
 	[ADV_DOFORK] = 1, [ADV_WIPEONFORK] = 1, [ADV_KEEPONFORK] = 1, [ADV_RANDOM] = 1,
 	[ADV_SEQUENTIAL] = 1, [ADV_NORMAL] = 1, [ADV_DONTDUMP] = 1, [ADV_DODUMP] = 1,
+	[ADV_REMOVE] = 1,
 };
 
 #define MAX_MAPS	4
@@ -100,6 +101,7 @@ static int pick_arg(struct state *s, enum kind kind)
 	case K_PAGE:
 		return pick_page(s);
 	case K_COUNT:
+	case K_SIZE:
 		return pick_count(s);
 	case K_FEW:
 		return few[pick(s, 6)];
@@ -144,8 +146,8 @@ static int pick_arg(struct state *s, enum kind kind)
 	case K_HOOK:
 		return pick(s, 2) ? 0 : pick(s, 6);
 	case K_MOVE_HOW:
-	case K_LOCK_HOW:
 		return pick(s, 2);
+	case K_LOCK_HOW:
 	case K_PEEK_HOW:
 	case K_GROUP_FILE:
 	case K_THP:
@@ -209,6 +211,9 @@ static void after(struct state *s, const struct step *step)
 	switch (step->op) {
 	case OP_MAP:
 		remember(s, step->arg[0], step->arg[1], step->arg[2]);
+		break;
+	case OP_RESIZE:
+		remember(s, step->arg[0], step->arg[1], step->arg[3]);
 		break;
 	case OP_MOVE:
 		remember(s, step->arg[0], step->arg[3], step->arg[2]);

@@ -91,6 +91,21 @@ void model_unmap(int proc, int page, int count)
 	memset(page_of(proc, page), 0, count * sizeof(struct mpage));
 }
 
+/* @count pages more after @page, of the same VMA. */
+void model_grow(int proc, int page, int count)
+{
+	const struct mpage *last = page_of(proc, page);
+	struct mpage *m;
+
+	for (m = page_of(proc, page + 1); count--; m++) {
+		model_map(proc, ++page, 1, last->prot);
+		m->locked = last->locked;
+		m->dontfork = last->dontfork;
+		m->wipeonfork = last->wipeonfork;
+		m->dontdump = last->dontdump;
+	}
+}
+
 void model_write(int proc, int page, const struct content *content)
 {
 	struct mpage *m = page_of(proc, page);
@@ -99,6 +114,11 @@ void model_write(int proc, int page, const struct content *content)
 	m->maybe_zero = false;
 	m->written = true;
 	model.changed[m->line] = ++model.clock;
+}
+
+void model_pin_write(int proc, unsigned int pin)
+{
+	model.changed[model.proc[proc].pin_line[pin]] = ++model.clock;
 }
 
 void model_discard(int proc, int page, int count)
@@ -128,6 +148,10 @@ void model_advise(int proc, int page, int count, enum advice advice)
 		case ADV_WIPEONFORK:
 		case ADV_KEEPONFORK:
 			m->wipeonfork = advice == ADV_WIPEONFORK;
+			break;
+		case ADV_DONTDUMP:
+		case ADV_DODUMP:
+			m->dontdump = advice == ADV_DONTDUMP;
 			break;
 		default:
 			break;

@@ -20,7 +20,7 @@ struct mpage {
 	bool mapped;
 	uint8_t prot;
 	bool maybe_zero;	/* MADV_FREE: what it holds, or zeroes */
-	bool locked, dontfork, wipeonfork;
+	bool locked, dontfork, wipeonfork, dontdump;
 	bool written;		/* since soft-dirty bits were cleared last */
 	bool fresh;		/* its VMA is newer than that */
 	bool pinned;		/* is page number @pin of the fixed buffer */
@@ -32,7 +32,8 @@ struct mpage {
 struct mproc {
 	bool alive;
 	int group;		/* memory cgroup, -1: the base */
-	unsigned int pins;	/* pages of its fixed buffer */
+	unsigned int pins;	/* pages of its fixed buffer, and their lines */
+	uint32_t pin_line[MAX_COUNT];
 	struct mpage page[ARENA_PAGES];
 };
 
@@ -71,7 +72,10 @@ bool model_in_arena(int page, int count);
 
 void model_map(int proc, int page, int count, enum prot prot);
 void model_unmap(int proc, int page, int count);
+void model_grow(int proc, int page, int count);
 void model_write(int proc, int page, const struct content *content);
+/* I/O has written to a page of the fixed buffer, whether that is mapped or not. */
+void model_pin_write(int proc, unsigned int pin);
 void model_discard(int proc, int page, int count);
 void model_advise(int proc, int page, int count, enum advice advice);
 void model_move(int proc, int from, int count, int to, enum move_how how);

@@ -95,9 +95,9 @@ static const char *step_group_remove(const struct step *s)
 static const char *(*const steps[OP_NR])(const struct step *s) = {
 	[OP_MAP] = step_map, [OP_UNMAP] = step_unmap, [OP_WRITE] = step_write,
 	[OP_READ] = step_read, [OP_PROTECT] = step_protect, [OP_ADVISE] = step_advise,
-	[OP_MOVE] = step_move, [OP_LOCK] = step_lock, [OP_UNLOCK] = step_unlock,
-	[OP_CHURN] = step_churn, [OP_FORK] = step_fork, [OP_VFORK] = step_vfork,
-	[OP_EXEC] = step_exec, [OP_EXIT] = step_exit, [OP_KILL] = step_exit,
+	[OP_MOVE] = step_move, [OP_RESIZE] = step_resize, [OP_LOCK] = step_lock,
+	[OP_UNLOCK] = step_unlock, [OP_CHURN] = step_churn, [OP_FORK] = step_fork,
+	[OP_VFORK] = step_vfork, [OP_EXEC] = step_exec, [OP_EXIT] = step_exit, [OP_KILL] = step_exit,
 	[OP_PEEK] = step_peek, [OP_POKE] = step_poke, [OP_ADVISE_OTHER] = step_advise_other,
 	[OP_SPLICE] = step_splice, [OP_DRAIN] = step_drain, [OP_TEE] = step_tee,
 	[OP_DIRECT] = step_direct, [OP_PIN] = step_pin, [OP_PIN_OUT] = step_pin_out,
@@ -275,7 +275,7 @@ void run_open(const char *disk)
 			setup_error("%s: %s", disk, strerror(errno));
 		close(fd);
 	}
-	facility_open(disk != NULL);
+	facility_open(disk);
 	/* Before the first thread, whose stack is locked too. Without swap it may fail. */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) && inventory.nr_devices)
 		setup_error("mlockall: %s", strerror(errno));

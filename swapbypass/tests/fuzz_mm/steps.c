@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <string.h>
 
 #include "crew.h"
 #include "model.h"
@@ -105,6 +106,9 @@ static bool neutral(enum advice advice)
 	case ADV_DOFORK:
 	case ADV_WIPEONFORK:
 	case ADV_KEEPONFORK:
+	case ADV_DONTDUMP:
+	case ADV_DODUMP:
+	case ADV_REMOVE:
 		return false;
 	default:
 		return true;
@@ -123,7 +127,11 @@ const char *step_advise(const struct step *s)
 		return left_out;
 	if ((a[3] == ADV_DONTNEED || a[3] == ADV_FREE) && model_locked(a[0], a[1], a[2]))
 		return left_out;
-	text = ask(s, &ret) ?: failed(s, ret);
+	text = ask(s, &ret);
+	/* There is no file of which it could take something. */
+	if (!text && a[3] == ADV_REMOVE)
+		return ret == -EINVAL ? NULL : say("remove: %s", strerror(-ret));
+	text = text ?: failed(s, ret);
 	if (!text)
 		model_advise(a[0], a[1], a[2], a[3]);
 	return text;
@@ -154,6 +162,35 @@ const char *step_move(const struct step *s)
 	model_unmap(a[0], a[3], a[2]);
 	/* More than one VMA, or one that cannot. */
 	return ret == -EFAULT || ret == -EINVAL ? NULL : failed(s, ret);
+}
+
+const char *step_resize(const struct step *s)
+{
+	const int *a = s->arg;
+	int i, more = a[3] - a[2];
+	const char *text;
+	bool room = true;
+	long ret;
+
+	if (!model_mapped(a[0], a[1], a[2]) || !model_in_arena(a[1], a[3]))
+		return left_out;
+	for (i = a[2]; i < a[3]; i++)
+		room &= !model.proc[a[0]].page[a[1] + i].mapped;
+	text = ask(s, &ret);
+	if (text)
+		return text;
+	/* It is more than one VMA, there is no room, or no more may be locked. */
+	if (ret == -EFAULT || (more > 0 && (ret == -ENOMEM || ret == -EAGAIN)))
+		return NULL;
+	if (ret)
+		return failed(s, ret);
+	if (!room)
+		return say("process %d has grown over what it had", a[0]);
+	if (more > 0)
+		model_grow(a[0], a[1] + a[2] - 1, more);
+	else
+		model_unmap(a[0], a[1] + a[3], -more);
+	return NULL;
 }
 
 const char *step_lock(const struct step *s)

@@ -27,6 +27,7 @@ const char *step_write(const struct step *s);
 const char *step_protect(const struct step *s);
 const char *step_advise(const struct step *s);
 const char *step_move(const struct step *s);
+const char *step_resize(const struct step *s);
 const char *step_lock(const struct step *s);
 const char *step_unlock(const struct step *s);
 const char *step_fork(const struct step *s);

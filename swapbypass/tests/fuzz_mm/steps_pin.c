@@ -33,6 +33,7 @@ const char *step_pin(const struct step *s)
 	for (i = 0; i < a[2]; i++) {
 		p->page[a[1] + i].pinned = true;
 		p->page[a[1] + i].pin = i;
+		p->pin_line[i] = p->page[a[1] + i].line;
 	}
 	return NULL;
 }
@@ -65,6 +66,8 @@ const char *step_pin_in(const struct step *s)
 	if (!p->pins)
 		return left_out;
 	text = ask(s, &ret) ?: failed(s, ret);
+	for (i = 0; !text && i < (int)p->pins; i++)
+		model_pin_write(proc, i);
 	for (i = 0; !text && i < ARENA_PAGES; i++) {
 		struct mpage *m = &p->page[i];
 

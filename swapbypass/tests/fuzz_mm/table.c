@@ -19,7 +19,7 @@ static const char *const words_prot[] = { "none", "r", "rw", NULL };
 static const char *const words_fill[] = { "each", "same", NULL };
 static const char *const words_map[] = { "later", "now", NULL };
 static const char *const words_move[] = { "all", "keep", NULL };
-static const char *const words_lock[] = { "now", "on_fault", NULL };
+static const char *const words_lock[] = { "now", "on_fault", "plain", NULL };
 static const char *const words_peek[] = { "vm", "mem", "ptrace", NULL };
 static const char *const words_group[] = { "high", "max", "swap.max", NULL };
 static const char *const words_mode[] = { "in-place", "copy", "auto", "shadow-bypass", NULL };
@@ -29,7 +29,7 @@ static const char *const words_advice[] = {
 	"pageout", "cold", "willneed", "dontneed", "dontneed_locked", "free", "huge", "nohuge",
 	"collapse", "mergeable", "unmergeable", "populate_read", "populate_write", "dontfork",
 	"dofork", "wipeonfork", "keeponfork", "random", "sequential", "normal", "dontdump",
-	"dodump", NULL
+	"dodump", "remove", NULL
 };
 
 const struct row rows[OP_NR] = {
@@ -40,6 +40,7 @@ const struct row rows[OP_NR] = {
 	[OP_PROTECT] = { "protect", 12, 0, { K_PROC, K_PAGE, K_COUNT, K_PROT } },
 	[OP_ADVISE] = { "advise", 60, BG, { K_PROC, K_PAGE, K_COUNT, K_ADVICE } },
 	[OP_MOVE] = { "move", 8, 0, { K_PROC, K_PAGE, K_COUNT, K_PAGE, K_MOVE_HOW } },
+	[OP_RESIZE] = { "resize", 5, 0, { K_PROC, K_PAGE, K_COUNT, K_SIZE } },
 	[OP_LOCK] = { "lock", 5, 0, { K_PROC, K_PAGE, K_COUNT, K_LOCK_HOW } },
 	[OP_UNLOCK] = { "unlock", 4, 0, { K_PROC, K_PAGE, K_COUNT } },
 	[OP_CHURN] = { "churn", 10, BG, { K_PROC, K_PAGE, K_COUNT, K_MS } },

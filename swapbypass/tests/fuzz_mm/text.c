@@ -48,6 +48,7 @@ static bool in_range(enum kind kind, int val)
 		return val >= 0 && val < ARENA_PAGES;
 	case K_COUNT:
 	case K_FEW:
+	case K_SIZE:
 		return val > 0 && val <= MAX_COUNT;
 	case K_PIPE:
 	case K_PIPED:

@@ -157,6 +157,8 @@ static long obey(struct mailbox *box)
 		return do_advise(arg);
 	case OP_MOVE:
 		return do_move(arg);
+	case OP_RESIZE:
+		return do_resize(arg);
 	case OP_LOCK:
 		return do_lock(arg);
 	case OP_UNLOCK:

@@ -28,6 +28,7 @@ static const int advices[ADV_NR] = {
 	[ADV_KEEPONFORK] = MADV_KEEPONFORK, [ADV_RANDOM] = MADV_RANDOM,
 	[ADV_SEQUENTIAL] = MADV_SEQUENTIAL, [ADV_NORMAL] = MADV_NORMAL,
 	[ADV_DONTDUMP] = MADV_DONTDUMP, [ADV_DODUMP] = MADV_DODUMP,
+	[ADV_REMOVE] = MADV_REMOVE,
 };
 
 static const int prots[P_NR] = {
@@ -89,6 +90,14 @@ long do_move(const int *arg)
 	return ret;
 }
 
+long do_resize(const int *arg)
+{
+	char *start = page_at(arg[1]);
+	long ret = sys(SYS_mremap, (long)start, arg[2] * PAGE, arg[3] * PAGE, 0, 0, 0);
+
+	return ret == (long)start ? 0 : ret;
+}
+
 /* Touches pages all the time, whether it may or not. */
 long do_churn(const int *arg)
 {
@@ -114,6 +123,8 @@ long do_advise(const int *arg)
 
 long do_lock(const int *arg)
 {
+	if (arg[3] == LOCK_PLAIN)
+		return SYS2(SYS_mlock, page_at(arg[1]), arg[2] * PAGE);
 	return SYS3(SYS_mlock2, page_at(arg[1]), arg[2] * PAGE,
 		    arg[3] == LOCK_ON_FAULT ? MLOCK_ONFAULT : 0);
 }

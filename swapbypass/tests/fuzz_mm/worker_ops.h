@@ -15,6 +15,7 @@ long do_map(const int *arg);
 long do_write(struct mailbox *box);
 long do_read(struct mailbox *box);
 long do_move(const int *arg);
+long do_resize(const int *arg);
 long do_churn(const int *arg);
 long do_protect(const int *arg);
 long do_advise(const int *arg);
