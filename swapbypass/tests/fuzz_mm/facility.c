@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/io_uring.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,18 @@ static void look_for_rings(void)
 		lack(ops[i], "io_uring", errno);
 	if (fd >= 0)
 		close(fd);
+}
+
+static void look_for_aio(bool disk)
+{
+	aio_context_t ctx = 0;
+
+	if (!disk)
+		lack(OP_AIO, "disk", 0);
+	else if (syscall(SYS_io_setup, 1, &ctx))
+		lack(OP_AIO, "AIO", errno);
+	else
+		syscall(SYS_io_destroy, ctx);
 }
 
 static void need_uffd(enum op op, uint64_t features)
@@ -101,6 +114,7 @@ void facility_open(bool disk)
 	look_for_soft_dirty();
 	need_uffd(OP_UFFD_MOVE, UFFD_FEATURE_SIGBUS | UFFD_FEATURE_MOVE);
 	need_uffd(OP_UFFD_WP, UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED);
+	look_for_aio(disk);
 	if (!disk)
 		lack(OP_DIRECT, "disk", 0);
 	if (inventory.nr_devices)

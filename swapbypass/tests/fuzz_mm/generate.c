@@ -2,6 +2,7 @@
 /*
  * fuzz_mm: how programs are made.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common.h"
@@ -200,6 +201,8 @@ static bool possible(const struct state *s, enum op op)
 		return s->alive & s->pinned;
 	case OP_DRAIN:
 	case OP_TEE:
+	case OP_PASS:
+	case OP_POUR:
 		return s->piped;
 	default:
 		return true;
@@ -232,6 +235,10 @@ static void after(struct state *s, const struct step *step)
 		break;
 	case OP_SPLICE:
 		s->piped |= 1U << step->arg[3];
+		break;
+	case OP_TEE:
+	case OP_PASS:
+		s->piped |= 1U << step->arg[1];
 		break;
 	case OP_SWAPON:
 		s->on |= 1U << step->arg[0];
@@ -290,9 +297,12 @@ static void make(struct state *s, struct step *step, enum op op)
 		step->arg[2] = r.count;
 		s->last = r;
 		/* These need something at their other end. */
-		if (op == OP_DIRECT || op == OP_UFFD_MOVE) {
+		if (op == OP_DIRECT || op == OP_AIO || op == OP_UFFD_MOVE) {
 			pick_range(s, step->arg[0], &r);
 			step->arg[3] = r.page;
+			/* Not where they are. */
+			if (abs(r.page - step->arg[1]) < step->arg[2])
+				step->arg[3] = step->arg[1] + step->arg[2];
 		}
 	}
 	step->bg = row->flags & BG && (op == OP_CHURN || pick(s, 4) == 0);

@@ -51,6 +51,8 @@ const char *step_uffd_wp(const struct step *s);
 const char *step_drain(const struct step *s);
 const char *step_splice(const struct step *s);
 const char *step_tee(const struct step *s);
+const char *step_pass(const struct step *s);
+const char *step_pour(const struct step *s);
 const char *step_direct(const struct step *s);
 
 #endif /* FUZZ_MM_STEPS_H */

@@ -227,6 +227,50 @@ const char *step_tee(const struct step *s)
 	return NULL;
 }
 
+/* From one pipe to another, which has them then. */
+const char *step_pass(const struct step *s)
+{
+	const int *a = s->arg;
+	ssize_t ret;
+
+	if (a[0] == a[1] || !model.pipe[a[0]].nr)
+		return left_out;
+	ret = splice(PIPE_FD + 2 * a[0], NULL, PIPE_FD + 2 * a[1] + 1, NULL, a[2] * PAGE,
+		     SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	if (ret < 0)
+		return errno == EAGAIN ? NULL : say("pass: %s", strerror(errno));
+	pipe_tee(a[0], a[1], ret / PAGE);
+	pipe_drop(a[0], ret / PAGE);
+	return NULL;
+}
+
+/* Into a file. */
+const char *step_pour(const struct step *s)
+{
+	int pipe = s->arg[0], nr = s->arg[1], i;
+	const char *text = NULL;
+	struct page_seen seen;
+	off64_t at = 0;
+	ssize_t ret;
+
+	if (!model.pipe[pipe].nr)
+		return left_out;
+	if (nr > (int)model.pipe[pipe].nr)
+		nr = model.pipe[pipe].nr;
+	ret = splice(PIPE_FD + 2 * pipe, NULL, FILE_FD, &at, nr * PAGE, SPLICE_F_NONBLOCK);
+	if (ret <= 0 || ret % PAGE)
+		return say("pour: %zd (%s) of %d pages", ret, strerror(errno), nr);
+	nr = ret / PAGE;
+	for (i = 0; !text && i < nr; i++) {
+		if (pread(FILE_FD, buffer, PAGE, i * PAGE) != (ssize_t)PAGE)
+			return say("pour: %s", strerror(errno));
+		look_at(buffer, &seen);
+		text = pipe_check(pipe, i, &seen);
+	}
+	pipe_drop(pipe, nr);
+	return text;
+}
+
 const char *step_direct(const struct step *s)
 {
 	const int *a = s->arg;

@@ -177,6 +177,8 @@ static long obey(struct mailbox *box)
 		return do_splice(arg);
 	case OP_DIRECT:
 		return do_direct(arg);
+	case OP_AIO:
+		return do_aio(arg);
 	case OP_PIN:
 		return do_pin(arg);
 	case OP_PIN_OUT:

@@ -24,6 +24,7 @@ long do_lock(const int *arg);
 /* worker_io.c */
 long do_splice(const int *arg);
 long do_direct(const int *arg);
+long do_aio(const int *arg);
 
 /* worker_ring.c */
 void ring_close(void);
