@@ -115,6 +115,8 @@ void facility_open(bool disk)
 	need_uffd(OP_UFFD_MOVE, UFFD_FEATURE_SIGBUS | UFFD_FEATURE_MOVE);
 	need_uffd(OP_UFFD_WP, UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED);
 	look_for_aio(disk);
+	need_uffd(OP_UFFD_MISSING, 0);
+	need_uffd(OP_UFFD_WAIT, UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_UNPOPULATED);
 	if (!disk)
 		lack(OP_DIRECT, "disk", 0);
 	if (inventory.nr_devices)

@@ -147,6 +147,7 @@ static int pick_arg(struct state *s, enum kind kind)
 	case K_HOOK:
 		return pick(s, 2) ? 0 : pick(s, 6);
 	case K_MOVE_HOW:
+	case K_ANSWER:
 		return pick(s, 2);
 	case K_LOCK_HOW:
 	case K_PEEK_HOW:

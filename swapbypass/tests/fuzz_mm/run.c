@@ -104,7 +104,8 @@ static const char *(*const steps[OP_NR])(const struct step *s) = {
 	[OP_PASS] = step_pass, [OP_POUR] = step_pour, [OP_DIRECT] = step_direct,
 	[OP_AIO] = step_direct, [OP_PIN] = step_pin, [OP_PIN_OUT] = step_pin_out,
 	[OP_PIN_IN] = step_pin_in, [OP_UNPIN] = step_unpin, [OP_UFFD_MOVE] = step_uffd_move,
-	[OP_UFFD_WP] = step_uffd_wp, [OP_CLEAN] = step_clean, [OP_DIRTY] = step_dirty,
+	[OP_UFFD_WP] = step_uffd_wp, [OP_UFFD_MISSING] = step_uffd_missing,
+	[OP_UFFD_WAIT] = step_uffd_wait, [OP_CLEAN] = step_clean, [OP_DIRTY] = step_dirty,
 	[OP_RSS] = step_rss, [OP_JOIN] = step_join, [OP_GROUP] = step_group,
 	[OP_GROUP_REMOVE] = step_group_remove,
 };

@@ -31,26 +31,31 @@ const char *step_unmap(const struct step *s)
 	return text;
 }
 
+const char *written(int proc, int page, int count, int fill)
+{
+	const char *text = NULL;
+	struct content content;
+	int i;
+
+	for (i = 0; !text && i < count; i++) {
+		const struct page_seen *seen = &mail->box[proc][0].page[i];
+
+		text = model_check_access(proc, page + i, true, seen);
+		if (seen->what == SEEN_FAULT)
+			continue;
+		stamp(proc, page + i, fill, model.seq, i, &content.id, &content.seq);
+		model_write(proc, page + i, &content);
+	}
+	model.seq += count;
+	return text;
+}
+
 const char *step_write(const struct step *s)
 {
 	const int *a = s->arg;
-	struct content content;
-	const char *text;
 	long ret;
-	int i;
 
-	text = ask(s, &ret);
-	for (i = 0; !text && i < a[2]; i++) {
-		const struct page_seen *seen = &mail->box[a[0]][0].page[i];
-
-		text = model_check_access(a[0], a[1] + i, true, seen);
-		if (seen->what == SEEN_FAULT)
-			continue;
-		stamp(a[0], a[1] + i, a[3], model.seq, i, &content.id, &content.seq);
-		model_write(a[0], a[1] + i, &content);
-	}
-	model.seq += a[2];
-	return text;
+	return ask(s, &ret) ?: written(a[0], a[1], a[2], a[3]);
 }
 
 const char *look(int proc, int page, int count)

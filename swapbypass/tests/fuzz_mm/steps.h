@@ -18,6 +18,8 @@ bool overlap(int a, int b, int count);
 
 /* So many pages, as the process reads them. */
 const char *look(int proc, int page, int count);
+/* Pages that the process says it has written. */
+const char *written(int proc, int page, int count, int fill);
 /* So many pages of what a pipe has. */
 const char *drain(int pipe, unsigned int nr);
 
@@ -47,6 +49,8 @@ const char *step_advise_other(const struct step *s);
 const char *step_read(const struct step *s);
 const char *step_churn(const struct step *s);
 const char *step_vfork(const struct step *s);
+const char *step_uffd_missing(const struct step *s);
+const char *step_uffd_wait(const struct step *s);
 const char *step_uffd_wp(const struct step *s);
 const char *step_drain(const struct step *s);
 const char *step_splice(const struct step *s);

@@ -31,7 +31,17 @@ const char *step_uffd_move(const struct step *s)
 	text = ask(s, &ret);
 	if (!text && ret > 0)
 		model_uffd_move(a[0], a[1], ret, a[3]);
-	return text;
+	if (text || ret >= 0)
+		return text;
+	switch (ret) {
+	case -EBUSY:	/* others have the page, too, */
+	case -EEXIST:	/* another thread has been there, */
+	case -EINVAL:	/* or the VMAs are of two kinds. */
+	case -ENOENT:
+		return NULL;
+	default:
+		return failed(s, ret);
+	}
 }
 
 const char *step_uffd_wp(const struct step *s)
@@ -44,4 +54,51 @@ const char *step_uffd_wp(const struct step *s)
 	text = ask(s, &ret);
 	/* A child that has just begun may still have it watched. */
 	return text ?: ret == -EBUSY ? NULL : failed(s, ret);
+}
+
+const char *step_uffd_missing(const struct step *s)
+{
+	const int *a = s->arg;
+	const struct mailbox *box = &mail->box[a[0]][0];
+	struct content content;
+	const char *text;
+	long ret;
+	int i;
+
+	if (!model_allows(a[0], a[1], a[2], P_R) || model_locked(a[0], a[1], a[2]))
+		return left_out;
+	text = ask(s, &ret);
+	if (text || ret == -EBUSY)
+		return text;
+	if (ret)
+		return failed(s, ret);
+	model_discard(a[0], a[1], a[2]);
+	for (i = 0; !text && i < a[2]; i++) {
+		stamp(a[0], a[1] + i, FILL_EACH, model.seq, i, &content.id, &content.seq);
+		if (a[3] == ANSWER_COPY)
+			model_write(a[0], a[1] + i, &content);
+		text = model_check_access(a[0], a[1] + i, false, &box->page[i]) ?:
+		       model_check(a[0], a[1] + i, &box->page[i]);
+	}
+	model.seq += a[2];
+	return text;
+}
+
+const char *step_uffd_wait(const struct step *s)
+{
+	const int *a = s->arg;
+	const char *text;
+	long ret;
+
+	if (!model_allows(a[0], a[1], a[2], P_RW))
+		return left_out;
+	text = ask(s, &ret);
+	if (text || ret == -EBUSY)
+		return text;
+	if (ret < 0)
+		return failed(s, ret);
+	text = written(a[0], a[1], a[2], FILL_EACH);
+	if (!text && ret != a[2])
+		text = say("writes to %ld of %d watched pages have been noticed", ret, a[2]);
+	return text;
 }

@@ -20,6 +20,7 @@ static const char *const words_fill[] = { "each", "same", NULL };
 static const char *const words_map[] = { "later", "now", NULL };
 static const char *const words_move[] = { "all", "keep", NULL };
 static const char *const words_lock[] = { "now", "on_fault", "plain", NULL };
+static const char *const words_answer[] = { "copy", "zero", NULL };
 static const char *const words_peek[] = { "vm", "mem", "ptrace", NULL };
 static const char *const words_group[] = { "high", "max", "swap.max", NULL };
 static const char *const words_mode[] = { "in-place", "copy", "auto", "shadow-bypass", NULL };
@@ -67,6 +68,8 @@ const struct row rows[OP_NR] = {
 	[OP_UNPIN] = { "unpin", 6, 0, { K_PINNED } },
 	[OP_UFFD_MOVE] = { "uffd_move", 4, 0, { K_PROC, K_PAGE, K_FEW, K_PAGE } },
 	[OP_UFFD_WP] = { "uffd_wp", 4, 0, { K_PROC, K_PAGE, K_COUNT } },
+	[OP_UFFD_MISSING] = { "uffd_missing", 4, 0, { K_PROC, K_PAGE, K_FEW, K_ANSWER } },
+	[OP_UFFD_WAIT] = { "uffd_wait", 5, 0, { K_PROC, K_PAGE, K_FEW } },
 	[OP_CLEAN] = { "clean", 2, 0, { K_PROC } },
 	[OP_DIRTY] = { "dirty", 3, 0, { K_PROC, K_PAGE, K_COUNT } },
 	[OP_RSS] = { "rss", 2, 0, { K_PROC } },
@@ -174,6 +177,8 @@ const char *const *kind_words(enum kind kind)
 		return words_move;
 	case K_LOCK_HOW:
 		return words_lock;
+	case K_ANSWER:
+		return words_answer;
 	case K_PEEK_HOW:
 		return words_peek;
 	case K_ADVICE:

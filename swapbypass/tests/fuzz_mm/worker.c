@@ -16,6 +16,7 @@
 
 #include "probe.h"
 #include "syscalls.h"
+#include "thread.h"
 #include "worker_ops.h"
 
 enum op worker_forgets = OP_NR;
@@ -63,29 +64,14 @@ static void helper_main(void)
 
 static long start_helper(void)
 {
-	const long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-			   CLONE_SYSVSEM;
-	register char *top asm("r12") = helper_stack + sizeof(helper_stack);
-	register void (*fn)(void) asm("r13") = helper_main;
+	static _Atomic uint32_t alive;
 	long ret;
 
 	if (helper)
 		return 0;
-	helper = true;
-	asm volatile("xor	%%r10d, %%r10d\n\t"
-		     "xor	%%r8d, %%r8d\n\t"
-		     "xor	%%edx, %%edx\n\t"
-		     "syscall\n\t"
-		     "test	%%rax, %%rax\n\t"
-		     "jnz	1f\n\t"
-		     "xor	%%ebp, %%ebp\n\t"
-		     "call	*%%r13\n\t"
-		     "ud2\n"
-		     "1:"
-		     : "=a"(ret)
-		     : "a"(SYS_clone), "D"(flags), "S"(top), "r"(fn), "r"(top)
-		     : "rcx", "r11", "rdx", "r8", "r10", "memory");
-	return ret > 0 ? 0 : ret;
+	ret = thread_start(helper_main, helper_stack, sizeof(helper_stack), &alive);
+	helper = !ret;
+	return ret;
 }
 
 static void begin_process(int proc)
@@ -190,6 +176,10 @@ static long obey(struct mailbox *box)
 		return 0;
 	case OP_UFFD_MOVE:
 		return do_uffd_move(arg);
+	case OP_UFFD_MISSING:
+		return do_uffd_missing(box);
+	case OP_UFFD_WAIT:
+		return do_uffd_wait(box);
 	case OP_UFFD_WP:
 		return do_uffd_wp(arg);
 	case ORDER_HELPER:

@@ -59,7 +59,10 @@ static long aio_pages(aio_context_t ctx, int opcode, int page, int first, int nr
 	if (ret < 0)
 		return ret;
 	SYS3(SYS_madvise, page_at(page + first), nr * PAGE, MADV_PAGEOUT);
-	done = sys(SYS_io_getevents, ctx, ret, ret, (long)events, 0, 0);
+	/* What is left of a ring interrupts it. */
+	do {
+		done = sys(SYS_io_getevents, ctx, ret, ret, (long)events, 0, 0);
+	} while (done == -EINTR);
 	if (done != nr)
 		return done < 0 ? done : -EAGAIN;
 	for (i = 0; i < nr; i++)

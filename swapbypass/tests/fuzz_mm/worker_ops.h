@@ -35,6 +35,8 @@ long do_pin_in(struct mailbox *box);
 /* worker_uffd.c */
 void uffd_close(void);
 long do_uffd_move(const int *arg);
+long do_uffd_missing(struct mailbox *box);
+long do_uffd_wait(struct mailbox *box);
 long do_uffd_wp(const int *arg);
 
 #endif /* FUZZ_MM_WORKER_OPS_H */
