@@ -130,8 +130,7 @@ void gone(int proc)
 	atomic_store(&mail->box[proc][1].state, MAIL_IDLE);
 }
 
-/* Waits for the end of a process that has been told to. */
-const char *bury(int proc)
+const char *wait_for_end(int proc)
 {
 	uint64_t end = now_ms() + machine_limit_ms;
 	int status;
@@ -143,8 +142,16 @@ const char *bury(int proc)
 		}
 		usleep(200);
 	}
-	gone(proc);
 	return NULL;
+}
+
+const char *bury(int proc)
+{
+	const char *text = wait_for_end(proc);
+
+	if (!text)
+		gone(proc);
+	return text;
 }
 
 /* NULL while it lives; may be give_up. */

@@ -51,6 +51,8 @@ const char *join_job(struct job *job);
 
 void gone(int proc);
 /* Waits for the end of a process that has been told to. */
+const char *wait_for_end(int proc);
+/* And it is gone. */
 const char *bury(int proc);
 void order(int proc, int thread, int what, const int *arg);
 /* NULL if the process has done it; *@ret is what it came to. */

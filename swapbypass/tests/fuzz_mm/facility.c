@@ -63,6 +63,14 @@ static void look_for_aio(bool disk)
 		syscall(SYS_io_destroy, ctx);
 }
 
+static void look_for_nodes(void)
+{
+	int mode;
+
+	if (syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0))
+		lack(OP_NUMA, "NUMA", errno);
+}
+
 static void need_uffd(enum op op, uint64_t features)
 {
 	int error = uffd_lacks(features);
@@ -95,6 +103,7 @@ static void look_at_machine(void)
 	unsigned int i;
 
 	need_file(OP_STALL, "hooks that stall", "/sys/kernel/debug/symbiotic_bypass/stall_hooks");
+	need_file(OP_CORE, "coredumps", "/proc/sys/kernel/core_pattern");
 	need_file(OP_KSM, "KSM", KSM "run");
 	need_file(OP_THP, "THP", THP "enabled");
 	need_file(OP_MTHP, "mTHP", THP "hugepages-16kB/enabled");
@@ -111,6 +120,7 @@ void facility_open(bool disk)
 	unsigned int op;
 
 	look_for_rings();
+	look_for_nodes();
 	look_for_soft_dirty();
 	need_uffd(OP_UFFD_MOVE, UFFD_FEATURE_SIGBUS | UFFD_FEATURE_MOVE);
 	need_uffd(OP_UFFD_WP, UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED);

@@ -130,6 +130,12 @@ static int pick_arg(struct state *s, enum kind kind)
 		return 1 << pick(s, 9);
 	case K_MS:
 		return 2 << pick(s, 5);
+	case K_US:
+		return 1 << pick(s, 13);
+	case K_DOOM:
+		return pick(s, DOOM_NR);
+	case K_NUMA:
+		return pick(s, NUMA_NR);
 	case K_PIPE:
 		return pick(s, NR_PIPES);
 	case K_GROUP:
@@ -148,6 +154,7 @@ static int pick_arg(struct state *s, enum kind kind)
 		return pick(s, 2) ? 0 : pick(s, 6);
 	case K_MOVE_HOW:
 	case K_ANSWER:
+	case K_NODE:
 		return pick(s, 2);
 	case K_LOCK_HOW:
 	case K_PEEK_HOW:
@@ -228,6 +235,8 @@ static void after(struct state *s, const struct step *step)
 		break;
 	case OP_EXIT:
 	case OP_KILL:
+	case OP_KILL_IN:
+	case OP_CORE:
 		s->alive &= ~(1U << step->arg[0]);
 		s->pinned &= ~(1U << step->arg[0]);
 		break;
@@ -308,7 +317,8 @@ static void make(struct state *s, struct step *step, enum op op)
 	}
 	step->bg = row->flags & BG && (op == OP_CHURN || pick(s, 4) == 0);
 	/* No process, no program: the first one stays. */
-	if ((op == OP_EXIT || op == OP_KILL) && s->alive == 1U << step->arg[0])
+	if ((op == OP_EXIT || op == OP_KILL || op == OP_KILL_IN || op == OP_CORE) &&
+	    s->alive == 1U << step->arg[0])
 		step->op = OP_VFORK;
 	after(s, step);
 }

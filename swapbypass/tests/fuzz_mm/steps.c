@@ -142,6 +142,17 @@ const char *step_advise(const struct step *s)
 	return text;
 }
 
+const char *step_numa(const struct step *s)
+{
+	const char *text;
+	long ret;
+
+	if (s->bg)
+		return meanwhile(s);
+	text = ask(s, &ret);
+	return text ?: failed(s, ret);
+}
+
 bool overlap(int a, int b, int count)
 {
 	return a < b + count && b < a + count;

@@ -21,6 +21,15 @@ static const char *const words_map[] = { "later", "now", NULL };
 static const char *const words_move[] = { "all", "keep", NULL };
 static const char *const words_lock[] = { "now", "on_fault", "plain", NULL };
 static const char *const words_answer[] = { "copy", "zero", NULL };
+static const char *const words_doom[] = {
+	"pageout", "willneed", "collapse", "dontneed", "populate", "read", "write", "unmap",
+	"protect", "lock", "exec", "vfork", "uffd", NULL
+};
+
+static const char *const words_numa[] = {
+	"bind", "interleave", "preferred", "local", "default", "move", "migrate", NULL
+};
+
 static const char *const words_peek[] = { "vm", "mem", "ptrace", NULL };
 static const char *const words_group[] = { "high", "max", "swap.max", NULL };
 static const char *const words_mode[] = { "in-place", "copy", "auto", "shadow-bypass", NULL };
@@ -52,9 +61,12 @@ const struct row rows[OP_NR] = {
 	[OP_EXIT] = { "exit", 4, 0, { K_PROC } },
 	[OP_KILL] = { "kill", 2, 0, { K_PROC } },
 
+	[OP_KILL_IN] = { "kill_in", 4, 0, { K_PROC, K_PAGE, K_COUNT, K_DOOM, K_US } },
+	[OP_CORE] = { "core", 2, MACHINE, { K_PROC } },
 	[OP_PEEK] = { "peek", 8, 0, { K_PROC, K_PAGE, K_FEW, K_PEEK_HOW } },
 	[OP_POKE] = { "poke", 6, 0, { K_PROC, K_PAGE, K_FEW, K_PEEK_HOW } },
 	[OP_ADVISE_OTHER] = { "advise_other", 6, BG, { K_PROC, K_PAGE, K_COUNT, K_NEUTRAL } },
+	[OP_NUMA] = { "numa", 5, BG, { K_PROC, K_PAGE, K_COUNT, K_NUMA, K_NODE } },
 	[OP_SPLICE] = { "splice", 8, 0, { K_PROC, K_PAGE, K_FEW, K_PIPE } },
 	[OP_DRAIN] = { "drain", 8, 0, { K_PIPED, K_FEW } },
 	[OP_TEE] = { "tee", 6, 0, { K_PIPED, K_PIPE, K_FEW } },
@@ -179,6 +191,10 @@ const char *const *kind_words(enum kind kind)
 		return words_lock;
 	case K_ANSWER:
 		return words_answer;
+	case K_DOOM:
+		return words_doom;
+	case K_NUMA:
+		return words_numa;
 	case K_PEEK_HOW:
 		return words_peek;
 	case K_ADVICE:

@@ -57,6 +57,10 @@ static bool in_range(enum kind kind, int val)
 		return val >= 0 && val < NR_GROUPS;
 	case K_MS:
 		return val >= 0 && val <= 1000;
+	case K_US:
+		return val >= 0 && val <= 100000;
+	case K_NODE:
+		return val == 0 || val == 1;
 	case K_MIB:
 		return val > 0 && val <= 1024;
 	default:

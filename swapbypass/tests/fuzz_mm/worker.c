@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -111,6 +112,16 @@ static long do_vfork(void)
 	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 7 ? 0 : -ECHILD;
 }
 
+/* Does not return. */
+static long do_core(void)
+{
+	struct rlimit64 all = { RLIM64_INFINITY, RLIM64_INFINITY };
+
+	SYS2(SYS_prctl, PR_SET_DUMPABLE, 1);
+	SYS4(SYS_prlimit64, 0, RLIMIT_CORE, &all, NULL);
+	return SYS2(SYS_kill, SYS1(SYS_getpid, 0), SIGABRT);
+}
+
 static long do_exec(void)
 {
 	char name[16], forgets[16];
@@ -159,6 +170,10 @@ static long obey(struct mailbox *box)
 		return do_exec();
 	case OP_EXIT:
 		return SYS1(SYS_exit_group, 0);
+	case OP_CORE:
+		return do_core();
+	case OP_NUMA:
+		return do_numa(arg);
 	case OP_SPLICE:
 		return do_splice(arg);
 	case OP_DIRECT:

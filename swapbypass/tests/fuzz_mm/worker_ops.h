@@ -26,6 +26,9 @@ long do_splice(const int *arg);
 long do_direct(const int *arg);
 long do_aio(const int *arg);
 
+/* worker_numa.c */
+long do_numa(const int *arg);
+
 /* worker_ring.c */
 void ring_close(void);
 long do_pin(const int *arg);
