@@ -99,6 +99,19 @@ static const char *judge_machine(const struct step *s, long ret)
 		if (no_room || ret == -EINVAL)
 			return NULL;
 		break;
+	case OP_CPU:
+	case OP_SUSPEND:
+		/* Both at the same time, or a process that cannot be frozen. */
+		if (no_room || ret == -EBUSY)
+			return NULL;
+		break;
+	case OP_HIBERNATE:
+		/* An image cannot hold the window. */
+		if (inventory.windows && ret != -EBUSY)
+			return say("with a window: hibernate: %s", strerror(-ret));
+		if (no_room || ret == -EBUSY || ret == -ENOSPC)
+			return NULL;
+		break;
 	case OP_GROUP_REMOVE:
 		if (ret == -EBUSY)
 			return NULL;

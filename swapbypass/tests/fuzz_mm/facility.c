@@ -15,7 +15,10 @@
 
 #include "common.h"
 #include "facility.h"
+#include "groups.h"
+#include "knobs.h"
 #include "machine.h"
+#include "power.h"
 #include "steps.h"
 #include "uffd.h"
 
@@ -100,6 +103,7 @@ static void look_at_machine(void)
 		OP_GROUP, OP_GROUP_SET, OP_GROUP_RECLAIM, OP_GROUP_REMOVE
 	};
 	static const enum op windows[] = { OP_LIMIT, OP_MODE, OP_AROUND };
+	char word[64];
 	unsigned int i;
 
 	need_file(OP_STALL, "hooks that stall", "/sys/kernel/debug/symbiotic_bypass/stall_hooks");
@@ -109,6 +113,12 @@ static void look_at_machine(void)
 	need_file(OP_MTHP, "mTHP", THP "hugepages-16kB/enabled");
 	need_file(OP_LRU_GEN, "MGLRU", LRU_GEN);
 	need_file(OP_COMPACT, "compaction", "/proc/sys/vm/compact_memory");
+	need_file(OP_CPU, "CPU hotplug", "/sys/devices/system/cpu/cpu1/online");
+	need_file(OP_SUSPEND, "tests of suspend", PM_TEST);
+	need_file(OP_HIBERNATE, "tests of suspend", PM_TEST);
+	get_word(word, sizeof(word), "/sys/power/state");
+	if (!strstr(word, "disk"))
+		lack(OP_HIBERNATE, "hibernation", 0);
 	for (i = 0; !machine_has_groups() && i < sizeof(groups) / sizeof(*groups); i++)
 		lack(groups[i], "memory cgroups", 0);
 	for (i = 0; !inventory.windows && i < sizeof(windows) / sizeof(*windows); i++)

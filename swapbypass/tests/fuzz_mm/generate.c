@@ -130,6 +130,10 @@ static int pick_arg(struct state *s, enum kind kind)
 		return 1 << pick(s, 9);
 	case K_MS:
 		return 2 << pick(s, 5);
+	case K_CPU:
+		return 1 + pick(s, 3);
+	case K_LEVEL:
+		return pick(s, 5);
 	case K_US:
 		return 1 << pick(s, 13);
 	case K_DOOM:
@@ -278,7 +282,11 @@ static enum op pick_op(struct state *s)
 	}
 	for (i = 0; i < OP_NR; i++)
 		weight[i] = possible(s, i) ? rows[i].weight : 0;
-	return pick_weighted(s, weight, OP_NR);
+	i = pick_weighted(s, weight, OP_NR);
+	/* They take seconds. */
+	if ((i == OP_SUSPEND || i == OP_HIBERNATE) && pick(s, 4))
+		return OP_JOIN;
+	return i;
 }
 
 /* A step; most are about the pages of the one before, or nothing would come of it. */

@@ -4,90 +4,38 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/swap.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common.h"
+#include "groups.h"
+#include "knobs.h"
+#include "log.h"
 #include "machine.h"
+#include "power.h"
 
-#define CGROUPS		"/sys/fs/cgroup"
-#define BASE		CGROUPS "/fuzz"
 #define FAULT_AROUND	"/sys/module/symswap/parameters/fault_around"
 #define ALL_PAGES	(-1)
 /* Free slots that each CPU may have for itself: SWAP_SLOTS_CACHE_SIZE of both kinds. */
 #define CACHED_SLOTS	(2 * 64)
-/* With less, nothing runs at all. */
-#define LEAST_KIB	2048
 
 unsigned int machine_limit_ms = 20000;
 
 static unsigned int on;			/* bits of devices */
-static bool groups, stalls, tight, ksm_used;
-static int log_fd = -1;
+static bool stalls, tight, ksm_used;
 static char mode_at_start[MAX_DEVICES][32];
 static char broken_file[128], broken_value[32], whole_value[32];
 static char thp_at_start[32], lru_gen_at_start[8], around_at_start[16];
 static const char *const modes[] = { "in-place", "copy", "auto", "shadow-bypass" };
-static const char *const thps[] = { "never", "madvise", "always" };
-
-/* What the kernel says when it is unwell. */
-static const char *const trouble[] = {
-	"BUG:", "WARNING:", "Oops", "KASAN", "general protection fault", "detected stall",
-	"soft lockup", "hung task", "possible recursive locking", "possible circular locking",
-	"suspicious RCU", "inconsistent lock state", "Bad rss-counter",
-	"Bad page", "Bad swap", "Unused swap", "swap_free", "swap_dup", "drop of",
-	"I/O error", "Read-error", "Write-error",
+static const char *const levels[] = {
+	"freezer", "devices", "platform", "processors", "core"
 };
 
-static bool put(const char *value, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static bool put(const char *value, const char *fmt, ...)
-{
-	char path[160];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(path, sizeof(path), fmt, ap);
-	va_end(ap);
-	return write_file(path, value);
-}
-
-static bool put_number(long value, const char *path)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%ld", value);
-	return write_file(path, text);
-}
-
-/* The word in brackets, or all of a line. */
-static void get_word(char *word, size_t size, const char *path)
-{
-	char line[128] = "", *start, *end;
-	FILE *f = fopen(path, "re");
-
-	*word = 0;
-	if (!f)
-		return;
-	if (fgets(line, sizeof(line), f)) {
-		start = strchr(line, '[');
-		end = start ? strchr(start, ']') : strchr(line, '\n');
-		start = start ? start + 1 : line;
-		if (end)
-			*end = 0;
-		snprintf(word, size, "%s", start);
-	}
-	fclose(f);
-}
+static const char *const thps[] = { "never", "madvise", "always" };
 
 static const char *window_file(int device, const char *name)
 {
@@ -103,25 +51,6 @@ static bool is_window(int device)
 }
 
 /* ---- At the start ---------------------------------------------------------- */
-
-static void open_groups(void)
-{
-	char path[64];
-	int i;
-
-	mount("cgroup2", CGROUPS, "cgroup2", 0, NULL);
-	if (!write_file(CGROUPS "/cgroup.subtree_control", "+memory"))
-		return;
-	mkdir(BASE, 0755);
-	if (!write_file(BASE "/cgroup.subtree_control", "+memory"))
-		return;
-	mkdir(BASE "/home", 0755);
-	for (i = 0; i < NR_GROUPS; i++) {
-		snprintf(path, sizeof(path), BASE "/g%d", i);
-		mkdir(path, 0755);
-	}
-	groups = true;
-}
 
 static void open_device(char *device)
 {
@@ -147,9 +76,7 @@ static void open_device(char *device)
 
 void machine_open(char **devices, const char *broken)
 {
-	log_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (log_fd >= 0)
-		lseek(log_fd, 0, SEEK_END);
+	log_open();
 	for (; *devices; devices++)
 		open_device(*devices);
 	if (broken) {
@@ -171,7 +98,8 @@ void machine_open(char **devices, const char *broken)
 	get_word(around_at_start, sizeof(around_at_start), FAULT_AROUND);
 	write_file(KSM "sleep_millisecs", "5");
 	write_file(KSM "pages_to_scan", "2000");
-	open_groups();
+	groups_open();
+	power_open();
 }
 
 /* ---- Steps ----------------------------------------------------------------- */
@@ -186,59 +114,9 @@ void machine_set_on(int device, bool is)
 	on = (on & ~(1U << device)) | (unsigned int)is << device;
 }
 
-bool machine_has_groups(void)
-{
-	return groups;
-}
-
-bool machine_group_join(int group, pid_t pid)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%d", pid);
-	if (group < 0)
-		return put(text, BASE "/home/cgroup.procs");
-	return put(text, BASE "/g%d/cgroup.procs", group);
-}
-
 bool machine_tight(void)
 {
 	return tight;
-}
-
-static long group_set(const struct step *s)
-{
-	static const char *const files[] = { "memory.high", "memory.max", "memory.swap.max" };
-	long kib = s->arg[2];
-	char text[32] = "max";
-
-	if (kib >= 0) {
-		if (s->arg[1] != G_SWAP_MAX && kib < LEAST_KIB)
-			kib = LEAST_KIB;
-		snprintf(text, sizeof(text), "%ldK", kib);
-		tight = true;
-	}
-	return put(text, BASE "/g%d/%s", s->arg[0], files[s->arg[1]]) ? 0 : -errno;
-}
-
-static long group_reclaim(const struct step *s)
-{
-	char text[32];
-
-	/* What is not there cannot be reclaimed, and that is no error of ours. */
-	snprintf(text, sizeof(text), "%dK", s->arg[1] > 0 ? s->arg[1] : 65536);
-	put(text, BASE "/g%d/memory.reclaim", s->arg[0]);
-	return 0;
-}
-
-static long group_remove(const struct step *s)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), BASE "/g%d", s->arg[0]);
-	if (rmdir(path) || mkdir(path, 0755))
-		return -errno;
-	return 0;
 }
 
 static long hog(int mib)
@@ -295,6 +173,7 @@ long machine_step(const struct step *s, pid_t pid)
 	case OP_STALL:
 		return stall(pid, arg[1], arg[2]);
 	case OP_GROUP_SET:
+		tight |= arg[2] >= 0;
 		return group_set(s);
 	case OP_GROUP_RECLAIM:
 		return group_reclaim(s);
@@ -319,6 +198,12 @@ long machine_step(const struct step *s, pid_t pid)
 	case OP_COMPACT:
 		write_file("/proc/sys/vm/compact_memory", "1");
 		return 0;
+	case OP_CPU:
+		return power_cpu(arg[0], arg[1]);
+	case OP_SUSPEND:
+		return power_suspend(levels[arg[0]]);
+	case OP_HIBERNATE:
+		return power_hibernate();
 	case OP_HOG:
 		return hog(arg[0]);
 	default:
@@ -372,11 +257,8 @@ static void knobs_back(void)
 		put("never", THP "hugepages-%dkB/enabled", 4 << i);
 	write_file(LRU_GEN, !strcmp(lru_gen_at_start, "0x0000") ? "n" : "y");
 	write_file(FAULT_AROUND, around_at_start);
-	for (i = 0; groups && i < NR_GROUPS; i++) {
-		put("max", BASE "/g%u/memory.high", i);
-		put("max", BASE "/g%u/memory.max", i);
-		put("max", BASE "/g%u/memory.swap.max", i);
-	}
+	groups_back();
+	power_back();
 	tight = false;
 }
 
@@ -393,15 +275,6 @@ static long swap_used(void)
 	if (f)
 		fclose(f);
 	return sum;
-}
-
-static long group_number(const char *name)
-{
-	char path[96];
-	long long val;
-
-	snprintf(path, sizeof(path), BASE "/%s", name);
-	return groups && read_number(path, &val) ? val : 0;
 }
 
 /* What is still used although nobody is left who could use it. */
@@ -422,7 +295,7 @@ static const char *left_over(void)
 	}
 	if (swap_used() > slots)
 		return say("%ld KiB of swap are left", swap_used());
-	return NULL;
+	return groups_memory_left();
 }
 
 const char *machine_restore(void)
@@ -449,6 +322,8 @@ const char *machine_restore(void)
 			drained = write_file("/proc/sys/vm/compact_memory", "1");
 		usleep(2000);
 	}
+	if (left)
+		groups_forgive();
 	/* Does not end while a slot is used that nobody can give back. */
 	for (i = 0; i < inventory.nr_devices; i++) {
 		if (machine_on(i) && swapoff(inventory.path[i]) && errno != EINVAL && !left)
@@ -456,38 +331,9 @@ const char *machine_restore(void)
 		machine_set_on(i, false);
 	}
 	/* Slots that a CPU has for itself are charged until now. */
-	if (!left && group_number("memory.swap.current"))
-		left = say("%ld bytes of swap are left charged",
-			   group_number("memory.swap.current"));
+	left = left ?: groups_swap_left();
 	mend();
 	return left;
-}
-
-const char *machine_log(void)
-{
-	static char line[512];
-	static char record[4096];
-	const char *found = NULL, *text;
-	unsigned int i;
-	ssize_t n;
-
-	while (log_fd >= 0) {
-		n = read(log_fd, record, sizeof(record) - 1);
-		if (n < 0 && errno == EPIPE)
-			continue;
-		if (n <= 0)
-			break;
-		record[n] = 0;
-		text = strchr(record, ';');
-		for (i = 0; !found && text && i < sizeof(trouble) / sizeof(*trouble); i++) {
-			if (strstr(text, trouble[i])) {
-				snprintf(line, sizeof(line), "the kernel says: %.*s",
-					 (int)strcspn(text + 1, "\n"), text + 1);
-				found = line;
-			}
-		}
-	}
-	return found;
 }
 
 long machine_kills(void)

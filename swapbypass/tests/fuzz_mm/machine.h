@@ -29,9 +29,6 @@ long machine_step(const struct step *s, pid_t pid);
 /* Is a device swapped on, as far as the steps say? */
 bool machine_on(int device);
 void machine_set_on(int device, bool on);
-bool machine_has_groups(void);
-/* A process that is new is in the group of its parent, or at home. */
-bool machine_group_join(int group, pid_t pid);
 
 /* Before a program: what is broken on purpose gets broken. */
 void machine_break(void);
@@ -41,8 +38,6 @@ void machine_break(void);
  */
 const char *machine_restore(void);
 
-/* NULL, or a line of the kernel's log since the last call that says that it is unwell. */
-const char *machine_log(void);
 /* How often the kernel has killed for memory so far. */
 long machine_kills(void);
 /* Memory is limited, so that there may be none. */

@@ -16,6 +16,8 @@
 
 #include "crew.h"
 #include "facility.h"
+#include "groups.h"
+#include "log.h"
 #include "machine.h"
 #include "model.h"
 #include "run.h"

@@ -30,6 +30,10 @@ static const char *const words_numa[] = {
 	"bind", "interleave", "preferred", "local", "default", "move", "migrate", NULL
 };
 
+static const char *const words_level[] = {
+	"freezer", "devices", "platform", "processors", "core", NULL
+};
+
 static const char *const words_peek[] = { "vm", "mem", "ptrace", NULL };
 static const char *const words_group[] = { "high", "max", "swap.max", NULL };
 static const char *const words_mode[] = { "in-place", "copy", "auto", "shadow-bypass", NULL };
@@ -104,6 +108,9 @@ const struct row rows[OP_NR] = {
 	[OP_DROP_CACHES] = { "drop_caches", 2, MACHINE | BG, { K_END } },
 	[OP_COMPACT] = { "compact", 2, MACHINE | BG, { K_END } },
 	[OP_HOG] = { "hog", 1, MACHINE | BG, { K_MIB } },
+	[OP_CPU] = { "cpu", 3, MACHINE | BG, { K_CPU, K_SWITCH } },
+	[OP_SUSPEND] = { "suspend", 1, MACHINE, { K_LEVEL } },
+	[OP_HIBERNATE] = { "hibernate", 1, MACHINE, { K_END } },
 };
 
 enum op op_find(const char *name)
@@ -195,6 +202,8 @@ const char *const *kind_words(enum kind kind)
 		return words_doom;
 	case K_NUMA:
 		return words_numa;
+	case K_LEVEL:
+		return words_level;
 	case K_PEEK_HOW:
 		return words_peek;
 	case K_ADVICE:

@@ -59,6 +59,8 @@ static bool in_range(enum kind kind, int val)
 		return val >= 0 && val <= 1000;
 	case K_US:
 		return val >= 0 && val <= 100000;
+	case K_CPU:
+		return val >= 1 && val <= 3;
 	case K_NODE:
 		return val == 0 || val == 1;
 	case K_MIB:
