@@ -35,16 +35,26 @@ WINDOW = ("-object memory-backend-file,id=fw{0},share=on,mem-path=$WORK/fw{0},si
           "-device symswap,memdev=fw{0}")
 # Of a program's devices, the name and what it is in the guest.
 DISK = "disk=$(sed -n '2s/ .*//p' /proc/swaps)"
+# On a file system on compressed memory. The other disk of that kind is for direct I/O.
+SWAP_FILE = "/mnt/swapfile"
+SET_UP = f"""
+echo 32M >/sys/block/zram1/disksize
+echo 40M >/sys/block/zram2/disksize
+mkdir -p /mnt
+mke2fs /dev/zram2 >/dev/null && mount -t ext2 /dev/zram2 /mnt &&
+dd if=/dev/zero of={SWAP_FILE} bs=1M count=32 2>/dev/null || exit 2
+"""
+DEVICES = ["/dev/symswap0", "/dev/symswap1", "/dev/zram0", SWAP_FILE]
 IN_PLACE: dict[str, Any] = {
     "paging": "nested", "swap": "virtio-blk", "swap_size": 32,
     "qemu_args": f"{WINDOW.format(0)} {WINDOW.format(1)}"}
 MODES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
-    "in-place": (IN_PLACE, "in-place", ["/dev/symswap0", "/dev/symswap1", "/dev/zram0", DISK]),
-    "copy": (IN_PLACE, "copy", ["/dev/symswap0", "/dev/symswap1", "/dev/zram0", DISK]),
+    "in-place": (IN_PLACE, "in-place", [*DEVICES, DISK]),
+    "copy": (IN_PLACE, "copy", [*DEVICES, DISK]),
     # The first window is bypassed, the second in place.
     "bypass": ({"paging": "shadow", "swap": "bypass", "swap_size": 32,
                 "qemu_args": WINDOW.format(1)},
-               "auto", ["/dev/symswap0", "/dev/symswap1", "/dev/zram0"])}
+               "auto", DEVICES)}
 
 SKIP = "/sys/module/symswap/parameters/skip"
 HOOKS = "/sys/kernel/debug/symbiotic_bypass/skip_hooks"
@@ -80,11 +90,12 @@ class Fuzzer:
         self._guest = {
             **machine, "kernel": options.kernel, "smp": options.smp,
             "guest_mem": 768 if debug else 256, "files": FILES,
-            "append": f"symswap.mode={mode} zram.num_devices=2" + " kasan_multi_shot" * debug}
+            "append": f"symswap.mode={mode} zram.num_devices=3"
+                      + " kasan_multi_shot page_poison=1 numa=fake=2" * debug}
 
     def boot(self, arguments: str, seconds: int, program: str = "", storm: bool = False) -> Result:
         """fuzz_mm in a new guest."""
-        cmd = "echo 32M >/sys/block/zram1/disksize\n"
+        cmd = SET_UP
         if program:
             cmd += f"cat >/program <<'EOF'\n{program}EOF\n"
         broken = f"-b {self._broken} " if self._broken else ""
@@ -165,6 +176,8 @@ def fuzz(bench: Bench, options: argparse.Namespace) -> tuple[list[str], str]:
     for line in comments(r.stdout):
         print(line)
     figures = "".join(re.findall(r"^# (seed .*)$", r.stdout, re.M))
+    if options.storm and r.status == 0 and r.host_status != 0:
+        return [f"the host's part has ended by {r.host_status}", r.host_out], figures
     if r.status == 0 and not trouble(r):
         return [], figures
     lines += trouble(r)[:5]

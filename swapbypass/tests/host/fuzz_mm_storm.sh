@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # fuzz_mm_storm.sh SEED SECONDS: what a host does to a guest meanwhile, which must not be
-# able to tell: grants of the window, modes of the bypass, symcalls, pauses. Ends when the
-# guest says so in its word, or after that time. Runs in the host, with QMP and KVMDIR set.
+# able to tell: grants of the window, modes of the bypass, symcalls, pauses; its memory, the
+# window's too, is swapped out or moved. Ends when the guest says so in its word, or after
+# that time. Runs in the host, with QMP and KVMDIR set.
 
 set -u
 seed=$1 end=$(($(date +%s) + $2)) steps=0
@@ -15,9 +16,19 @@ pick()
 	picked=$((seed / 65536 % $1))
 }
 
+# The window's file and the guest's memory go where the host swaps to, oldest pages first.
+squeeze()
+{
+	echo "$1" >/sys/fs/cgroup/memory.reclaim 2>/dev/null
+}
+
+host_swap.sh || exit
+grep -q ' /sys/fs/cgroup cgroup2 ' /proc/mounts || mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit
+[ -e /sys/fs/cgroup/memory.reclaim ] || { echo 'storm: no memory.reclaim' >&2; exit 1; }
+
 while [ "$(date +%s)" -lt "$end" ]; do
 	symcall info | grep -q '^guest-word 0x57$' && break
-	pick 8
+	pick 10
 	case $picked in
 	0) symcall grant 0 ;;
 	1) symcall grant 64 ;;
@@ -37,6 +48,11 @@ while [ "$(date +%s)" -lt "$end" ]; do
 		symcall qmp stop >/dev/null
 		symcall qmp cont >/dev/null
 		;;
+	8)
+		pick 3
+		squeeze "$(set -- 2M 8M 32M; shift "$picked"; echo "$1")"
+		;;
+	9) echo 1 >/proc/sys/vm/compact_memory ;;
 	esac
 	steps=$((steps + 1))
 	pick 3
