@@ -265,7 +265,7 @@ void apply_guest(const struct doing *d)
 
 	if (d->end == END_EXCEPTION && d->vector == 13 &&
 	    (s->kind == K_RDMSR || s->kind == K_LOCAL || s->kind == K_FEATURES ||
-	     s->kind == K_REGISTER || s->kind == K_CR4))
+	     s->kind == K_REGISTER || s->kind == K_CR4 || s->kind == K_EFER))
 		return;
 	if (d->end == END_SHUTDOWN)
 		found("the machine has shut down");
@@ -275,16 +275,19 @@ void apply_guest(const struct doing *d)
 
 	switch (s->kind) {
 	case K_PTE:
-		model_entry_changes(&m, false, s->arg[0], s->arg[1], d->value);
+		model_entry_changes(&m, LEVEL_PTE, s->arg[0], s->arg[1], d->value);
 		break;
 	case K_PDE:
-		model_entry_changes(&m, true, pd_of(s->arg[0]), s->arg[1], d->value);
+		model_entry_changes(&m, LEVEL_PDE, pd_of(s->arg[0]), s->arg[1], d->value);
+		break;
+	case K_PDPTE:
+		model_entry_changes(&m, LEVEL_PDPTE, s->arg[0], 0, d->value);
 		break;
 	case K_INVLPG:
 		model_invlpg(&m, s->who, s->arg[0], s->arg[1]);
 		break;
 	case K_CR3:
-		m.root[s->who] = s->arg[0];
+		m.root[s->who] = root_of(s->who, s->arg[0]);
 		model_flush(&m, s->who);
 		break;
 	case K_CR0:
@@ -309,7 +312,8 @@ void apply_guest(const struct doing *d)
 		break;
 	case K_DROP_RANGE:
 		if (!d->result)
-			model_drop_range(&m, s->arg[0], s->arg[1] * 512 + s->arg[2],
+			model_drop_range(&m, root_of(s->who, s->arg[0]),
+					 s->arg[1] * 512 + s->arg[2],
 					 s->arg[1] * 512 + s->arg[3]);
 		break;
 	case K_HYPERCALL:
@@ -360,14 +364,16 @@ void resolve_entries(void)
 
 		for (j = 0; j < 512; j++)
 			if ((pte[j] ^ m.pte[i][j]) & WITHOUT_A_AND_D)
-				model_entry_changes(&m, false, i, j, pte[j]);
+				model_entry_changes(&m, LEVEL_PTE, i, j, pte[j]);
 	}
 	for (i = 0; i < NR_PDS; i++) {
 		const __u64 *pde = (__u64 *)(ram + (i ? FUZZ_PD : GUEST_PD + 0x1000));
 
 		for (j = 0; j < NR_PLACES; j++)
 			if ((pde[j] ^ m.pde[i][j]) & WITHOUT_A_AND_D)
-				model_entry_changes(&m, true, i, j, pde[j]);
+				model_entry_changes(&m, LEVEL_PDE, i, j, pde[j]);
+		if ((*pdpte_of(i) ^ m.pdpte[i]) & WITHOUT_A_AND_D)
+			model_entry_changes(&m, LEVEL_PDPTE, i, 0, *pdpte_of(i));
 	}
 }
 
@@ -395,6 +401,9 @@ void check_all(void)
 			if ((((__u64 *)(ram + model_table_gpa(i)))[j] ^ m.pte[i][j]) &
 			    WITHOUT_A_AND_D)
 				found("at the end, entry %u of page table %u has changed", j, i);
+	for (i = 0; i < NR_PDS; i++)
+		if ((*pdpte_of(i) ^ m.pdpte[i]) & WITHOUT_A_AND_D)
+			found("at the end, what is above page directory %u has changed", i);
 	if (memcmp(ram + FUZZ_RSM, "\x0f\xaa", 2))
 		found("at the end, the guest's code has changed");
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "machine.h"
+#include "pressure.h"
 
 #define BUDGET_MS		100
 
@@ -51,6 +52,7 @@ static bool in_long_mode_only(const struct step *s)
 	case K_USER_LOAD:
 	case K_USER_STORE:
 	case K_CR4:
+	case K_EFER:
 	case K_STI:
 		return true;
 	default:
@@ -222,6 +224,7 @@ void exec_init(void)
 {
 	if (setjmp(ended))
 		exit(2);
+	pressure_begin();
 	vm_init();
 	set_budget(BUDGET_MS);
 }

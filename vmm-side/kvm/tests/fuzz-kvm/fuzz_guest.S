@@ -8,7 +8,7 @@
 #include "layout.h"
 
 	.section .rodata
-	.globl	fuzz_start, fuzz_end, f_start, f_stop, f_call, f_user_end, f_nmi, f_irq
+	.globl	fuzz_start, fuzz_end, f_start, f_stop, f_call, f_user_end, f_nmi, f_irq, f_nested
 	.balign	16
 fuzz_start:
 
@@ -166,6 +166,7 @@ c_ways:
 	.long	c_ud - c_ways, c_pf - c_ways, c_loop - c_ways
 	.long	c_iret - c_ways, c_hlt - c_ways, c_spin - c_ways
 	.long	c_sti - c_ways, c_msr - c_ways, c_drop - c_ways, c_cr3 - c_ways
+	.long	c_vmrun - c_ways
 
 c_answer:
 	cmp	$SYMCALL_QUERY_BATCH, %r8d
@@ -246,8 +247,24 @@ c_drop:
 c_cr3:
 	mov	%cr3, %rax
 	mov	%rax, %cr3
-	mov	$GUEST_PML4_2, %eax
+	mov	%gs:BOX_OTHER_CR3, %rax
 	mov	%rax, %cr3
+	jmp	c_answer
+/* Goes on in a guest of its own, if it gets there. */
+c_vmrun:
+	mov	$MSR_EFER, %ecx
+	rdmsr
+	or	$EFER_SVME, %eax
+	wrmsr
+	mov	$MSR_VM_HSAVE_PA, %ecx
+	mov	%gs:BOX_VMCB, %eax
+	add	$0x1000, %eax
+	xor	%edx, %edx
+	wrmsr
+	mov	%gs:BOX_VMCB, %eax
+	vmrun
+	ud2
+f_nested:
 	jmp	c_answer
 
 /* ---- The same loop without long mode, with fewer steps --------------------------- */

@@ -219,7 +219,12 @@ static __u64 pde_gpa(const struct step *s)
 	return (pd_of(s->arg[0]) ? FUZZ_PD : GUEST_PD + 0x1000) + s->arg[1] * 8;
 }
 
-static const __u64 root_gpa[] = { GUEST_PML4, GUEST_PML4_2, FUZZ_PML4 };
+static __u64 pdpte_value(const struct step *s)
+{
+	__u64 pd = s->arg[0] ? FUZZ_PD : GUEST_PD + 0x1000;
+
+	return s->arg[1] ? 0 : pd | perm_bits(s->arg[2]);
+}
 
 /* Values at the edges of what is checked. */
 __u64 edge(unsigned int n)
@@ -271,6 +276,22 @@ static __u64 msr_edge(unsigned int n)
 	return edges[n % NR(edges)];
 }
 
+static void exec_efer(struct doing *d)
+{
+	static const __u64 bit[] = {
+		[EFER_IS_SCE] = 1, [EFER_IS_NXE] = 1 << 11, [EFER_IS_SVME] = EFER_SVME,
+		[EFER_IS_LME] = 1 << 8, [EFER_IS_RESERVED] = 1 << 9,
+	};
+	const struct step *s = d->s;
+	__u64 efer = EFER_LONG_MODE;
+
+	if (s->arg[1])
+		efer &= ~bit[s->arg[0]];
+	else
+		efer |= bit[s->arg[0]];
+	guest_wrmsr(d, MSR_EFER, efer);
+}
+
 static void exec_cr(struct doing *d)
 {
 	static const __u64 cr4_bit[] = { 1 << 7, 1 << 3, 1 << 2, 1 << 11 };
@@ -281,7 +302,8 @@ static void exec_cr(struct doing *d)
 			 (s->arg[0] ? 0x40033 : 0x50033), 0, 0, 0, 0);
 		run_op(d, OP_CR0);
 	} else {
-		set_args(s->who, 0x620 | (s->arg[1] ? 0 : cr4_bit[s->arg[0]]), 0, 0, 0, 0);
+		set_args(s->who, 0x620 | (m.root[s->who] >= NR_ROOTS ? CR4_LA57 : 0) |
+			 (s->arg[1] ? 0 : cr4_bit[s->arg[0]]), 0, 0, 0, 0);
 		run_op(d, OP_CR4);
 	}
 }
@@ -300,12 +322,16 @@ void exec_guest(struct doing *d)
 		d->value = pde_value(s);
 		guest_store(d, pde_gpa(s), d->value);
 		break;
+	case K_PDPTE:
+		d->value = pdpte_value(s);
+		guest_store(d, (s->arg[0] ? FUZZ_PDPT : GUEST_PDPT) + 8, d->value);
+		break;
 	case K_INVLPG:
 		set_args(v, VA(s->arg[0], s->arg[1]), 0, 0, 0, 0);
 		run_op(d, OP_INVLPG);
 		break;
 	case K_CR3:
-		d->value = root_gpa[s->arg[0]];
+		d->value = root_gpa(root_of(v, s->arg[0]));
 		if (m.mode[v] != MODE_LONG)
 			d->value = PDPT32_OF(v) + (pd_of(s->arg[0]) ? 32 : 0);
 		set_args(v, d->value, 0, 0, 0, 0);
@@ -314,6 +340,9 @@ void exec_guest(struct doing *d)
 	case K_CR0:
 	case K_CR4:
 		exec_cr(d);
+		break;
+	case K_EFER:
+		exec_efer(d);
 		break;
 	case K_ATTACH:
 		guest_attach(d, s->arg[0]);
@@ -325,7 +354,8 @@ void exec_guest(struct doing *d)
 		guest_hypercall(d, SYMB_HC_DROP_SLOTS, s->arg[0], s->arg[1], 0);
 		break;
 	case K_DROP_RANGE:
-		guest_hypercall(d, SYMB_HC_DROP_RANGE, root_gpa[s->arg[0]] | s->arg[3] % 2,
+		guest_hypercall(d, SYMB_HC_DROP_RANGE,
+				root_gpa(root_of(v, s->arg[0])) | s->arg[3] % 2,
 				VA(s->arg[1], s->arg[2]), VA(s->arg[1], s->arg[3] + 1));
 		break;
 	case K_HYPERCALL:

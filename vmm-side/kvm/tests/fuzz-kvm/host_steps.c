@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Steps of kvm_fuzz that its host does: to the memory, to the slots, to the vCPUs.
+ * Steps of kvm_fuzz that its host does: to the memory, to the slots, to the VM. What it does
+ * to a vCPU is in vcpu_steps.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "machine.h"
+#include "pressure.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE		25
@@ -199,118 +201,6 @@ void fork_child(bool on)
 	_exit(0);
 }
 
-/* What user space reads of a vCPU and writes again is the same. */
-static void round_trip(struct doing *d)
-{
-	static const struct {
-		unsigned long get, set;
-	} trips[] = {
-		[TRIP_REGS] = { KVM_GET_REGS, KVM_SET_REGS },
-		[TRIP_SREGS] = { KVM_GET_SREGS, KVM_SET_SREGS },
-		[TRIP_EVENTS] = { KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS },
-		[TRIP_MP] = { KVM_GET_MP_STATE, KVM_SET_MP_STATE },
-		[TRIP_DEBUGREGS] = { KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS },
-		[TRIP_LAPIC] = { KVM_GET_LAPIC, KVM_SET_LAPIC },
-		[TRIP_XSAVE] = { KVM_GET_XSAVE, KVM_SET_XSAVE },
-	};
-	static __thread __u64 buffer[4096 / 8];
-	const struct step *s = d->s;
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[2];
-	} msrs = {
-		{ .nmsrs = 2 }, { { .index = MSR_FS_BASE }, { .index = 0xc0000103 } },
-	};
-	int fd = vcpus[s->arg[0] % nr_vcpus].fd;
-
-	if (s->arg[1] == TRIP_MSRS) {
-		if (ioctl(fd, KVM_GET_MSRS, &msrs) < 0 || ioctl(fd, KVM_SET_MSRS, &msrs) < 0)
-			d->end = END_ERROR;
-		return;
-	}
-	if (ioctl(fd, trips[s->arg[1]].get, buffer) || ioctl(fd, trips[s->arg[1]].set, buffer))
-		d->end = END_ERROR;
-}
-
-static void exec_symcall(struct doing *d)
-{
-	const struct step *s = d->s;
-	unsigned int v = s->arg[0] % nr_vcpus;
-	struct kvm_symcall call = { .nr = CALL_NULL, .args = { 0x1234, 1, 2, 3, 4 } };
-
-	if (vcpus[v].busy) {
-		d->end = END_SKIPPED;
-		return;
-	}
-	*box32(v, BOX_CALL) = s->arg[1];
-	*box32(v, BOX_ANSWERS) = 0;
-	run_to_end(v, d, KVM_SYMCALL, &call);
-	*box32(v, BOX_CALL) = 0;
-	if (d->end == END_SHUTDOWN)
-		found("the machine has shut down in a symcall");
-	if (d->end == END_DONE && call.status)
-		d->end = END_ERROR;
-	if (d->end == END_DONE && s->arg[1] == FUZZ_CALL_NULL && call.ret[0] != call.args[0])
-		found("a symcall has returned 0x%llx", call.ret[0]);
-	/* Back to where the loop waits. */
-	if (d->end != END_SKIPPED) {
-		struct step nop = { .who = v };
-		struct doing wait = { .s = &nop };
-
-		run_op(&wait, OP_NOP);
-	}
-}
-
-/* A reset by user space, or one by another processor. */
-static void exec_reset(struct doing *d)
-{
-	static const __u32 ours[] = {
-		SYMB_MSR_SYMCALL_RIP, SYMB_MSR_LOCAL_PAGE, SYMB_MSR_FEATURES,
-	};
-	const struct step *s = d->s;
-	unsigned int v = s->arg[0] % nr_vcpus, i;
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msr = { .head.nmsrs = 1 };
-	struct step nop = { .who = v };
-	struct doing wait = { .s = &nop };
-
-	if (vcpus[v].busy) {
-		d->end = END_SKIPPED;
-		return;
-	}
-	if (s->kind == K_INIT) {
-		struct kvm_msi init = {
-			.address_lo = 0xfee00000 | v << 12, .data = 0x500,
-		};
-
-		struct kvm_mp_state mp;
-
-		ioctl(vm, KVM_SIGNAL_MSI, &init);
-		/* Takes the INIT, which another processor waits after. */
-		ioctl(vcpus[v].fd, KVM_GET_MP_STATE, &mp);
-		if (!v)
-			run_to_end(v, &wait, KVM_RUN, NULL);
-	} else {
-		for (i = 0; i < NR(ours); i++) {
-			msr.entry.index = ours[i];
-			if (ioctl(vcpus[v].fd, KVM_SET_MSRS, &msr) < 0)
-				d->end = END_ERROR;
-		}
-		if (vcpus[v].local_gpa)
-			map_slot(LOCAL_SLOT + v, vcpus[v].local_gpa, vcpus[v].local, 0, 0);
-		vcpus[v].local_gpa = 0;
-		/* What it has to drop it drops before its next instruction. */
-		run_op(&wait, OP_NOP);
-	}
-	enable_vcpu(v);
-	if (s->kind == K_RESET || !v) {
-		m.descs = 0;
-		model_drop_all(&m);
-	}
-}
-
 static void set_parameter(unsigned int which, unsigned int value)
 {
 	static const char * const files[] = {
@@ -370,54 +260,12 @@ static void exec_memory(struct doing *d)
 	}
 }
 
-static void exec_event(struct doing *d)
-{
-	const struct step *s = d->s;
-	unsigned int v = s->arg[0] % nr_vcpus;
-	struct kvm_msi msi = { .address_lo = 0xfee00000 | v << 12, .data = 0x40 };
-	struct kvm_guest_debug debug = {
-		.control = s->arg[1] ? 0 : KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP,
-	};
-	int r;
-
-	switch (s->kind) {
-	case K_NMI:
-		r = ioctl(vcpus[v].fd, KVM_NMI);
-		break;
-	case K_SMI:
-		/* Not in the middle of what it executes, see write_pdpts32(). */
-		if (in_group && m.mode[v] == MODE_PAE) {
-			d->end = END_SKIPPED;
-			return;
-		}
-		r = ioctl(vcpus[v].fd, KVM_SMI);
-		break;
-	case K_IRQ:
-		r = ioctl(vm, KVM_SIGNAL_MSI, &msi);
-		break;
-	default:
-		r = ioctl(vcpus[v].fd, KVM_SET_GUEST_DEBUG, &debug);
-		break;
-	}
-	if (r < 0)
-		d->end = END_ERROR;
-}
-
 void exec_host(struct doing *d)
 {
 	static const char * const pagings[] = { "nested", "shadow" };
 	const struct step *s = d->s;
 
 	switch (s->kind) {
-	case K_CPU_MODE:
-		if (vcpus[s->arg[0] % nr_vcpus].busy)
-			d->end = END_SKIPPED;
-		else
-			set_cpu_mode(s->arg[0] % nr_vcpus, s->arg[1]);
-		break;
-	case K_SYMCALL:
-		exec_symcall(d);
-		break;
 	case K_SLOT:
 		change_slot(d);
 		break;
@@ -435,19 +283,6 @@ void exec_host(struct doing *d)
 	case K_FORK:
 		fork_child(!s->arg[0]);
 		break;
-	case K_ROUND_TRIP:
-		round_trip(d);
-		break;
-	case K_RESET:
-	case K_INIT:
-		exec_reset(d);
-		break;
-	case K_NEW_VCPU:
-		if (nr_vcpus < NR_VCPUS)
-			new_vcpu();
-		else
-			d->end = END_SKIPPED;
-		break;
 	case K_MMU_PAGES:
 		if (ioctl(vm, KVM_SET_NR_MMU_PAGES, 64UL + 8 * s->arg[0]))
 			d->end = END_ERROR;
@@ -455,15 +290,26 @@ void exec_host(struct doing *d)
 	case K_PARAMETER:
 		set_parameter(s->arg[0], s->arg[1]);
 		break;
+	case K_RECLAIM:
+		if (!reclaim(s->arg[0]))
+			d->end = END_SKIPPED;
+		break;
+	case K_CPU_MODE:
+	case K_SYMCALL:
+	case K_ROUND_TRIP:
+	case K_RESET:
+	case K_INIT:
+	case K_NEW_VCPU:
 	case K_NMI:
 	case K_SMI:
 	case K_IRQ:
 	case K_DEBUG:
-		exec_event(d);
+	case K_SIGNAL:
+	case K_SET:
+		exec_vcpu(d);
 		break;
 	default:
 		exec_memory(d);
 		break;
 	}
 }
-

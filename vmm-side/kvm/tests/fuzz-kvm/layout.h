@@ -11,7 +11,7 @@
 #define SYMB_HC_DROP_SLOTS	0x544
 #else
 extern const char fuzz_start[], fuzz_end[], f_start[], f_stop[], f_call[], f_user_end[],
-	f_nmi[], f_irq[], f32_start[], f32_stop[], f32_nmi[];
+	f_nmi[], f_irq[], f_nested[], f32_start[], f32_stop[], f32_nmi[];
 #endif
 
 #define FUZZ_CODE		0x18000
@@ -29,6 +29,8 @@ extern const char fuzz_start[], fuzz_end[], f_start[], f_stop[], f_call[], f_use
 #define FUZZ_PDPT32		0x186000	/* without long mode; two for each vCPU: */
 #define FUZZ_PDPT32_SIZE	64
 #define FUZZ_IDT32		0x187000
+#define FUZZ_PML5		0x188000	/* three, each of a pair of pages */
+#define FUZZ_VMCB		0x190000	/* and where the host saves; for each vCPU */
 #define SEL_CODE32		0x48
 #define SEL_DATA32		0x50
 
@@ -49,6 +51,8 @@ extern const char fuzz_start[], fuzz_end[], f_start[], f_stop[], f_call[], f_use
 #define BOX_REASON		0x74
 #define BOX_NMIS		0x78
 #define BOX_IRQS		0x7c
+#define BOX_OTHER_CR3		0x80	/* for FUZZ_CALL_CR3 */
+#define BOX_VMCB		0x88
 
 #define BOX_KEPT_VALUE		0x12345678
 
@@ -80,7 +84,8 @@ extern const char fuzz_start[], fuzz_end[], f_start[], f_stop[], f_call[], f_use
 #define FUZZ_CALL_MSR		10
 #define FUZZ_CALL_DROP		11
 #define FUZZ_CALL_CR3		12
-#define FUZZ_CALL_NR		13
+#define FUZZ_CALL_VMRUN		13
+#define FUZZ_CALL_NR		14
 
 #define PORT_ANSWER		0x91	/* an answer, before it is given */
 

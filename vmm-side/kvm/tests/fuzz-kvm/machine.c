@@ -37,6 +37,23 @@ static __u64 *box64(unsigned int v, unsigned int field)
 	return box(v, field);
 }
 
+__u64 *pdpte_of(unsigned int tree)
+{
+	return (__u64 *)(ram + (tree ? FUZZ_PDPT : GUEST_PDPT)) + 1;
+}
+
+unsigned int root_of(unsigned int v, unsigned int root)
+{
+	return root + (m.root[v] >= NR_ROOTS ? NR_ROOTS : 0);
+}
+
+__u64 root_gpa(unsigned int root)
+{
+	static const __u64 gpa[NR_ROOTS] = { GUEST_PML4, GUEST_PML4_2, FUZZ_PML4 };
+
+	return root < NR_ROOTS ? gpa[root] : FUZZ_PML5 + (root - NR_ROOTS) * 0x2000ULL;
+}
+
 static __u64 *arg_of(unsigned int v, unsigned int n)
 {
 	return box64(v, BOX_ARGS + 8 * n);
@@ -207,12 +224,15 @@ void run_to_end(unsigned int nr, struct doing *d, unsigned long request, void *a
 	struct vcpu *v = &vcpus[nr];
 	unsigned int exits;
 
-	v->busy = true;
+	v->thread = pthread_self();
+	__atomic_store_n(&v->busy, true, __ATOMIC_RELEASE);
 	for (exits = 0; exits < MOST_EXITS; exits++) {
 		write_pdpts32(nr);
 		if (ioctl(v->fd, request, arg) < 0) {
-			if (errno == EINTR || errno == EAGAIN)
+			if (errno == EINTR || errno == EAGAIN) {
+				v->run->immediate_exit = 0;
 				continue;
+			}
 			if (errno == EFAULT && v->run->exit_reason == KVM_EXIT_MEMORY_FAULT) {
 				d->end = END_NO_MEMORY;
 				turn_back(nr);
@@ -341,6 +361,9 @@ static void start_vcpu(unsigned int nr)
 	*box64(nr, BOX_STACK) = BOX_OF(nr) + FUZZ_STACK;
 	*box64(nr, FUZZ_TSS + 4) = BOX_OF(nr) + FUZZ_STACK;
 	*box32(nr, BOX_IN_CALL) = 0;
+	*box64(nr, BOX_OTHER_CR3) = root_gpa(1);
+	*box64(nr, BOX_VMCB) = FUZZ_VMCB + nr * 0x2000ULL;
+	build_vmcb(*box64(nr, BOX_VMCB), &s);
 	m.root[nr] = 0;
 	m.wp[nr] = true;
 	m.mode[nr] = MODE_LONG;
@@ -356,8 +379,29 @@ static struct kvm_segment segment32(__u16 selector, bool code, __u64 base)
 	};
 }
 
-/* As user space can do it, at any time: another mode, with or without page tables. */
-void set_cpu_mode(unsigned int nr, unsigned int mode)
+/* Long mode with one more level of page tables; false if there is none. */
+static bool set_five_levels(unsigned int nr)
+{
+	struct step nop = { .who = nr };
+	struct doing d = { .s = &nop };
+	struct kvm_sregs s;
+
+	IOCTL(vcpu, KVM_GET_SREGS, &s);
+	s.cr4 |= CR4_LA57;
+	s.cr3 = root_gpa(NR_ROOTS);
+	if (ioctl(vcpu, KVM_SET_SREGS, &s))
+		return false;
+	m.root[nr] = NR_ROOTS;
+	*box64(nr, BOX_OTHER_CR3) = root_gpa(NR_ROOTS + 1);
+	run_op(&d, OP_NOP);
+	return true;
+}
+
+/*
+ * As user space can do it, at any time: another mode, with or without page tables.
+ * False if there is no such.
+ */
+bool set_cpu_mode(unsigned int nr, unsigned int mode)
 {
 	struct step nop = { .who = nr };
 	struct doing d = { .s = &nop };
@@ -369,7 +413,9 @@ void set_cpu_mode(unsigned int nr, unsigned int mode)
 
 	start_vcpu(nr);
 	if (mode == MODE_LONG)
-		return;
+		return true;
+	if (mode == MODE_LONG5)
+		return set_five_levels(nr);
 	IOCTL(vcpu, KVM_GET_SREGS, &s);
 	s.cr0 = mode == MODE_PAE ? 0x80050033 : 0x50033;
 	s.cr3 = PDPT32_OF(nr);
@@ -385,6 +431,7 @@ void set_cpu_mode(unsigned int nr, unsigned int mode)
 	IOCTL(vcpu, KVM_SET_REGS, &regs);
 	m.mode[nr] = mode;
 	run_op(&d, OP_NOP);
+	return true;
 }
 
 void register_calls(struct doing *d)
@@ -511,8 +558,12 @@ static void build_tables(const struct program *p)
 	unsigned int i, j;
 
 	*(__u64 *)(ram + FUZZ_PML4) = FUZZ_PDPT | 7;
+	for (i = 0; i < NR_ROOTS; i++)
+		*(__u64 *)(ram + root_gpa(NR_ROOTS + i)) = root_gpa(i) | 7;
 	for (i = 0; i < 4; i++)
 		pdpt[i] = (i == 1 ? FUZZ_PD : GUEST_PD + (i << 12)) | 7;
+	for (i = 0; i < NR_PDS; i++)
+		m.pdpte[i] = *pdpte_of(i);
 	gdt[SEL_CODE32 / 8] = 0x00cf9b000000ffff;
 	gdt[SEL_DATA32 / 8] = 0x00cf93000000ffff;
 	for (i = 0; i < NR_TABLES; i++) {

@@ -18,6 +18,7 @@
 
 #define GUEST_LABEL(label)	(FUZZ_CODE + (__u64)((label) - fuzz_start))
 #define VA(place, index)	(GUEST_UNMAPPED + (__u64)(place) * 0x200000 + (index) * 4096ULL)
+#define CR4_LA57		(1 << 12)
 #define LOCAL_OF(v)		(LOCAL_GPA + (v) * 0x2000ULL)
 #define BOX_OF(v)		(FUZZ_BOX + (v) * FUZZ_BOX_SIZE)
 #define PDPT32_OF(v)		(FUZZ_PDPT32 + (v) * FUZZ_PDPT32_SIZE)
@@ -31,6 +32,7 @@ struct vcpu {
 	void *local;
 	__u64 local_gpa;
 	bool busy;		/* in the middle of a step */
+	pthread_t thread;	/* that executes it then */
 };
 
 /* A step that is being executed, and what has come of it. */
@@ -64,6 +66,12 @@ extern __u64 group_value[32];
 extern unsigned int nr_group_values;
 extern bool touched[NR_REGIONS][MOST_PAGES];
 
+/* The entry of a page-directory-pointer table, above the places. */
+__u64 *pdpte_of(unsigned int tree);
+/* A root, of as many levels as the vCPU's. */
+unsigned int root_of(unsigned int v, unsigned int root);
+__u64 root_gpa(unsigned int root);
+
 /* exec.c */
 void exec_one(const struct step *s, const struct step *during, unsigned int nr);
 
@@ -81,7 +89,7 @@ void guest_hypercall(struct doing *d, __u64 nr, __u64 a0, __u64 a1, __u64 a2);
 void guest_store(struct doing *d, __u64 addr, __u64 val);
 void register_calls(struct doing *d);
 void enable_vcpu(unsigned int nr);
-void set_cpu_mode(unsigned int nr, unsigned int mode);
+bool set_cpu_mode(unsigned int nr, unsigned int mode);
 void new_vcpu(void);
 unsigned int desc_pages(unsigned int desc);
 void guest_attach(struct doing *d, unsigned int desc);
@@ -102,6 +110,12 @@ void exec_guest(struct doing *d);
 /* host_steps.c */
 void fork_child(bool on);
 void exec_host(struct doing *d);
+
+/* vcpu_steps.c */
+void exec_vcpu(struct doing *d);
+
+/* nested.c */
+void build_vmcb(__u64 vmcb, const struct kvm_sregs *s);
 
 /* check.c */
 void check_access(const struct doing *d);

@@ -71,14 +71,15 @@ static bool allowed(const struct model *m, const struct access *a, __u64 rights)
 	return !a->write || (rights & PTE_WRITABLE) || (!a->user && !m->wp[a->vcpu]);
 }
 
-static void find_pte(const struct model *m, const struct access *a, __u64 pde,
+/* @rights: what all levels above allow. */
+static void find_pte(const struct model *m, const struct access *a, __u64 rights,
 		     unsigned int table, unsigned int index, __u64 pte,
 		     struct findings *found)
 {
 	const struct grant *g;
 
 	if (pte & PTE_PRESENT) {
-		if (allowed(m, a, pde & pte))
+		if (allowed(m, a, rights & pte))
 			model_find_gpa(m, a, pte & PTE_ADDRESS, found);
 		else
 			add(found, FOUND_FAULT, 0, 0);
@@ -88,26 +89,35 @@ static void find_pte(const struct model *m, const struct access *a, __u64 pde,
 	add(found, FOUND_FAULT, 0, 0);
 	if (m->grants_lost)
 		add(found, FOUND_ANY, 0, 0);
+	if (!allowed(m, a, rights))
+		return;
 	for (g = m->grant; g < m->grant + m->nr_grants; g++)
 		if (g->table == table && g->index == index && g->pte == pte &&
 		    (g->writable || !a->write))
 			model_find_gpa(m, a, g->gpa, found);
 }
 
-static void find_table(const struct model *m, const struct access *a, __u64 pde,
+/* Whether a vCPU may still use what an entry was. */
+static bool may_use(const struct old_entry *o, const struct access *a, enum entry_level level,
+		    unsigned int table, unsigned int index)
+{
+	return o->level == level && o->table == table && o->index == index &&
+	       o->vcpus & 1 << a->vcpu;
+}
+
+static void find_table(const struct model *m, const struct access *a, __u64 rights,
 		       unsigned int table, unsigned int index, struct findings *found)
 {
 	const struct old_entry *o;
 
-	find_pte(m, a, pde, table, index, m->pte[table][index], found);
+	find_pte(m, a, rights, table, index, m->pte[table][index], found);
 	for (o = m->old; o < m->old + m->nr_old; o++)
-		if (!o->pde && o->table == table && o->index == index &&
-		    o->vcpus & 1 << a->vcpu)
-			find_pte(m, a, pde, table, index, o->value, found);
+		if (may_use(o, a, LEVEL_PTE, table, index))
+			find_pte(m, a, rights, table, index, o->value, found);
 }
 
-static void find_pde(const struct model *m, const struct access *a, __u64 pde,
-		     unsigned int index, struct findings *found)
+static void find_pde(const struct model *m, const struct access *a, __u64 rights,
+		     __u64 pde, unsigned int index, struct findings *found)
 {
 	unsigned int i;
 
@@ -116,7 +126,7 @@ static void find_pde(const struct model *m, const struct access *a, __u64 pde,
 		return;
 	}
 	if (pde & PTE_HUGE) {
-		if (allowed(m, a, pde))
+		if (allowed(m, a, rights & pde))
 			model_find_gpa(m, a, (pde & PTE_ADDRESS) + index * 4096ULL, found);
 		else
 			add(found, FOUND_FAULT, 0, 0);
@@ -124,7 +134,23 @@ static void find_pde(const struct model *m, const struct access *a, __u64 pde,
 	}
 	for (i = 0; i < NR_TABLES; i++)
 		if (model_table_gpa(i) == (pde & PTE_ADDRESS))
-			find_table(m, a, pde, i, index, found);
+			find_table(m, a, rights & pde, i, index, found);
+}
+
+static void find_pdpte(const struct model *m, const struct access *a, __u64 pdpte,
+		       unsigned int place, unsigned int index, struct findings *found)
+{
+	unsigned int pd = pd_of(m->root[a->vcpu]);
+	const struct old_entry *o;
+
+	if (!(pdpte & PTE_PRESENT)) {
+		add(found, FOUND_FAULT, 0, 0);
+		return;
+	}
+	find_pde(m, a, pdpte, m->pde[pd][place], index, found);
+	for (o = m->old; o < m->old + m->nr_old; o++)
+		if (may_use(o, a, LEVEL_PDE, pd, place))
+			find_pde(m, a, pdpte, o->value, index, found);
 }
 
 /* All that an access through page tables may find, by what they are and were. */
@@ -141,19 +167,24 @@ void model_find(const struct model *m, const struct access *a, unsigned int plac
 	}
 	if (m->lost & 1 << a->vcpu)
 		add(found, FOUND_ANY, 0, 0);
-	find_pde(m, a, m->pde[pd][place], index, found);
+	/* What is above in PAE has no rights, and no step changes it. */
+	if (m->mode[a->vcpu] == MODE_PAE) {
+		find_pdpte(m, a, PTE_PRESENT | PTE_WRITABLE | PTE_USER, place, index, found);
+		return;
+	}
+	find_pdpte(m, a, m->pdpte[pd], place, index, found);
 	for (o = m->old; o < m->old + m->nr_old; o++)
-		if (o->pde && o->table == pd && o->index == place &&
-		    o->vcpus & 1 << a->vcpu)
-			find_pde(m, a, o->value, index, found);
+		if (may_use(o, a, LEVEL_PDPTE, pd, 0))
+			find_pdpte(m, a, o->value, place, index, found);
 }
 
 /* ---- What the guest changes ------------------------------------------------------ */
 
-void model_entry_changes(struct model *m, bool pde, unsigned int table,
+void model_entry_changes(struct model *m, enum entry_level level, unsigned int table,
 			 unsigned int index, __u64 value)
 {
-	__u64 *entry = pde ? &m->pde[table][index] : &m->pte[table][index];
+	__u64 *entry = level == LEVEL_PTE ? &m->pte[table][index] :
+		       level == LEVEL_PDE ? &m->pde[table][index] : &m->pdpte[table];
 
 	if (*entry == value)
 		return;
@@ -161,7 +192,7 @@ void model_entry_changes(struct model *m, bool pde, unsigned int table,
 		m->lost = ~0;
 	else
 		m->old[m->nr_old++] = (struct old_entry) {
-			pde, 0xff, table, index, *entry,
+			level, 0xff, table, index, *entry,
 		};
 	*entry = value;
 }
@@ -210,7 +241,7 @@ void model_invlpg(struct model *m, unsigned int vcpu, unsigned int place,
 	if (times != 1)
 		return;
 	for (i = 0; i < m->nr_old; i++)
-		if (m->old[i].pde && m->old[i].vcpus & 1 << vcpu)
+		if (m->old[i].level != LEVEL_PTE && m->old[i].vcpus & 1 << vcpu)
 			return;
 	for (i = m->nr_old; i--; )
 		if (m->old[i].table == (unsigned int)table && m->old[i].index == index)

@@ -27,6 +27,7 @@
 #define NR_TABLES	3
 #define NR_PLACES	4
 #define NR_PDS		2	/* the first two roots share one */
+#define NR_ROOTS	3	/* and as many of five levels */
 
 /* Descriptions of windows; the last three are refused. */
 enum { DESC_ALL, DESC_HALF, DESC_MEMORY, DESC_NOWHERE, DESC_MASK, DESC_TOO_LONG, NR_DESCS };
@@ -72,11 +73,13 @@ struct region {
 	bool dirty[MOST_PAGES];
 };
 
+enum entry_level { LEVEL_PTE, LEVEL_PDE, LEVEL_PDPTE };
+
 /* A page-table entry that vCPUs may still use, though it has changed. */
 struct old_entry {
-	bool pde;
+	enum entry_level level;
 	__u8 vcpus;		/* a bit for each */
-	unsigned int table;	/* or page directory */
+	unsigned int table;	/* or page directory, or tree */
 	unsigned int index;
 	__u64 value;
 };
@@ -100,6 +103,7 @@ struct model {
 	struct region region[NR_REGIONS];
 	__u64 pte[NR_TABLES][512];
 	__u64 pde[NR_PDS][NR_PLACES];
+	__u64 pdpte[NR_PDS];	/* what is above these */
 	unsigned int nr_old;
 	struct old_entry old[MOST_OLD];
 	__u8 lost;		/* vCPUs of whose old entries it has lost count */
@@ -138,7 +142,7 @@ void model_find(const struct model *m, const struct access *a, unsigned int plac
 		unsigned int index, struct findings *found);
 void model_find_gpa(const struct model *m, const struct access *a, __u64 gpa,
 		    struct findings *found);
-void model_entry_changes(struct model *m, bool pde, unsigned int table,
+void model_entry_changes(struct model *m, enum entry_level level, unsigned int table,
 			 unsigned int index, __u64 value);
 void model_flush(struct model *m, unsigned int vcpu);
 void model_invlpg(struct model *m, unsigned int vcpu, unsigned int place,
@@ -157,7 +161,7 @@ static inline struct memory *memory_of(struct model *m, unsigned int region)
 
 static inline unsigned int pd_of(unsigned int root)
 {
-	return root == 2;
+	return root % NR_ROOTS == 2;
 }
 
 #endif /* MODEL_H */

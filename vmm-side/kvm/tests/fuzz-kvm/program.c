@@ -48,6 +48,7 @@ NUMBER(slots, 65, 16);		/* pages of the window, and one more */
 NUMBER(pages, 64, 16);		/* of a region */
 NUMBER(tables, 3, 2);
 NUMBER(roots, 3, 2);
+NUMBER(trees, 2, 1);		/* of page tables below a root */
 NUMBER(small, 8, 4);
 NUMBER(which, 64, 64);
 NAMES_OF(backing, 2, "anon", "file");
@@ -57,14 +58,16 @@ NAMES_OF(asked, 5, "no", "1", "2", "4", "8", "64");
 NAMES_OF(lies, 1, "none", "read-only", "one-read-only", "writable", "other-pte", "one-other-pte",
 	 "slot", "one-slot", "empty", "one-empty", "present", "one-present", "base-odd",
 	 "base-far", "nr-0", "nr-65", "nr-max", "error", "exit", "ud", "pf", "loop",
-	 "iret", "hlt", "spin", "sti", "msr", "drop", "cr3");
+	 "iret", "hlt", "spin", "sti", "msr", "drop", "cr3", "vmrun");
 NAMES_OF(calls, 3, "null", "error", "exit", "ud", "pf", "loop", "iret", "hlt", "spin",
-	 "sti", "msr", "drop", "cr3");
+	 "sti", "msr", "drop", "cr3", "vmrun");
 NAMES_OF(entries, 3, "swap", "shared", "window", "memory", "none", "other");
 NAMES_OF(perms, 1, "rw", "ro", "kernel", "kernel-ro");
 NAMES_OF(directories, 3, "t0", "t1", "t2", "none", "huge");
+NAMES_OF(uppers, 2, "there", "none");
 NAMES_OF(onoff, 2, "on", "off");
 NAMES_OF(cr4_bits, 4, "pge", "de", "tsd", "umip");
+NAMES_OF(efer_bits, 3, "sce", "nxe", "svme", "lme", "reserved");
 NAMES_OF(descs, 3, "all", "half", "memory", "nowhere", "mask", "too-long");
 NAMES_OF(regions, 2, "window", "memory");
 NAMES_OF(advice, 2, "dontneed", "pageout", "cold", "huge", "nothuge", "collapse",
@@ -72,10 +75,12 @@ NAMES_OF(advice, 2, "dontneed", "pageout", "cold", "huge", "nothuge", "collapse"
 NAMES_OF(protections, 3, "none", "read", "all");
 NAMES_OF(slot_changes, 8, "delete", "add", "read-only", "log", "no-log", "other", "move",
 	 "back");
-NAMES_OF(cpu_modes, 3, "long", "pae", "flat");
+NAMES_OF(cpu_modes, 4, "long", "pae", "flat", "long5");
 NAMES_OF(trips, 8, "regs", "sregs", "events", "mp", "debugregs", "lapic", "xsave",
 	 "msrs");
 NAMES_OF(pagings, 2, "nested", "shadow");
+NAMES_OF(settings, 8, "cr3-0", "cr3-1", "cr3-2", "wp", "no-wp", "ud", "nmi", "halted");
+NAMES_OF(sizes, 5, "64K", "256K", "1M", "4M", "16M");
 NAMES_OF(parameters, 4, "budget", "bypass", "nx-huge", "thp");
 
 /* One argument less than there can be: NULL ends the list. */
@@ -93,10 +98,12 @@ static const struct {
 	[K_ALIAS_STORE] = { "pstore", 6, true, { &regions, &pages } },
 	[K_PTE] = { "pte", 20, true, { &tables, &entry, &entries, &pages, &perms } },
 	[K_PDE] = { "pde", 8, true, { &roots, &place, &directories, &perms } },
+	[K_PDPTE] = { "pdpte", 3, true, { &trees, &uppers, &perms } },
 	[K_INVLPG] = { "invlpg", 8, true, { &place, &entry } },
 	[K_CR3] = { "cr3", 8, true, { &roots } },
 	[K_CR0] = { "cr0", 2, true, { &onoff } },
 	[K_CR4] = { "cr4", 2, true, { &cr4_bits, &onoff } },
+	[K_EFER] = { "efer", 2, true, { &efer_bits, &onoff } },
 	[K_ATTACH] = { "attach", 5, true, { &descs } },
 	[K_DETACH] = { "detach", 3, true, { NULL } },
 	[K_DROP_SLOTS] = { "drop-slots", 10, true, { &slots, &slots } },
@@ -134,6 +141,9 @@ static const struct {
 	[K_NEW_VCPU] = { "new-vcpu", 1, false, { NULL } },
 	[K_MMU_PAGES] = { "mmu-pages", 2, true, { &small } },
 	[K_PARAMETER] = { "parameter", 1, true, { &parameters, &which } },
+	[K_SIGNAL] = { "signal", 4, true, { &small } },
+	[K_SET] = { "set", 3, false, { &small, &settings } },
+	[K_RECLAIM] = { "reclaim", 4, true, { &sizes } },
 	[K_VM] = { "vm", 0, false, { &vcpus, &backing, &backing, &modes, &contents } },
 };
 
@@ -270,6 +280,7 @@ static void append_taker(struct program *p, unsigned int vcpus, unsigned int not
 	static const uint8_t takers[] = {
 		K_ADVISE, K_ADVISE, K_PUNCH, K_REPLACE, K_SLOT, K_BYPASS_MODE, K_PROTECT,
 		K_DROP_SLOTS, K_DROP_SLOTS, K_DROP_RANGE, K_DETACH, K_PTE, K_PDE, K_ATTACH,
+		K_PDPTE, K_RECLAIM, K_SIGNAL,
 	};
 	struct step *s = append(p);
 

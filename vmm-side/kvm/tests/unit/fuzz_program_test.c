@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unit tests of kvm_fuzz: its programs as texts, and the oracle of page tables.
+ */
+#include <string.h>
+
+#include <ktap.h>
+
+#include "guest.h"
+#include "layout.h"
+#include "model.h"
+
+#define PROGRAMS	500
+
+/* ---- Programs -------------------------------------------------------------------- */
+
+static bool same(const struct program *p, const struct program *q)
+{
+	return p->nr == q->nr && !memcmp(&p->vm, &q->vm, sizeof(p->vm)) &&
+	       !memcmp(p->step, q->step, p->nr * sizeof(*p->step));
+}
+
+static bool read_again(const struct program *p, struct program *again)
+{
+	static char text[1 << 16];
+	FILE *f = fmemopen(text, sizeof(text), "w+");
+	bool good;
+
+	program_print(p, f);
+	rewind(f);
+	good = program_read(again, f, "text");
+	fclose(f);
+	return good;
+}
+
+/* Each kind of step in some of them, and all of them the same after they were a text. */
+static void test_texts(void)
+{
+	static struct program p, q, other;
+	unsigned int seen[K_NR] = { 0 }, wrong = 0, kinds = 0, i, j;
+
+	for (i = 0; i < PROGRAMS; i++) {
+		random_begin(i);
+		program_random(&p, NR_VCPUS, true);
+		other = p;
+		for (j = 0; j < 4; j++)
+			program_mutate(&p, &other, true);
+		wrong += !read_again(&p, &q) || !same(&p, &q);
+		for (j = 0; j < p.nr; j++)
+			seen[p.step[j].kind]++;
+	}
+	for (i = 0; i < K_NR; i++)
+		kinds += !!seen[i];
+	ktap(!wrong, "as texts: %u of %u programs wrong", wrong, PROGRAMS);
+	ktap(kinds == K_NR, "%u of %u kinds of steps are made", kinds, K_NR);
+}
+
+static void test_seeds(void)
+{
+	static struct program p, q;
+	unsigned int i, wrong = 0, alike = 0;
+
+	for (i = 0; i < PROGRAMS; i++) {
+		random_begin(i);
+		program_random(&p, 1, false);
+		random_begin(i);
+		program_random(&q, 1, false);
+		wrong += !same(&p, &q);
+		random_begin(i + 1);
+		program_random(&q, 1, false);
+		alike += same(&p, &q);
+	}
+	ktap(!wrong && !alike, "seeds: %u of %u programs differ, %u are alike", wrong, PROGRAMS,
+	     alike);
+}
+
+/* Simpler and simpler, to an end, and still a program. */
+static void test_simpler(void)
+{
+	static struct program p, q;
+	unsigned int i, at, steps, wrong = 0;
+
+	for (i = 0; i < PROGRAMS / 10; i++) {
+		random_begin(i);
+		program_random(&p, NR_VCPUS, true);
+		for (at = 0, steps = 0; program_simplify(&p, &at) && steps < 100000; steps++)
+			program_tidy(&p);
+		wrong += steps == 100000 || !read_again(&p, &q) || !same(&p, &q);
+	}
+	ktap(!wrong, "made simpler: %u of %u programs wrong", wrong, PROGRAMS / 10);
+}
+
+/* ---- What accesses may find ---------------------------------------------------------- */
+
+#define RIGHTS_RO	0x65ULL
+#define RIGHTS_RW	0x67ULL
+#define RIGHTS_KERNEL	0x63ULL
+
+static struct model model;
+
+/* One page of the window at the first place, and a swap entry that was answered for. */
+static void begin(void)
+{
+	unsigned int i;
+
+	memset(&model, 0, sizeof(model));
+	for (i = 0; i < NR_REGIONS; i++) {
+		struct region *r = &model.region[i];
+
+		r->present = true;
+		r->gpa = i == WINDOW ? WINDOW_GPA : MEMORY_GPA;
+		r->pages = i == WINDOW ? WINDOW_PAGES : MEMORY_PAGES;
+		r->memory[0].length = r->pages;
+		r->memory[0].prot = PROT_IS_ALL;
+	}
+	for (i = 0; i < NR_PDS; i++) {
+		model.pdpte[i] = RIGHTS_RW;
+		model.pde[i][0] = model_table_gpa(0) | RIGHTS_RW;
+	}
+	for (i = 0; i < NR_VCPUS; i++)
+		model.wp[i] = true;
+	model.pte[0][1] = WINDOW_GPA | RIGHTS_RW;
+	model.pte[0][2] = SWAP_MATCH | SWAP_EXCLUSIVE;
+	model_grant(&model, &(struct grant) {
+		.table = 0, .index = 2, .place = 2, .pte = model.pte[0][2],
+		.gpa = WINDOW_GPA, .writable = true,
+	});
+}
+
+static bool finds(unsigned int what, unsigned int index, bool write, bool user)
+{
+	const struct access a = { .write = write, .user = user };
+	struct findings f = { 0 };
+	unsigned int i;
+
+	model_find(&model, &a, 0, index, &f);
+	for (i = 0; i < f.nr; i++)
+		if (f.f[i].what == what || f.f[i].what == FOUND_ANY)
+			return true;
+	return false;
+}
+
+/* What the entry above the page directory is, and what it was, decides of all below. */
+static void test_upper(void)
+{
+	unsigned int index;
+	bool good = true;
+
+	for (index = 1; index <= 2; index++) {
+		begin();
+		good &= finds(FOUND_PAGE, index, true, true);
+		model_entry_changes(&model, LEVEL_PDPTE, 0, 0, RIGHTS_RO);
+		/* Until it is flushed, both. */
+		good &= finds(FOUND_PAGE, index, true, false);
+		good &= finds(FOUND_FAULT, index, true, false);
+		model_flush(&model, 0);
+		good &= !finds(FOUND_PAGE, index, true, false);
+		good &= finds(FOUND_PAGE, index, false, true);
+		/* Without CR0.WP a kernel may. */
+		model.wp[0] = false;
+		good &= finds(FOUND_PAGE, index, true, false);
+		good &= !finds(FOUND_PAGE, index, true, true);
+
+		begin();
+		model_entry_changes(&model, LEVEL_PDPTE, 0, 0, RIGHTS_KERNEL);
+		model_flush(&model, 0);
+		good &= finds(FOUND_PAGE, index, true, false);
+		good &= !finds(FOUND_PAGE, index, false, true);
+
+		begin();
+		model_entry_changes(&model, LEVEL_PDPTE, 0, 0, 0);
+		model_flush(&model, 0);
+		good &= !finds(FOUND_PAGE, index, false, false);
+		/* PAE has entries of its own. */
+		model.mode[0] = MODE_PAE;
+		good &= finds(FOUND_PAGE, index, false, false);
+	}
+	ktap(good, "what is above the page directory");
+}
+
+/* The same page tables below roots of four and of five levels, but not the same drops. */
+static void test_roots(void)
+{
+	struct grant g;
+	bool good;
+
+	begin();
+	g = model.grant[0];
+	g.root = NR_ROOTS;
+	model_grant(&model, &g);
+	model_drop_range(&model, 0, 0, 511);
+	good = model.nr_grants == 1 && finds(FOUND_PAGE, 2, false, false);
+	model_drop_range(&model, NR_ROOTS, 0, 511);
+	good &= !finds(FOUND_PAGE, 2, false, false);
+	ktap(good && pd_of(2) == 1 && pd_of(NR_ROOTS + 2) == 1 && pd_of(NR_ROOTS) == 0,
+	     "roots of four and of five levels");
+}
+
+int main(void)
+{
+	test_texts();
+	test_seeds();
+	test_simpler();
+	test_upper();
+	test_roots();
+	return ktap_end();
+}
