@@ -26,8 +26,8 @@ TOP = pathlib.Path(__file__).resolve().parents[4]
 FINDS = TOP / "build" / "fuzz" / "finds"
 RULES = TOP / "vmm-side/kvm/overlay/arch/x86/kvm/symbiotic/rules.h"
 MOST_BOOTS = 24
-# All of a report is wanted, not only that of the first fault.
-APPEND = "kasan_multi_shot"
+# All of a report is wanted, not only that of the first fault; and KVM's slabs by their names.
+APPEND = "kasan_multi_shot slab_nomerge"
 # With what it says: how long until the processes are gone, and smaller programs tried.
 SLACK = 600
 

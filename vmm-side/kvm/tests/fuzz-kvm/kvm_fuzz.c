@@ -32,6 +32,7 @@
 #include <ktap.h>
 
 #include "exec.h"
+#include "kernel.h"
 
 #define DEADLINE	60	/* s, for a step */
 #define BATCH		64	/* programs of a process */
@@ -57,73 +58,6 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
-/* ---- What the kernel says ------------------------------------------------------- */
-
-static int kmsg = -1;
-
-static void write_to(const char *file, const char *text)
-{
-	FILE *f = fopen(file, "w");
-
-	if (f) {
-		fputs(text, f);
-		fclose(f);
-	}
-}
-
-/* The first line of trouble in what it has said since the last time; NULL if none. */
-static const char *kernel_trouble(void)
-{
-	static const char * const signs[] = {
-		"BUG:", "WARNING:", "KASAN", "Oops", "general protection", "Call Trace",
-		"list_add corruption", "list_del corruption", "stall", "soft lockup",
-		"bad page", "Bad page", "Bad rss", "suspicious", "inconsistent lock",
-	};
-	static char line[512];
-	char record[4096], *text;
-	const char *trouble = NULL;
-	unsigned int i;
-	ssize_t n;
-
-	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0) {
-		record[n] = 0;
-		text = strchr(record, ';');
-		for (i = 0; text && !trouble && i < sizeof(signs) / sizeof(*signs); i++)
-			if (strstr(text, signs[i])) {
-				snprintf(line, sizeof(line), "%s", text + 1);
-				line[strcspn(line, "\n")] = 0;
-				trouble = line;
-			}
-	}
-	return trouble;
-}
-
-static void kernel_begin(void)
-{
-	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
-	if (kmsg >= 0)
-		lseek(kmsg, 0, SEEK_END);
-	/* VMs come and go often. */
-	write_to("/sys/kernel/rcu_expedited", "1");
-}
-
-/* In pages: what is neither free nor can be had at once. */
-static long used_memory(void)
-{
-	char line[128];
-	long total = 0, available = 0;
-	FILE *f = fopen("/proc/meminfo", "r");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "MemTotal: %ld", &total) != 1 &&
-		    sscanf(line, "MemAvailable: %ld", &available) == 1)
-			break;
-	}
-	if (f)
-		fclose(f);
-	return (total - available) / 4;
 }
 
 /* ---- A process that executes programs --------------------------------------------- */
@@ -417,13 +351,15 @@ static void print_figures(double seconds)
 
 /* In programs; the first ones allocate what is allocated once. */
 #define SETTLED	(4 * BATCH)
+/* Of KVM's, that processors keep at hand, with no VM. */
+#define MOST_OBJECTS	1024
 
 static int fuzz(__u64 seed, double seconds, __u64 programs)
 {
 	struct run r = { .seed = seed, .until = now() + seconds };
 	double began = now(), said = began;
 	unsigned int nr_finds = 0;
-	long used = 0, more;
+	struct in_use used = { 0 }, more;
 	int status;
 
 	while (now() < r.until && r.first < programs) {
@@ -439,8 +375,8 @@ static int fuzz(__u64 seed, double seconds, __u64 programs)
 		if (status)
 			return 2;
 		r.first += r.nr;
-		if (!used && r.first >= SETTLED)
-			used = used_memory();
+		if (!used.pages && r.first >= SETTLED)
+			kernel_in_use(&used);
 		if (now() - said > 60) {
 			said = now();
 			printf("# %llu programs, %llu operations, %u pairs\n",
@@ -451,12 +387,17 @@ static int fuzz(__u64 seed, double seconds, __u64 programs)
 	}
 	print_figures(now() - began);
 	ktap(!nr_finds, "fuzz, seed %llu", (unsigned long long)seed);
-	if (used) {
+	if (used.pages) {
 		/* What waits for RCU is free soon. */
 		sleep(1);
-		more = used_memory() - used;
-		printf("# %ld pages more are in use than after %d programs\n", more, SETTLED);
-		ktap(more < 4096 + (long)shared->programs / 4, "memory comes back");
+		kernel_in_use(&more);
+		more.pages -= used.pages;
+		more.objects -= used.objects;
+		printf("# %ld pages and %ld objects more are in use than after %d programs\n",
+		       more.pages, more.objects, SETTLED);
+		ktap(more.pages < 4096 + (long)shared->programs / 4 &&
+		     more.objects < MOST_OBJECTS + (long)shared->programs / 16,
+		     "memory comes back");
 	}
 	return ktap_end();
 }
