@@ -3,7 +3,8 @@
 """Fuzz the memory management of a guest that swaps to windows: what fuzz_mm, in the guest,
 cannot do by itself. KTAP on stdout.
 
-It boots the guest, with the devices that the programs are about, and a host that is restless.
+It boots the guest, with the devices that the programs are about, beside a host that is restless,
+and a VMM that lies.
 A find is left in build/fuzz/finds, made small by the guest. If the guest has died of one, the
 program is made again from its number, and is made smaller by one boot after the other. Last
 the find is tried in a guest that has done nothing else.
@@ -98,10 +99,14 @@ class Fuzzer:
         cmd = SET_UP
         if program:
             cmd += f"cat >/program <<'EOF'\n{program}EOF\n"
+        if storm:
+            # And a VMM that lies in the pages that both have; it ends with fuzz_mm.
+            cmd += f"./vmm_lies -t {seconds} -s {self._options.seed} &\nlying=$!\n"
         broken = f"-b {self._broken} " if self._broken else ""
         cmd += (f"./fuzz_mm {arguments} {broken}-l {self._limit} -i /dev/zram1 "
                 f"{' '.join(self._devices)}\n"
-                "status=$?\necho 0x57 >/sys/kernel/symbiotic/guest_word\nexit $status\n")
+                "status=$?\n" + "kill $lying; wait $lying\n" * storm +
+                "echo 0x57 >/sys/kernel/symbiotic/guest_word\nexit $status\n")
         if storm:
             host_cmd = f"fuzz_mm_storm.sh {self._options.seed} {seconds}"
         else:
@@ -240,7 +245,8 @@ def main() -> int:
     ap.add_argument("--smp", type=int, default=2)
     ap.add_argument("--shrink", type=int, default=300, help="seconds to make a find smaller")
     ap.add_argument("--steps", type=int, default=12, help="longest program for a fault")
-    ap.add_argument("--no-storm", dest="storm", action="store_false", help="the host rests")
+    ap.add_argument("--no-storm", dest="storm", action="store_false",
+                    help="the host rests, and tells the truth")
     ap.add_argument("--faults", metavar="REGEX", nargs="?", const=".", help="rules to leave out")
     options = ap.parse_args()
 
