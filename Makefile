@@ -243,16 +243,22 @@ e2e: test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=rege
 style: guest host qemu		## checkpatch, sparse, shellcheck, flake8, mypy --strict
 	@vmm-side/e2e/suites.py style='vmm-side/e2e/style.sh $(B)'
 
+# With FUZZ=SECONDS, each fuzzer for so long besides, which are not in make test's time.
+TEST_FUZZERS	= fuzz-vmm='vmm-side/e2e/fuzz.sh $(B) $(FUZZ) $(SEED)' \
+		  fuzz-kvm='$(FUZZ_KVM)' fuzz-mm='$(FUZZ_MM)'
+
 # KVM's interface also under a kernel that checks memory and locking: what a
 # hostile guest does to its host shows there first; and on VT-x.
-test: test-files debug		## everything: unit, style, KUnit, end-to-end
+test: SECONDS := $(or $(FUZZ),$(SECONDS))
+test: test-files debug		## everything: unit, style, KUnit, end-to-end; FUZZ=seconds
 	@vmm-side/e2e/suites.py \
 		--beside style='vmm-side/e2e/style.sh $(B)' \
 		--beside intel-kunit='kunit/kunit.py --intel' \
 		unit='vmm-side/e2e/unit.sh $(B)' \
 		kunit='kunit/kunit.py' \
 		kunit.py='kunit/kunit-py.sh $(B)' \
-		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'"
+		end-to-end="vmm-side/e2e/run.py --exclude 'kasan$$'" \
+		$(if $(FUZZ),$(TEST_FUZZERS))
 
 # Bochs, which has VT-x, does 38 million instructions a second, and no more than one CPU.
 # What it has not got is skipped for that, so no case is left out by its name but those of
