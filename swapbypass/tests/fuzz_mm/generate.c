@@ -111,7 +111,7 @@ static int pick_arg(struct state *s, enum kind kind)
 	case K_FILL:
 		return pick(s, 8) ? FILL_EACH : FILL_SAME;
 	case K_MAP_HOW:
-		return pick(s, 6) ? MAP_LATER : MAP_NOW;
+		return pick(s, 4) ? MAP_LATER : 1 + pick(s, 2);
 	case K_ADVICE:
 		return pick_weighted(s, advice_weight, ADV_NR);
 	case K_NEUTRAL:
@@ -347,6 +347,7 @@ void program_generate(struct program *p, uint64_t seed, uint64_t number)
 	for (i = 1 + pick(&s, 2); i; i--) {
 		make(&s, &p->step[p->nr], OP_MAP);
 		p->step[p->nr].arg[3] = P_RW;
+		p->step[p->nr].arg[4] = MAP_LATER;
 		if (p->step[p->nr].arg[2] < 8)
 			p->step[p->nr].arg[2] = 8;
 		s.last.count = p->step[p->nr].arg[2];

@@ -55,6 +55,14 @@ bool model_allows(int proc, int page, int count, enum prot prot)
 	return true;
 }
 
+bool model_shared(int proc, int page, int count)
+{
+	for (; count--; page++)
+		if (page_of(proc, page)->share)
+			return true;
+	return false;
+}
+
 bool model_locked(int proc, int page, int count)
 {
 	for (; count--; page++)
@@ -65,15 +73,18 @@ bool model_locked(int proc, int page, int count)
 
 /* ---- What steps do --------------------------------------------------------- */
 
+/* As it was when it was mapped; what is shared is no less for that. */
 static void fresh(struct mpage *m)
 {
+	if (m->share)
+		return;
 	m->maybe_zero = false;
 	m->pinned = false;
 	m->now = (struct content) { 0, 0 };
 	m->line = new_line();
 }
 
-void model_map(int proc, int page, int count, enum prot prot)
+void model_map(int proc, int page, int count, enum prot prot, enum map_how how)
 {
 	for (; count--; page++) {
 		struct mpage *m = page_of(proc, page);
@@ -83,7 +94,27 @@ void model_map(int proc, int page, int count, enum prot prot)
 		m->prot = prot;
 		m->fresh = true;
 		fresh(m);
+		if (how == MAP_SHARE)
+			m->share = ++model.shares;
 	}
+}
+
+/* The next page that is the same as a shared one; the first after NULL. */
+static struct mpage *alias(uint32_t share, struct mpage *after)
+{
+	struct mpage *m = after ? after + 1 : model.proc[0].page;
+	int proc, i;
+
+	for (proc = 0; proc < NR_PROCS; proc++) {
+		struct mpage *pages = model.proc[proc].page;
+
+		if (!model.proc[proc].alive || m >= pages + ARENA_PAGES)
+			continue;
+		for (i = m > pages ? m - pages : 0; i < ARENA_PAGES; i++)
+			if (pages[i].mapped && pages[i].share == share)
+				return &pages[i];
+	}
+	return NULL;
 }
 
 void model_unmap(int proc, int page, int count)
@@ -98,12 +129,20 @@ void model_grow(int proc, int page, int count)
 	struct mpage *m;
 
 	for (m = page_of(proc, page + 1); count--; m++) {
-		model_map(proc, ++page, 1, last->prot);
+		model_map(proc, ++page, 1, last->prot, MAP_LATER);
 		m->locked = last->locked;
 		m->dontfork = last->dontfork;
 		m->wipeonfork = last->wipeonfork;
 		m->dontdump = last->dontdump;
 	}
+}
+
+static void write_aliases(uint32_t share, const struct content *content)
+{
+	struct mpage *m;
+
+	for (m = alias(share, NULL); m; m = alias(share, m))
+		m->now = *content;
 }
 
 void model_write(int proc, int page, const struct content *content)
@@ -114,11 +153,41 @@ void model_write(int proc, int page, const struct content *content)
 	m->maybe_zero = false;
 	m->written = true;
 	model.changed[m->line] = ++model.clock;
+	if (m->share)
+		write_aliases(m->share, content);
 }
 
-void model_pin_write(int proc, unsigned int pin)
+void model_pin_write(int proc, unsigned int pin, const struct content *content)
 {
-	model.changed[model.proc[proc].pin_line[pin]] = ++model.clock;
+	const struct mproc *p = &model.proc[proc];
+
+	model.changed[p->pin_line[pin]] = ++model.clock;
+	if (p->pin_share[pin])
+		write_aliases(p->pin_share[pin], content);
+}
+
+void model_remove(int proc, int page, int count)
+{
+	static const struct content zero;
+	uint32_t share, line;
+	struct mpage *m;
+	unsigned int i;
+	int j;
+
+	for (; count--; page++) {
+		share = page_of(proc, page)->share;
+		line = new_line();
+		write_aliases(share, &zero);
+		for (m = alias(share, NULL); m; m = alias(share, m)) {
+			m->line = line;
+			m->pinned = false;
+		}
+		/* A buffer keeps the page, which is nobody's now. */
+		for (j = 0; j < NR_PROCS; j++)
+			for (i = 0; i < model.proc[j].pins; i++)
+				if (model.proc[j].pin_share[i] == share)
+					model.proc[j].pin_share[i] = 0;
+	}
 }
 
 void model_discard(int proc, int page, int count)
@@ -225,7 +294,8 @@ void model_fork(int parent, int child)
 		/* A pinned page stays the parent's, and the child has a copy. */
 		if (m->pinned) {
 			m->pinned = false;
-			m->line = new_line();
+			if (!m->share)
+				m->line = new_line();
 		}
 	}
 }

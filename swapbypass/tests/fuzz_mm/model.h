@@ -25,6 +25,7 @@ struct mpage {
 	bool fresh;		/* its VMA is newer than that */
 	bool pinned;		/* is page number @pin of the fixed buffer */
 	uint16_t pin;
+	uint32_t share;		/* not 0: all that have the same are one page */
 	uint32_t line;		/* of descent: pages that may be the same one */
 	struct content now;
 };
@@ -33,7 +34,7 @@ struct mproc {
 	bool alive;
 	int group;		/* memory cgroup, -1: the base */
 	unsigned int pins;	/* pages of its fixed buffer, and their lines */
-	uint32_t pin_line[MAX_COUNT];
+	uint32_t pin_line[MAX_COUNT], pin_share[MAX_COUNT];
 	struct mpage page[ARENA_PAGES];
 };
 
@@ -53,7 +54,7 @@ struct model {
 	struct mproc proc[NR_PROCS];
 	struct mpipe pipe[NR_PIPES];
 	uint64_t seq;		/* age of the next page that is written */
-	uint32_t lines;
+	uint32_t lines, shares;
 	uint64_t *changed;	/* by line: when it was written last */
 	uint64_t clock;
 };
@@ -64,18 +65,21 @@ extern struct model model;
 
 void model_reset(void);
 
-/* Of a range: are all pages mapped; with that access; may none be locked? */
+/* Of a range: are all pages mapped; with that access; is any locked; is any shared? */
 bool model_mapped(int proc, int page, int count);
 bool model_allows(int proc, int page, int count, enum prot prot);
 bool model_locked(int proc, int page, int count);
+bool model_shared(int proc, int page, int count);
 bool model_in_arena(int page, int count);
 
-void model_map(int proc, int page, int count, enum prot prot);
+void model_map(int proc, int page, int count, enum prot prot, enum map_how how);
 void model_unmap(int proc, int page, int count);
 void model_grow(int proc, int page, int count);
 void model_write(int proc, int page, const struct content *content);
 /* I/O has written to a page of the fixed buffer, whether that is mapped or not. */
-void model_pin_write(int proc, unsigned int pin);
+void model_pin_write(int proc, unsigned int pin, const struct content *content);
+/* Shared pages are taken from their file: zeroes, whoever has them. */
+void model_remove(int proc, int page, int count);
 void model_discard(int proc, int page, int count);
 void model_advise(int proc, int page, int count, enum advice advice);
 void model_move(int proc, int from, int count, int to, enum move_how how);

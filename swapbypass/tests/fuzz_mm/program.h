@@ -49,7 +49,7 @@ enum op {
 
 enum prot { P_NONE, P_R, P_RW, P_NR };
 enum fill { FILL_EACH, FILL_SAME, FILL_NR };
-enum map_how { MAP_LATER, MAP_NOW, MAP_HOW_NR };
+enum map_how { MAP_LATER, MAP_NOW, MAP_SHARE, MAP_HOW_NR };
 enum move_how { MOVE_ALL, MOVE_KEEP, MOVE_NR };
 enum lock_how { LOCK_NOW, LOCK_ON_FAULT, LOCK_PLAIN, LOCK_NR };
 enum answer_how { ANSWER_COPY, ANSWER_ZERO, ANSWER_NR };

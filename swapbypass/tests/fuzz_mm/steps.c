@@ -17,7 +17,7 @@ const char *step_map(const struct step *s)
 	const char *text = ask(s, &ret) ?: failed(s, ret);
 
 	if (!text)
-		model_map(a[0], a[1], a[2], a[3]);
+		model_map(a[0], a[1], a[2], a[3], a[4]);
 	return text;
 }
 
@@ -120,6 +120,29 @@ static bool neutral(enum advice advice)
 	}
 }
 
+/* From the file, if there is one. */
+static const char *remove_pages(const struct step *s)
+{
+	const int *a = s->arg;
+	const char *text;
+	bool shared = model_shared(a[0], a[1], a[2]);
+	long ret;
+	int i;
+
+	for (i = 0; shared && i < a[2]; i++)
+		if (!model.proc[a[0]].page[a[1] + i].share)
+			return left_out;
+	if (shared && model_locked(a[0], a[1], a[2]))
+		return left_out;
+	text = ask(s, &ret);
+	if (!text && !shared)
+		return ret == -EINVAL ? NULL : say("remove: %s", strerror(-ret));
+	text = text ?: failed(s, ret);
+	if (!text)
+		model_remove(a[0], a[1], a[2]);
+	return text;
+}
+
 const char *step_advise(const struct step *s)
 {
 	const int *a = s->arg;
@@ -132,10 +155,11 @@ const char *step_advise(const struct step *s)
 		return left_out;
 	if ((a[3] == ADV_DONTNEED || a[3] == ADV_FREE) && model_locked(a[0], a[1], a[2]))
 		return left_out;
+	if ((a[3] == ADV_FREE || a[3] == ADV_WIPEONFORK) && model_shared(a[0], a[1], a[2]))
+		return left_out;
+	if (a[3] == ADV_REMOVE)
+		return remove_pages(s);
 	text = ask(s, &ret);
-	/* There is no file of which it could take something. */
-	if (!text && a[3] == ADV_REMOVE)
-		return ret == -EINVAL ? NULL : say("remove: %s", strerror(-ret));
 	text = text ?: failed(s, ret);
 	if (!text)
 		model_advise(a[0], a[1], a[2], a[3]);
@@ -189,6 +213,9 @@ const char *step_resize(const struct step *s)
 	long ret;
 
 	if (!model_mapped(a[0], a[1], a[2]) || !model_in_arena(a[1], a[3]))
+		return left_out;
+	/* What is shared has a length of its own. */
+	if (more > 0 && model_shared(a[0], a[1], a[2]))
 		return left_out;
 	for (i = a[2]; i < a[3]; i++)
 		room &= !model.proc[a[0]].page[a[1] + i].mapped;

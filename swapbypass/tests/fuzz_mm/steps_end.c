@@ -53,8 +53,9 @@ const char *step_kill_in(const struct step *s)
 	const int *a = s->arg;
 	int arg[MAX_ARGS] = { a[0], a[1], a[2], what[a[3]].arg };
 
-	/* Whoever has a page of it in a pipe would have half of what it was writing. */
-	if ((a[3] == DOOM_WRITE || a[3] == DOOM_UFFD) && in_pipes())
+	/* Whoever has a page of it, too, would have half of what it was writing. */
+	if ((a[3] == DOOM_WRITE || a[3] == DOOM_UFFD) &&
+	    (in_pipes() || model_shared(a[0], a[1], a[2])))
 		return left_out;
 	if (facility_lacks(what[a[3]].op))
 		return left_out;

@@ -64,6 +64,9 @@ static int reachable(int proc, int page, int count, enum peek_how how, bool writ
 			break;
 		if (how == PEEK_VM && m[i].prot < (write ? P_RW : P_R))
 			break;
+		/* Not even who traces it writes to what it must not, and others have. */
+		if (write && m[i].share && m[i].prot < P_RW)
+			break;
 	}
 	return i;
 }

@@ -34,6 +34,7 @@ const char *step_pin(const struct step *s)
 		p->page[a[1] + i].pinned = true;
 		p->page[a[1] + i].pin = i;
 		p->pin_line[i] = p->page[a[1] + i].line;
+		p->pin_share[i] = p->page[a[1] + i].share;
 	}
 	return NULL;
 }
@@ -66,8 +67,11 @@ const char *step_pin_in(const struct step *s)
 	if (!p->pins)
 		return left_out;
 	text = ask(s, &ret) ?: failed(s, ret);
-	for (i = 0; !text && i < (int)p->pins; i++)
-		model_pin_write(proc, i);
+	for (i = 0; !text && i < (int)p->pins; i++) {
+		content.id = mail->box[proc][0].page[i].id;
+		content.seq = mail->box[proc][0].page[i].seq;
+		model_pin_write(proc, i, &content);
+	}
 	for (i = 0; !text && i < ARENA_PAGES; i++) {
 		struct mpage *m = &p->page[i];
 

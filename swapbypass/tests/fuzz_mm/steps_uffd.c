@@ -18,7 +18,8 @@ const char *step_uffd_move(const struct step *s)
 
 	if (!model_in_arena(a[3], a[2]) || overlap(a[1], a[3], a[2]) ||
 	    !model_allows(a[0], a[1], a[2], P_RW) || !model_allows(a[0], a[3], a[2], P_RW) ||
-	    model_locked(a[0], a[1], a[2]) || model_locked(a[0], a[3], a[2]))
+	    model_locked(a[0], a[1], a[2]) || model_locked(a[0], a[3], a[2]) ||
+	    model_shared(a[0], a[1], a[2]) || model_shared(a[0], a[3], a[2]))
 		return left_out;
 	/* It moves to where nothing is. */
 	first.op = OP_ADVISE;
@@ -49,7 +50,8 @@ const char *step_uffd_wp(const struct step *s)
 	const char *text;
 	long ret;
 
-	if (!model_mapped(s->arg[0], s->arg[1], s->arg[2]))
+	if (!model_mapped(s->arg[0], s->arg[1], s->arg[2]) ||
+	    model_shared(s->arg[0], s->arg[1], s->arg[2]))
 		return left_out;
 	text = ask(s, &ret);
 	/* A child that has just begun may still have it watched. */
@@ -65,7 +67,8 @@ const char *step_uffd_missing(const struct step *s)
 	long ret;
 	int i;
 
-	if (!model_allows(a[0], a[1], a[2], P_R) || model_locked(a[0], a[1], a[2]))
+	if (!model_allows(a[0], a[1], a[2], P_R) || model_locked(a[0], a[1], a[2]) ||
+	    model_shared(a[0], a[1], a[2]))
 		return left_out;
 	text = ask(s, &ret);
 	if (text || ret == -EBUSY)
@@ -90,7 +93,7 @@ const char *step_uffd_wait(const struct step *s)
 	const char *text;
 	long ret;
 
-	if (!model_allows(a[0], a[1], a[2], P_RW))
+	if (!model_allows(a[0], a[1], a[2], P_RW) || model_shared(a[0], a[1], a[2]))
 		return left_out;
 	text = ask(s, &ret);
 	if (text || ret == -EBUSY)

@@ -17,7 +17,7 @@ struct inventory inventory;
  */
 static const char *const words_prot[] = { "none", "r", "rw", NULL };
 static const char *const words_fill[] = { "each", "same", NULL };
-static const char *const words_map[] = { "later", "now", NULL };
+static const char *const words_map[] = { "later", "now", "shared", NULL };
 static const char *const words_move[] = { "all", "keep", NULL };
 static const char *const words_lock[] = { "now", "on_fault", "plain", NULL };
 static const char *const words_answer[] = { "copy", "zero", NULL };

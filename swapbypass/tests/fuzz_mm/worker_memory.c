@@ -37,9 +37,10 @@ static const int prots[P_NR] = {
 
 long do_map(const int *arg)
 {
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+	int flags = MAP_ANONYMOUS | MAP_FIXED;
 	long ret;
 
+	flags |= arg[4] == MAP_SHARE ? MAP_SHARED : MAP_PRIVATE;
 	if (arg[4] == MAP_NOW)
 		flags |= MAP_POPULATE;
 	ret = sys(SYS_mmap, (long)page_at(arg[1]), arg[2] * PAGE, prots[arg[3]], flags, -1, 0);
