@@ -12,10 +12,9 @@
 /* What the guest will say when it is asked; and what comes of it, if it is believed. */
 static void prepare_answer(struct doing *d)
 {
-	static const unsigned int numbers[] = { 0, 1, 2, 4, 8, 64 };
 	const struct step *s = d->s;
 	unsigned int place = s->arg[0], index = s->arg[1], lie = s->arg[4];
-	unsigned int nr = numbers[s->arg[2]], first = index & -nr, i, other;
+	unsigned int nr = answer_pages(s), first = index & -nr, i, other;
 	bool write = s->kind == K_STORE || s->kind == K_USER_STORE, good = false;
 	unsigned int root = m.root[s->who], desc, pages;
 	struct symspy_local *l = vcpus[s->who].local;

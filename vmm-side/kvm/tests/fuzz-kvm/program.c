@@ -273,8 +273,51 @@ static struct step *append_question(struct program *p, unsigned int vcpus)
 	return s;
 }
 
+/* So many pages does a guest answer for, from a multiple of that on. */
+unsigned int answer_pages(const struct step *question)
+{
+	static const unsigned int pages[] = { 0, 1, 2, 4, 8, 64 };
+
+	return pages[question->arg[2]];
+}
+
+/* Makes the step one about pages that the guest answers for, neighbours as a rule. */
+static void aim(struct step *s, const struct step *at)
+{
+	unsigned int nr = answer_pages(at), first = at->arg[1] & -nr;
+	unsigned int some = rnd(nr), slot = at->arg[3];
+
+	switch (s->kind) {
+	case K_PTE:
+		/* The one that it has at first. */
+		s->arg[0] = at->arg[0] % tables.nr;
+		s->arg[1] = first + some;
+		break;
+	case K_PDE:
+		s->arg[1] = at->arg[0];
+		break;
+	case K_DROP_SLOTS:
+		s->arg[0] = (slot + some) % pages.nr;
+		s->arg[1] = 1 + rnd(nr);
+		break;
+	case K_DROP_RANGE:
+		s->arg[1] = at->arg[0];
+		s->arg[2] = first + some / 2;
+		s->arg[3] = first + some;
+		break;
+	case K_ADVISE:
+	case K_PUNCH:
+		s->arg[0] = 0;
+		s->arg[s->kind == K_ADVISE ? 2 : 1] = (slot + some) % pages.nr;
+		s->arg[s->kind == K_ADVISE ? 3 : 2] = 1 + rnd(nr);
+		break;
+	default:
+		break;
+	}
+}
+
 /* Somebody takes away what the question is about: the host, or another vCPU. */
-static void append_taker(struct program *p, unsigned int vcpus, unsigned int not,
+static void append_taker(struct program *p, unsigned int vcpus, const struct step *question,
 			 unsigned int flags)
 {
 	static const uint8_t takers[] = {
@@ -285,8 +328,10 @@ static void append_taker(struct program *p, unsigned int vcpus, unsigned int not
 	struct step *s = append(p);
 
 	step_of_kind(s, takers[rnd(NR(takers))], vcpus);
-	if (s->who == not)
-		s->who = (not + 1) % vcpus;
+	if (s->who == question->who)
+		s->who = (s->who + 1) % vcpus;
+	if (rnd(4))
+		aim(s, question);
 	if (s->kind == K_ADVISE && rnd(2)) {
 		s->arg[0] = 0;
 		s->arg[1] = ADVICE_DONTNEED;
@@ -294,17 +339,17 @@ static void append_taker(struct program *p, unsigned int vcpus, unsigned int not
 	s->flags = flags;
 }
 
-/* Looks at the same pages again, with no answer. */
+/* Looks at some of the pages again, with no answer. */
 static void append_looks(struct program *p, unsigned int vcpus, const struct step *at)
 {
-	unsigned int n, index = at->arg[1];
+	unsigned int nr = answer_pages(at), n;
 	struct step *s;
 
-	for (n = 1 + rnd(4); n; n--) {
+	for (n = 1 + rnd(nr > 8 ? 12 : 4); n; n--) {
 		s = append(p);
 		step_of_kind(s, rnd(4) ? K_LOAD : K_STORE, vcpus);
 		s->arg[0] = rnd(8) ? at->arg[0] : rnd(place.nr);
-		s->arg[1] = (index & ~7) + rnd(8);
+		s->arg[1] = (at->arg[1] & -nr) + rnd(nr);
 		s->arg[2] = 0;
 	}
 }
@@ -323,9 +368,9 @@ static void append_random(struct program *p, unsigned int vcpus, bool alongside)
 	question = *append_question(p, vcpus);
 	if (n && alongside) {
 		p->step[p->nr - 1].flags = STEP_ALONGSIDE;
-		append_taker(p, vcpus, question.who, 0);
+		append_taker(p, vcpus, &question, 0);
 	} else {
-		append_taker(p, vcpus, question.who, STEP_DURING);
+		append_taker(p, vcpus, &question, STEP_DURING);
 	}
 	append_looks(p, vcpus, &question);
 }

@@ -126,6 +126,7 @@ enum {
 };
 
 const char *kind_name(unsigned int kind);
+unsigned int answer_pages(const struct step *question);
 unsigned int kind_variant(const struct step *s);
 void program_random(struct program *p, unsigned int vcpus, bool alongside);
 void program_mutate(struct program *p, const struct program *other, bool alongside);
