@@ -324,10 +324,12 @@ static void make(struct state *s, struct step *step, enum op op)
 		}
 	}
 	step->bg = row->flags & BG && (op == OP_CHURN || pick(s, 4) == 0);
-	/* No process, no program: the first one stays. */
+	/* No process, no program: the last one stays, or gets company. */
 	if ((op == OP_EXIT || op == OP_KILL || op == OP_KILL_IN || op == OP_CORE) &&
-	    s->alive == 1U << step->arg[0])
-		step->op = OP_VFORK;
+	    s->alive == 1U << step->arg[0]) {
+		step->op = pick(s, 2) ? OP_FORK : OP_VFORK;
+		step->arg[1] = pick_bit(s, ~s->alive, NR_PROCS);
+	}
 	after(s, step);
 }
 
