@@ -370,8 +370,13 @@ const char *model_check(int proc, int page, const struct page_seen *seen)
 	if (same(&m->now, seen))
 		return NULL;
 	if (m->maybe_zero && seen->what == SEEN_ZERO) {
-		/* And so it stays. */
-		fresh(m);
+		/* And so it stays. It has gone before it was pinned, if it is. */
+		if (m->pinned) {
+			m->maybe_zero = false;
+			m->now = (struct content) { 0, 0 };
+		} else {
+			fresh(m);
+		}
 		return NULL;
 	}
 	return not_right(proc, page, m, seen);

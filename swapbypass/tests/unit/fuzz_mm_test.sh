@@ -52,7 +52,9 @@ replays()
 equal 'a seed and a number make the same program' "$(programs a)" "$(programs b)"
 check 'nothing is wrong with this machine' honest
 check 'a program that is printed can be read' read_again
-check 'nor with what the model once did not know' replays pin-outlives-mapping
+for name in pin-outlives-mapping pin-after-free; do
+	check "nor with $name, which the model did not know" replays $name
+done
 for step in map unmap write protect advise move resize uffd_missing uffd_wait; do
 	name="processes that do not $step are found out"
 	if echo "$said" | grep -q "^# left out: $step "; then
