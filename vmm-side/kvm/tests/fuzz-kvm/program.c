@@ -64,7 +64,7 @@ NAMES_OF(calls, 3, "null", "error", "exit", "ud", "pf", "loop", "iret", "hlt", "
 NAMES_OF(entries, 3, "swap", "shared", "window", "memory", "none", "other");
 NAMES_OF(perms, 1, "rw", "ro", "kernel", "kernel-ro");
 NAMES_OF(directories, 3, "t0", "t1", "t2", "none", "huge");
-NAMES_OF(uppers, 2, "there", "none");
+NAMES_OF(uppers, 1, "there", "none");
 NAMES_OF(onoff, 2, "on", "off");
 NAMES_OF(cr4_bits, 4, "pge", "de", "tsd", "umip");
 NAMES_OF(efer_bits, 3, "sce", "nxe", "svme", "lme", "reserved");
