@@ -34,18 +34,9 @@ FINDS = TOP / "build" / "fuzz" / "finds"
 
 WINDOW = ("-object memory-backend-file,id=fw{0},share=on,mem-path=$WORK/fw{0},size=32M "
           "-device symswap,memdev=fw{0}")
-# Of a program's devices, the name and what it is in the guest.
-DISK = "disk=$(sed -n '2s/ .*//p' /proc/swaps)"
-# On a file system on compressed memory. The other disk of that kind is for direct I/O.
-SWAP_FILE = "/mnt/swapfile"
-SET_UP = f"""
-echo 32M >/sys/block/zram1/disksize
-echo 40M >/sys/block/zram2/disksize
-mkdir -p /mnt
-mke2fs /dev/zram2 >/dev/null && mount -t ext2 /dev/zram2 /mnt &&
-dd if=/dev/zero of={SWAP_FILE} bs=1M count=32 2>/dev/null || exit 2
-"""
-DEVICES = ["/dev/symswap0", "/dev/symswap1", "/dev/zram0", SWAP_FILE]
+# Of a program's devices, as fuzz_mm.sh has them: by its name, or by another one.
+DEVICES = ["/dev/symswap0", "/dev/symswap1", "/dev/zram0", "/mnt/swapfile"]
+DISK = "disk=/dev/vda"
 IN_PLACE: dict[str, Any] = {
     "paging": "nested", "swap": "virtio-blk", "swap_size": 32,
     "qemu_args": f"{WINDOW.format(0)} {WINDOW.format(1)}"}
@@ -96,15 +87,14 @@ class Fuzzer:
 
     def boot(self, arguments: str, seconds: int, program: str = "", storm: bool = False) -> Result:
         """fuzz_mm in a new guest."""
-        cmd = SET_UP
+        cmd = ""
         if program:
             cmd += f"cat >/program <<'EOF'\n{program}EOF\n"
         if storm:
             # And a VMM that lies in the pages that both have; it ends with fuzz_mm.
             cmd += f"./vmm_lies -t {seconds} -s {self._options.seed} &\nlying=$!\n"
         broken = f"-b {self._broken} " if self._broken else ""
-        cmd += (f"./fuzz_mm {arguments} {broken}-l {self._limit} -i /dev/zram1 "
-                f"{' '.join(self._devices)}\n"
+        cmd += (f"./fuzz_mm.sh {arguments} {broken}-l {self._limit}\n"
                 "status=$?\n" + "kill $lying; wait $lying\n" * storm +
                 "echo 0x57 >/sys/kernel/symbiotic/guest_word\nexit $status\n")
         if storm:
@@ -116,9 +106,8 @@ class Fuzzer:
 
     def program(self, number: int) -> str:
         """A program by its number."""
-        names = [d if d.startswith("/") else d.split("=")[0] + "=/dev/x" for d in self._devices]
         return subprocess.run([FILES / "fuzz_mm", "-s", str(self._options.seed), "-p", str(number),
-                               *names], check=True, capture_output=True, text=True).stdout
+                               *self._devices], check=True, capture_output=True, text=True).stdout
 
     def shrink(self, program: str, seconds: int) -> str:
         """A smaller program that still finds something, over as many boots as that takes."""
