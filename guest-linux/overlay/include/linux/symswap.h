@@ -16,6 +16,7 @@
 
 struct folio;
 struct gendisk;
+struct swap_cluster_info;
 struct swap_info_struct;
 struct symswap_window;
 struct vm_fault;
@@ -53,6 +54,7 @@ bool __symswap_slot_kept(const struct swap_info_struct *si,
 			 unsigned long offset);
 bool __symswap_swap_pte(pte_t pte);
 void __symswap_free_later(struct folio *folio);
+void __symswap_cluster_freed(struct swap_info_struct *si, struct swap_cluster_info *ci);
 int __symswap_evict(struct swap_info_struct *si);
 unsigned long symswap_next_held(struct swap_info_struct *si, unsigned long prev);
 struct folio *symswap_alloc_copy(struct folio *src);
@@ -142,6 +144,20 @@ static inline void symswap_free_later(struct folio *folio)
 }
 
 /**
+ * symswap_cluster_freed() - a cluster of slots has become free
+ * @si: the swap device, locked
+ * @ci: the cluster, locked, on its list of free clusters
+ *
+ * Context: any.
+ */
+static inline void symswap_cluster_freed(struct swap_info_struct *si,
+					 struct swap_cluster_info *ci)
+{
+	if (static_branch_unlikely(&symswap_key))
+		__symswap_cluster_freed(si, ci);
+}
+
+/**
  * symswap_evict() - swapoff: replace window pages in use by ordinary pages
  * @si: the swap device; nothing new is mapped in place
  *
@@ -212,6 +228,9 @@ static inline bool symswap_swap_pte(pte_t pte)
 }
 
 static inline void symswap_free_later(struct folio *folio) { }
+
+static inline void symswap_cluster_freed(struct swap_info_struct *si,
+					 struct swap_cluster_info *ci) { }
 
 static inline int symswap_evict(struct swap_info_struct *si)
 {

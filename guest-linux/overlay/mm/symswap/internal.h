@@ -123,7 +123,7 @@ struct symswap_window {
 	unsigned long grant;
 	unsigned long limit;
 	struct llist_head freed;
-	struct work_struct free_work;
+	struct delayed_work free_work;
 	unsigned long *retry;
 	struct work_struct retry_work;
 	struct delayed_work age_work;

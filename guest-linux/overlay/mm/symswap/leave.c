@@ -273,7 +273,7 @@ int __symswap_evict(struct swap_info_struct *si)
 		mod_delayed_work(symswap_wq, &win->held_work,
 				 symswap_backoff(&win->held_backoff));
 	}
-	flush_work(&win->free_work);
+	flush_delayed_work(&win->free_work);
 	symswap_report(win, NULL);
 	return min(left, 0L);
 }

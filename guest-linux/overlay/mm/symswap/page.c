@@ -194,8 +194,9 @@ static void symswap_page_free(struct page *page)
 		wake_up_all(win->unused);
 
 	if (page->zone_device_data == SYMSWAP_KEPT) {
+		/* A tick later, so that pages freed one by one are one batch. */
 		if (llist_add((struct llist_node *)&page->zone_device_data, &win->freed))
-			queue_work(symswap_wq, &win->free_work);
+			queue_delayed_work(symswap_wq, &win->free_work, 1);
 		return;
 	}
 	/* Pairs with symswap_slot_ok(): from now on the page can be used again. */
@@ -215,8 +216,8 @@ bool __symswap_folio(const struct folio *folio)
 /* Frees the slots of pages that were kept. Not where the last reference goes. */
 void symswap_free_work(struct work_struct *work)
 {
-	struct symswap_window *win = container_of(work, struct symswap_window,
-						  free_work);
+	struct symswap_window *win = container_of(to_delayed_work(work),
+						  struct symswap_window, free_work);
 	struct llist_node *node = llist_del_all(&win->freed), *next;
 	swp_entry_t entries[SYMSWAP_FREE_BATCH];
 	struct page *page;

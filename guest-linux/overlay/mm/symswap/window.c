@@ -282,6 +282,20 @@ void symswap_swapoff_done(struct swap_info_struct *si)
 	mutex_unlock(&symswap_mutex);
 }
 
+/**
+ * __symswap_cluster_freed() - a cluster of slots has become free
+ * @si: the swap device, locked
+ * @ci: the cluster, locked, on its list of free clusters
+ *
+ * The next one to be taken: behind slots that were never used there may be no
+ * memory of the host's yet, so they cost an exit each.
+ */
+void __symswap_cluster_freed(struct swap_info_struct *si, struct swap_cluster_info *ci)
+{
+	if (symswap_of(si))
+		list_move(&ci->list, &si->free_clusters);
+}
+
 /*
  * A hibernated system cannot have windows with struct pages. They, and the pages,
  * lie outside RAM: the image lacks them, and the kernel that reads the image back
@@ -404,7 +418,7 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 	win->limit = min(default_limit, win->nr_pages);
 	win->grant = win->limit;
 	init_llist_head(&win->freed);
-	INIT_WORK(&win->free_work, symswap_free_work);
+	INIT_DELAYED_WORK(&win->free_work, symswap_free_work);
 	INIT_WORK(&win->retry_work, symswap_retry_work);
 	INIT_DELAYED_WORK(&win->age_work, symswap_age_work);
 	INIT_DELAYED_WORK(&win->held_work, symswap_held_work);
@@ -470,7 +484,7 @@ void symswap_window_destroy(struct symswap_window *win)
 	mutex_unlock(&symswap_mutex);
 	cancel_delayed_work_sync(&win->held_work);
 	flush_work(&win->retry_work);
-	flush_work(&win->free_work);
+	flush_delayed_work(&win->free_work);
 	memunmap_pages(&win->pgmap);
 	kvfree(win->retry);
 	symswap_uncount_window();

@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/blkdev.h>
+#include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/swap.h>
@@ -123,6 +124,37 @@ static void symswap_test_publication(struct kunit *test)
 	__free_page(page);
 }
 
+/* In a window, the cluster that became free last is the next one; not elsewhere. */
+static void symswap_test_clusters(struct kunit *test)
+{
+	struct area *area = whole_disk(test);
+	struct swap_info_struct *si = &area->si;
+	struct swap_cluster_info *ci;
+	struct symswap_window *win;
+	int i;
+
+	win = kunit_kzalloc(test, sizeof(*win), GFP_KERNEL);
+	ci = kunit_kcalloc(test, 3, sizeof(*ci), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, win);
+	KUNIT_ASSERT_NOT_NULL(test, ci);
+	si->type = MAX_SWAPFILES - 1;
+	KUNIT_ASSERT_NULL(test, symswap_of(si));
+	INIT_LIST_HEAD(&si->free_clusters);
+	for (i = 0; i < 3; i++)
+		list_add_tail(&ci[i].list, &si->free_clusters);
+
+	__symswap_cluster_freed(si, &ci[2]);
+	KUNIT_EXPECT_PTR_EQ(test, si->free_clusters.next, &ci[0].list);
+
+	WRITE_ONCE(symswap_by_type[si->type], win);
+	__symswap_cluster_freed(si, &ci[2]);
+	KUNIT_EXPECT_PTR_EQ(test, si->free_clusters.next, &ci[2].list);
+	__symswap_cluster_freed(si, &ci[1]);
+	KUNIT_EXPECT_PTR_EQ(test, si->free_clusters.next, &ci[1].list);
+	KUNIT_EXPECT_PTR_EQ(test, si->free_clusters.prev, &ci[0].list);
+	WRITE_ONCE(symswap_by_type[si->type], NULL);
+}
+
 /* What cannot have struct pages is refused, before anything is changed. */
 static void symswap_test_bad_window(struct kunit *test)
 {
@@ -139,6 +171,7 @@ static struct kunit_case symswap_cases[] = {
 	KUNIT_CASE(symswap_test_ordinary_page),
 	KUNIT_CASE(symswap_test_other_device),
 	KUNIT_CASE(symswap_test_publication),
+	KUNIT_CASE(symswap_test_clusters),
 	KUNIT_CASE(symswap_test_bad_window),
 	{ }
 };
