@@ -70,6 +70,9 @@ config '' SYMBIOTIC_GUEST=n SYMBIOTIC_BYPASS=n SYMSWAP_IN_PLACE=n SYMBIOTIC_TEST
 config '' SYMSWAP=m SYMBIOTIC_BYPASS=n SYMSWAP_IN_PLACE=n
 config "$in_place $bypass" SYMBIOTIC_TEST=n KUNIT=n
 config "$in_place $bypass" MEMCG_V1=y DEBUG_VM=y
+# group.c is for memory cgroups.
+config "$(echo "$in_place" | grep -v group) mm/memory mm/swap" MEMCG=n
+config "$in_place" NUMA=y NODES_SHIFT=y USE_PERCPU_NUMA_NODE_ID=y
 config "$in_place $bypass" USERFAULTFD=n ZSWAP=n KSM=n HIBERNATION=n
 
 plan

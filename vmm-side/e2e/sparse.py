@@ -26,7 +26,7 @@ SPARSE = ["sparse", "-D__linux__", "-Dlinux", "-D__STDC__", "-Dunix", "-D__unix_
           "-mlittle-endian", "-m64"]
 # It does not follow pte_offset_map_lock() and lock_cluster(), which have the lock only if they
 # return something.
-KNOWN = re.compile("context imbalance in 'symswap_(map_around|claim|hold)'")
+KNOWN = re.compile("context imbalance in 'symswap_(map_around|claim|hold|hold_new)'")
 COMMAND = re.compile(r"^savedcmd_\S+ := \S+ (.*?) -c -o \S+ (\S+\.c)(?: |$)", re.M)
 MESSAGE = re.compile(r"\S+:\d+:\d+: (warning|error): ")
 

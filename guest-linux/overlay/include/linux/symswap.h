@@ -16,9 +16,11 @@
 
 struct folio;
 struct gendisk;
+struct mm_struct;
 struct swap_cluster_info;
 struct swap_info_struct;
 struct symswap_window;
+struct vm_area_struct;
 struct vm_fault;
 
 /**
@@ -54,6 +56,9 @@ bool __symswap_slot_kept(const struct swap_info_struct *si,
 			 unsigned long offset);
 bool __symswap_swap_pte(pte_t pte);
 void __symswap_free_later(struct folio *folio);
+struct folio *__symswap_first_touch(struct mm_struct *mm, struct vm_area_struct *vma,
+				    unsigned long addr, bool zero);
+void __symswap_known(struct folio *folio);
 void __symswap_cluster_freed(struct swap_info_struct *si, struct swap_cluster_info *ci);
 int __symswap_evict(struct swap_info_struct *si);
 unsigned long symswap_next_held(struct swap_info_struct *si, unsigned long prev);
@@ -144,6 +149,42 @@ static inline void symswap_free_later(struct folio *folio)
 }
 
 /**
+ * symswap_first_touch() - a page of the window in place of a new one?
+ * @mm: who is charged
+ * @vma: where it will be mapped, or what it is copied from at fork
+ * @addr: the address
+ * @zero: the caller does not write all of it
+ *
+ * Where memory is short and the window has room.
+ *
+ * Context: may sleep. mmap_lock or the VMA's lock is held.
+ * Return: the page, referenced, or NULL: allocate one.
+ */
+static inline struct folio *symswap_first_touch(struct mm_struct *mm,
+						struct vm_area_struct *vma,
+						unsigned long addr, bool zero)
+{
+	if (static_branch_unlikely(&symswap_key))
+		return __symswap_first_touch(mm, vma, addr, zero);
+	return NULL;
+}
+
+/**
+ * symswap_known() - an anonymous page is about to be mapped for the first time
+ * @folio: the page; its rmap is set
+ *
+ * Context: any.
+ * Return: true if it is a window's, which is on no LRU list.
+ */
+static inline bool symswap_known(struct folio *folio)
+{
+	if (!symswap_folio(folio))
+		return false;
+	__symswap_known(folio);
+	return true;
+}
+
+/**
  * symswap_cluster_freed() - a cluster of slots has become free
  * @si: the swap device, locked
  * @ci: the cluster, locked, on its list of free clusters
@@ -228,6 +269,18 @@ static inline bool symswap_swap_pte(pte_t pte)
 }
 
 static inline void symswap_free_later(struct folio *folio) { }
+
+static inline struct folio *symswap_first_touch(struct mm_struct *mm,
+						struct vm_area_struct *vma,
+						unsigned long addr, bool zero)
+{
+	return NULL;
+}
+
+static inline bool symswap_known(struct folio *folio)
+{
+	return false;
+}
 
 static inline void symswap_cluster_freed(struct swap_info_struct *si,
 					 struct swap_cluster_info *ci) { }

@@ -93,7 +93,8 @@ void symswap_report(struct symswap_window *win,
 	if (!spy)
 		return;
 	WRITE_ONCE(spy->in_place, in_place);
-	WRITE_ONCE(spy->wanted, symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT));
+	WRITE_ONCE(spy->wanted, symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT) +
+				symswap_stat_sum(win, SYMSWAP_TOUCH_DECLINED));
 	if (symswap_spy_has_held(container_of(spy, struct symspy_global, swap)))
 		WRITE_ONCE(spy->held, symswap_unreturned(win));
 	if (round && round->used)

@@ -5,6 +5,10 @@
  *	page.c		a page's life, and faults
  *	leave.c		how a page leaves its slot, or its slot leaves it
  *	age.c		the VMM's grant, and which pages go when it is short
+ *	touch.c		a first touch takes a page of the window
+ *	stock.c		free slots for that, by CPU
+ *	group.c		what it means to a memory cgroup
+ *	ram.c		is memory short?
  *	window.c	windows, their modes, and the driver's functions
  *	sysfs.c		/sys/block/symswap<n>/symswap
  */
@@ -21,6 +25,8 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
 #include <linux/symswap.h>
@@ -33,9 +39,12 @@
  * reference to a page that was kept and the freeing of its slot, the link in
  * symswap_window.freed.
  */
-#define SYMSWAP_KEPT	((void *)1)
-#define SYMSWAP_CACHED	((void *)2)
-#define SYMSWAP_HELD	((void *)3)
+#define SYMSWAP_KEPT		((void *)1)
+#define SYMSWAP_CACHED		((void *)2)
+#define SYMSWAP_HELD		((void *)3)
+/* First touch: referenced, and known to nobody but the fault. See touch.c. */
+#define SYMSWAP_NEW		((void *)4)
+#define SYMSWAP_HELD_NEW	((void *)5)
 
 enum symswap_stat {
 	SYMSWAP_FAULTS,		/* faults served in place */
@@ -45,7 +54,23 @@ enum symswap_stat {
 	SYMSWAP_MIGRATED,	/* moved to memory of the guest */
 	SYMSWAP_PUSHED,		/* unmapped again, left in the slot */
 	SYMSWAP_SEARCHES,	/* looks at all pages, to give some back */
+	SYMSWAP_TOUCHED,	/* pages taken by a first touch */
+	SYMSWAP_TOUCH_DECLINED,	/* first touches left to memory: no grant */
 	SYMSWAP_NR_STATS
+};
+
+/**
+ * enum symswap_touch - when a first touch takes a page of the window
+ * @SYMSWAP_TOUCH_OFF: never
+ * @SYMSWAP_TOUCH_AUTO: when memory is short, of the guest or of the memory cgroup
+ * @SYMSWAP_TOUCH_ALWAYS: whenever grant and slots have room
+ * @SYMSWAP_TOUCH_NR: how many there are
+ */
+enum symswap_touch {
+	SYMSWAP_TOUCH_OFF,
+	SYMSWAP_TOUCH_AUTO,
+	SYMSWAP_TOUCH_ALWAYS,
+	SYMSWAP_TOUCH_NR
 };
 
 /* What others hold up is tried again after 0.1 s, then less and less often. */
@@ -71,6 +96,25 @@ static inline unsigned long symswap_backoff(struct symswap_backoff *b)
 	return b->pause;
 }
 
+/* Much page cache that reclaim frees without swapping: a sixteenth of memory. */
+#define SYMSWAP_CACHE_SHARE	16
+/* Slots that a CPU has ahead. */
+#define SYMSWAP_STOCK	64
+
+/**
+ * struct symswap_stock - free slots that are reserved for a CPU's first touches
+ * @lock: of the others; others than the CPU's take it to empty the stock
+ * @nr: how many
+ * @used: since symswap_stock_work() looked
+ * @slots: the next one last
+ */
+struct symswap_stock {
+	spinlock_t lock;	/* of this structure */
+	unsigned int nr;
+	bool used;
+	unsigned int slots[SYMSWAP_STOCK];
+};
+
 /**
  * struct symswap_window - a swap window with struct pages
  * @pgmap: its struct pages
@@ -79,6 +123,7 @@ static inline unsigned long symswap_backoff(struct symswap_backoff *b)
  * @nr_pages: number of slots
  * @reserved: pages in front of @first_pfn
  * @mode: what was asked for
+ * @touch: when a first touch takes a page here
  * @si: its swap device, or NULL. Under symswap_mutex
  * @type: its swap type, while it has an entry in symswap_by_type
  * @active: new pages may be mapped
@@ -102,6 +147,8 @@ static inline unsigned long symswap_backoff(struct symswap_backoff *b)
  * @age_backoff: when it tries again
  * @held_work: moves held pages to memory when they can
  * @held_backoff: when it tries again
+ * @stock: free slots for first touches
+ * @stock_work: gives back those that nobody uses
  * @stats: counters
  * @list: in symswap_windows, under symswap_mutex
  */
@@ -112,6 +159,7 @@ struct symswap_window {
 	unsigned long nr_pages;
 	unsigned long reserved;
 	enum symswap_mode mode;
+	enum symswap_touch touch;
 	struct swap_info_struct *si;
 	unsigned int type;
 	bool active;
@@ -134,6 +182,8 @@ struct symswap_window {
 	struct symswap_backoff age_backoff;
 	struct delayed_work held_work;
 	struct symswap_backoff held_backoff;
+	struct symswap_stock __percpu *stock;
+	struct delayed_work stock_work;
 	unsigned long __percpu *stats;
 	struct list_head list;
 };
@@ -150,6 +200,7 @@ extern struct workqueue_struct *symswap_wq;
 /* See symswap_stay_in_ram(). */
 extern bool symswap_only_ram;
 extern const char * const symswap_mode_names[SYMSWAP_MODE_NR];
+extern const char * const symswap_touch_names[SYMSWAP_TOUCH_NR];
 /*
  * By swap type, which is a number that the next swapon gives to another device.
  * So an entry lives as long as the number is this window's: from the swapon to
@@ -176,6 +227,9 @@ enum symswap_rule {
 	SYMSWAP_RULE_TYPE,	/* the slot's number is not its identity */
 	SYMSWAP_RULE_PUBLISH,	/* the count comes last */
 	SYMSWAP_RULE_ANON_VMA,	/* who migrates a page holds its anon_vma */
+	SYMSWAP_RULE_CLEAR,	/* a first touch sees zeroes */
+	SYMSWAP_RULE_CHARGE,	/* and is charged as swap */
+	SYMSWAP_RULE_STOCK,	/* swapoff gets the slots that are reserved */
 };
 
 #ifdef CONFIG_SYMBIOTIC_TEST
@@ -209,6 +263,13 @@ static inline struct page *symswap_page(const struct symswap_window *win,
 	return pfn_to_page(win->first_pfn + offset);
 }
 
+/* The slot where a page of the window lies. */
+static inline swp_entry_t symswap_entry(const struct symswap_window *win,
+					struct folio *folio)
+{
+	return swp_entry(win->type, folio_pfn(folio) - win->first_pfn);
+}
+
 /*
  * The window of a swap device, also while it is swapped off, or NULL: it is
  * another device. The caller holds a reference to @si, or a slot of it.
@@ -221,10 +282,12 @@ static inline struct symswap_window *symswap_of(const struct swap_info_struct *s
 /* page.c */
 extern const struct dev_pagemap_ops symswap_pgmap_ops;
 void symswap_free_work(struct work_struct *work);
-#if IS_ENABLED(CONFIG_KUNIT)
 struct folio *symswap_page_init(struct page *page, void *state);
 void symswap_publish(struct folio *folio);
-#endif
+bool symswap_vma_ok(const struct vm_area_struct *vma);
+bool symswap_slot_ok(const struct symswap_window *win,
+		     const struct swap_info_struct *si, unsigned long offset);
+unsigned long symswap_reserve(struct symswap_window *win, unsigned long nr);
 
 /* leave.c */
 struct folio *symswap_get(struct symswap_window *win, unsigned long offset,
@@ -243,8 +306,80 @@ void symswap_update_grant(struct symswap_window *win);
 void symswap_report(struct symswap_window *win, const struct symswap_round *round);
 void symswap_age_work(struct work_struct *work);
 
+/* touch.c */
+
+/**
+ * struct symswap_touch_facts - by what a first touch is decided
+ * @mode: when to
+ * @is_short: memory is, of the guest or of the memory cgroup
+ * @in_place: pages in place
+ * @grant: how many may be
+ * @slots: slots of the swap device
+ * @used: of these, in use
+ */
+struct symswap_touch_facts {
+	enum symswap_touch mode;
+	bool is_short;
+	unsigned long in_place;
+	unsigned long grant;
+	unsigned long slots;
+	unsigned long used;
+};
+
+/* What comes of it. */
+enum symswap_touch_verdict {
+	SYMSWAP_TOUCH_TAKE,
+	SYMSWAP_TOUCH_NO_NEED,
+	SYMSWAP_TOUCH_NO_GRANT,
+	SYMSWAP_TOUCH_NO_SLOTS,
+};
+
+enum symswap_touch_verdict symswap_touch_decide(const struct symswap_touch_facts *f);
+unsigned long symswap_touch_limit(unsigned long grant);
+void symswap_touch_set(struct symswap_window *win);
+
+/* stock.c */
+void symswap_stock_init(struct symswap_stock *stock);
+bool symswap_stock_pop(struct symswap_stock *stock, unsigned int *slot);
+bool symswap_stock_push(struct symswap_stock *stock, const unsigned int *slots,
+			unsigned int nr);
+unsigned int symswap_stock_empty(struct symswap_stock *stock, unsigned int *slots);
+bool symswap_stock_get(struct symswap_window *win, unsigned int *slot);
+void symswap_stock_put(struct symswap_window *win, unsigned int slot);
+bool symswap_stock_refill(struct symswap_window *win, struct swap_info_struct *si);
+void symswap_stock_drain(struct symswap_window *win);
+unsigned long symswap_stocked(const struct symswap_window *win);
+void symswap_stock_work(struct work_struct *work);
+
+/* ram.c */
+unsigned long symswap_ram_margin(void);
+bool symswap_ram_short(void);
+
+/* group.c */
+#ifdef CONFIG_MEMCG
+bool symswap_group_short(struct mm_struct *mm);
+bool symswap_group_may_swap(struct mm_struct *mm);
+bool symswap_group_charge(struct mm_struct *mm, swp_entry_t entry);
+#else
+static inline bool symswap_group_short(struct mm_struct *mm)
+{
+	return false;
+}
+
+static inline bool symswap_group_may_swap(struct mm_struct *mm)
+{
+	return true;
+}
+
+static inline bool symswap_group_charge(struct mm_struct *mm, swp_entry_t entry)
+{
+	return true;
+}
+#endif
+
 /* window.c */
 struct symswap_window *symswap_window_on(const struct gendisk *disk);
 void symswap_apply(struct symswap_window *win);
+void symswap_touch_choose(void);
 
 #endif /* _MM_SYMSWAP_INTERNAL_H */

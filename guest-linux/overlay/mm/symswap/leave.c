@@ -21,9 +21,24 @@
 #include "internal.h"
 #include "slots.h"
 
+/* Also by a fault that has not mapped it yet. */
 static bool symswap_is_held(const struct page *page)
 {
-	return READ_ONCE(page->zone_device_data) == SYMSWAP_HELD;
+	void *state = READ_ONCE(page->zone_device_data);
+
+	return state == SYMSWAP_HELD || state == SYMSWAP_HELD_NEW;
+}
+
+/* Known to others than the fault that has taken it? */
+static bool symswap_is_known(const struct page *page, bool held)
+{
+	void *state;
+
+	/* Pairs with __symswap_known(): flags and rmap are complete. */
+	state = smp_load_acquire(&page->zone_device_data);
+	if (!state || state == SYMSWAP_NEW || state == SYMSWAP_HELD_NEW)
+		return false;
+	return (state == SYMSWAP_HELD) == held;
 }
 
 /* A page in use, held or with a slot, referenced, or NULL. */
@@ -32,9 +47,16 @@ struct folio *symswap_get(struct symswap_window *win,
 {
 	struct page *page = symswap_page(win, offset);
 
-	if (!READ_ONCE(page->zone_device_data) || symswap_is_held(page) != held ||
-	    !get_page_unless_zero(page))
+	if (!symswap_is_known(page, held) || !get_page_unless_zero(page))
 		return NULL;
+	/*
+	 * Once more: it may have been freed and taken again, by a fault that sets
+	 * flags without atomics. Now it is not freed, and what is known stays known.
+	 */
+	if (!symswap_is_known(page, held)) {
+		put_page(page);
+		return NULL;
+	}
 	return page_folio(page);
 }
 
@@ -81,12 +103,6 @@ static bool symswap_free_cached(struct folio *folio, swp_entry_t entry)
 	free_zone_device_folio(folio);
 	symswap_slot_put(folio, entry);
 	return true;
-}
-
-static swp_entry_t symswap_entry(const struct symswap_window *win,
-				 struct folio *folio)
-{
-	return swp_entry(win->type, folio_pfn(folio) - win->first_pfn);
 }
 
 /*
@@ -190,6 +206,12 @@ static int symswap_move_one(struct symswap_window *win, struct folio *folio)
 	return ret;
 }
 
+/* Its fault has it, and may take as long as a file server in user space does. */
+static bool symswap_is_new(const struct page *page)
+{
+	return READ_ONCE(page->zone_device_data) == SYMSWAP_NEW;
+}
+
 /*
  * Move up to @nr pages to memory, held ones or those with a slot. Returns how
  * many somebody has a reference to, -ENOMEM or -EINTR.
@@ -208,8 +230,10 @@ long symswap_move(struct symswap_window *win, bool held, unsigned long nr)
 		if (signal_pending(current))
 			return -EINTR;
 		folio = symswap_get(win, offset, held);
-		if (!folio)
+		if (!folio) {
+			left += !held && symswap_is_new(symswap_page(win, offset));
 			continue;
+		}
 		ret = symswap_move_one(win, folio);
 		if (ret == -ENOMEM)
 			return ret;
@@ -221,13 +245,39 @@ long symswap_move(struct symswap_window *win, bool held, unsigned long nr)
 	return left;
 }
 
+/*
+ * The same for one that its fault has not mapped yet. The reference keeps it from
+ * being freed; the fault goes on with what it finds, see __symswap_known().
+ */
+static bool symswap_hold_new(struct symswap_window *win, struct swap_info_struct *si,
+			     unsigned long offset)
+{
+	struct page *page = symswap_page(win, offset);
+	bool held;
+
+	if (!symswap_is_new(page) || !get_page_unless_zero(page))
+		return false;
+	atomic_long_inc(&win->held);
+	held = cmpxchg(&page->zone_device_data, SYMSWAP_NEW,
+		       SYMSWAP_HELD_NEW) == SYMSWAP_NEW;
+	if (held)
+		symswap_slot_retire(si, offset);
+	else
+		atomic_long_dec(&win->held);
+	put_page(page);
+	return held;
+}
+
 /* A kept page goes on without its slot. */
 static bool symswap_hold(struct symswap_window *win, struct swap_info_struct *si,
 			 unsigned long offset)
 {
-	struct folio *folio = symswap_get(win, offset, false);
+	struct folio *folio;
 	bool kept;
 
+	if (symswap_hold_new(win, si, offset))
+		return true;
+	folio = symswap_get(win, offset, false);
 	if (!folio)
 		return false;
 	folio_lock(folio);

@@ -23,6 +23,8 @@
  *  kept    No swap entry names the slot any more: its count is 0, and the page
  *          is in no swap cache. SWAP_HAS_CACHE alone keeps the slot. The last
  *          reference to the page frees it: symswap_page_free().
+ *  new     Kept, by a fault that has not mapped it yet: a first touch, see
+ *          touch.c. Only the fault knows it.
  *  held    There is no slot: a swapoff found the page kept, and somebody with a
  *          reference that nobody can follow: a pipe, a socket, a device. It is
  *          anonymous memory like any other, only elsewhere. The next swapon
@@ -70,8 +72,6 @@
 #include <linux/vmstat.h>
 #include <linux/workqueue.h>
 #include <linux/zswap.h>
-
-#include <kunit/visibility.h>
 
 #include "../internal.h"
 #include "internal.h"
@@ -124,8 +124,12 @@ bool __symswap_slot_kept(const struct swap_info_struct *si,
 {
 	struct symswap_window *win = symswap_of(si);
 
-	return win && offset < win->nr_pages &&
-	       READ_ONCE(symswap_page(win, offset)->zone_device_data) == SYMSWAP_KEPT;
+	void *state;
+
+	if (!win || offset >= win->nr_pages)
+		return false;
+	state = READ_ONCE(symswap_page(win, offset)->zone_device_data);
+	return state == SYMSWAP_KEPT || state == SYMSWAP_NEW;
 }
 
 /* ---- A page's life ------------------------------------------------------ */
@@ -146,7 +150,7 @@ static bool symswap_count_comes_last(void)
  * The page is still nobody's, its count 0: flags, lock and mapping are set
  * without atomics until symswap_publish().
  */
-VISIBLE_IF_KUNIT struct folio *symswap_page_init(struct page *page, void *state)
+struct folio *symswap_page_init(struct page *page, void *state)
 {
 	struct folio *folio = page_folio(page);
 
@@ -167,7 +171,7 @@ VISIBLE_IF_KUNIT struct folio *symswap_page_init(struct page *page, void *state)
  * the count is not 0, and then the lock. So the count comes last, and whoever
  * sees it sees all that was written before.
  */
-VISIBLE_IF_KUNIT void symswap_publish(struct folio *folio)
+void symswap_publish(struct folio *folio)
 {
 	if (symswap_count_comes_last())
 		folio_ref_unfreeze(folio, 1);
@@ -181,19 +185,20 @@ static void symswap_page_free(struct page *page)
 {
 	struct folio *folio = page_folio(page);
 	struct symswap_window *win = symswap_window_of(folio);
+	void *state = page->zone_device_data;
 
 	if (folio_test_mlocked(folio))
 		zone_stat_mod_folio(folio, NR_MLOCK, -1);
 	/* What another life of the page must not inherit; ZONE_DEVICE pages are reserved. */
 	page->flags &= ~(PAGE_FLAGS_CHECK_AT_PREP & ~BIT(PG_reserved));
 	page->private = 0;
-	if (page->zone_device_data == SYMSWAP_HELD)
+	if (state == SYMSWAP_HELD || state == SYMSWAP_HELD_NEW)
 		atomic_long_dec(&win->held);
 	/* The page's reference to the pgmap, put later, keeps the window. */
 	if (atomic_long_dec_and_test(&win->in_place))
 		wake_up_all(win->unused);
 
-	if (page->zone_device_data == SYMSWAP_KEPT) {
+	if (state == SYMSWAP_KEPT || state == SYMSWAP_NEW) {
 		/* A tick later, so that pages freed one by one are one batch. */
 		if (llist_add((struct llist_node *)&page->zone_device_data, &win->freed))
 			queue_delayed_work(symswap_wq, &win->free_work, 1);
@@ -267,7 +272,7 @@ void symswap_keep_slot(struct folio *folio, swp_entry_t entry)
  * mlock promises memory that stays; shadow stacks need more than a mapping.
  * Both are left to the copy.
  */
-static bool symswap_vma_ok(const struct vm_area_struct *vma)
+bool symswap_vma_ok(const struct vm_area_struct *vma)
 {
 	return !(vma->vm_flags & (VM_LOCKED | VM_LOCKONFAULT | VM_SHADOW_STACK)) ||
 	       symswap_skip(SYMSWAP_RULE_VMA);
@@ -298,9 +303,8 @@ static bool symswap_in_zeromap(const struct swap_info_struct *si, unsigned long 
  * still have a reference of somebody who only looks, although the slot has been
  * written again since.
  */
-static bool symswap_slot_ok(const struct symswap_window *win,
-			    const struct swap_info_struct *si,
-			    unsigned long offset)
+bool symswap_slot_ok(const struct symswap_window *win,
+		     const struct swap_info_struct *si, unsigned long offset)
 {
 	if (!offset || offset >= win->nr_pages)
 		return false;
@@ -320,7 +324,7 @@ static unsigned long symswap_ungranted(const struct symswap_window *win,
 }
 
 /* Count up to @nr pages as in place; returns how many the grant allows. */
-static unsigned long symswap_reserve(struct symswap_window *win, unsigned long nr)
+unsigned long symswap_reserve(struct symswap_window *win, unsigned long nr)
 {
 	unsigned long over;
 

@@ -182,6 +182,33 @@ static inline void symswap_slot_put(struct folio *folio, swp_entry_t entry)
 }
 
 /**
+ * symswap_slots_alloc() - take free slots, with SWAP_HAS_CACHE
+ * @si: the swap device, with a reference to it
+ * @entries: where to put them
+ * @nr: how many
+ *
+ * As get_swap_pages(), but of this device. None once its swapoff has begun.
+ *
+ * Context: takes and releases the locks of the device and of the clusters. May
+ * sleep, as the device may free slots of the swap cache for it.
+ * Return: how many it got.
+ */
+static inline int symswap_slots_alloc(struct swap_info_struct *si,
+				      swp_entry_t *entries, int nr)
+{
+	int got = 0;
+
+	/* First, so that nobody else counts on them. */
+	atomic_long_sub(nr, &nr_swap_pages);
+	spin_lock(&si->lock);
+	if ((si->flags & SWP_WRITEOK) && si->highest_bit)
+		got = scan_swap_map_slots(si, SWAP_HAS_CACHE, nr, entries, 0);
+	spin_unlock(&si->lock);
+	atomic_long_add(nr - got, &nr_swap_pages);
+	return got;
+}
+
+/**
  * symswap_slots_free() - free slots that SWAP_HAS_CACHE alone keeps
  * @entries: the slots, of one swap device; their order is not kept
  * @nr: how many

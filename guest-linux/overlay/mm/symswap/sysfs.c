@@ -53,6 +53,27 @@ static int mode_store(struct symswap_window *win, const char *buf)
 	return 0;
 }
 
+static ssize_t first_touch_show(struct symswap_window *win, char *buf)
+{
+	int i, at = 0;
+
+	for (i = 0; i < SYMSWAP_TOUCH_NR; i++)
+		at += sysfs_emit_at(buf, at, win->touch == i ? "[%s] " : "%s ",
+				    symswap_touch_names[i]);
+	return at + sysfs_emit_at(buf, at, "\n");
+}
+
+static int first_touch_store(struct symswap_window *win, const char *buf)
+{
+	int touch = sysfs_match_string(symswap_touch_names, buf);
+
+	if (touch < 0)
+		return touch;
+	WRITE_ONCE(win->touch, touch);
+	symswap_touch_choose();
+	return 0;
+}
+
 /* What is done now; empty while the window is not swapped on. */
 static ssize_t active_show(struct symswap_window *win, char *buf)
 {
@@ -110,6 +131,11 @@ static ssize_t in_place_show(struct symswap_window *win, char *buf)
 	return sysfs_emit(buf, "%ld\n", atomic_long_read(&win->in_place));
 }
 
+static ssize_t reserved_show(struct symswap_window *win, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", symswap_stocked(win));
+}
+
 static ssize_t held_show(struct symswap_window *win, char *buf)
 {
 	return sysfs_emit(buf, "%lu\n", symswap_unreturned(win));
@@ -129,6 +155,10 @@ SYMSWAP_ATTR(declined_grant, 0444, .stat = SYMSWAP_DECLINED_GRANT);
 SYMSWAP_ATTR(migrated_pages, 0444, .stat = SYMSWAP_MIGRATED);
 SYMSWAP_ATTR(pushed_pages, 0444, .stat = SYMSWAP_PUSHED);
 SYMSWAP_ATTR(searches, 0444, .stat = SYMSWAP_SEARCHES);
+SYMSWAP_ATTR(first_touch, 0644, .show = first_touch_show, .store = first_touch_store);
+SYMSWAP_ATTR(touched_pages, 0444, .stat = SYMSWAP_TOUCHED);
+SYMSWAP_ATTR(declined_touches, 0444, .stat = SYMSWAP_TOUCH_DECLINED);
+SYMSWAP_ATTR(reserved, 0444, .show = reserved_show);
 
 static ssize_t symswap_show(struct device *dev, struct device_attribute *attr,
 			    char *buf)
@@ -176,6 +206,10 @@ static struct attribute *symswap_attrs[] = {
 	&symswap_attr_migrated_pages.attr.attr,
 	&symswap_attr_pushed_pages.attr.attr,
 	&symswap_attr_searches.attr.attr,
+	&symswap_attr_first_touch.attr.attr,
+	&symswap_attr_touched_pages.attr.attr,
+	&symswap_attr_declined_touches.attr.attr,
+	&symswap_attr_reserved.attr.attr,
 	NULL
 };
 

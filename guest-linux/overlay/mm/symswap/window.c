@@ -46,6 +46,12 @@ const char * const symswap_mode_names[SYMSWAP_MODE_NR] = {
 	[SYMSWAP_MODE_AUTO]		= "auto",
 };
 
+const char * const symswap_touch_names[SYMSWAP_TOUCH_NR] = {
+	[SYMSWAP_TOUCH_OFF]	= "off",
+	[SYMSWAP_TOUCH_AUTO]	= "auto",
+	[SYMSWAP_TOUCH_ALWAYS]	= "always",
+};
+
 static int default_mode = SYMSWAP_MODE_AUTO;
 
 static int default_mode_set(const char *val, const struct kernel_param *kp)
@@ -70,6 +76,31 @@ static const struct kernel_param_ops default_mode_ops = {
 
 module_param_cb(mode, &default_mode_ops, NULL, 0444);
 MODULE_PARM_DESC(mode, "Mode of windows at first: copy, shadow-bypass, in-place or auto");
+
+static int default_touch = SYMSWAP_TOUCH_AUTO;
+
+static int default_touch_set(const char *val, const struct kernel_param *kp)
+{
+	int touch = sysfs_match_string(symswap_touch_names, val);
+
+	if (touch < 0)
+		return touch;
+	default_touch = touch;
+	return 0;
+}
+
+static int default_touch_get(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%s\n", symswap_touch_names[default_touch]);
+}
+
+static const struct kernel_param_ops default_touch_ops = {
+	.set = default_touch_set,
+	.get = default_touch_get,
+};
+
+module_param_cb(first_touch, &default_touch_ops, NULL, 0444);
+MODULE_PARM_DESC(first_touch, "When new memory is a window's page: off, auto (memory is short) or always");
 
 static unsigned long default_limit = ULONG_MAX;
 module_param_named(limit, default_limit, ulong, 0444);
@@ -101,6 +132,27 @@ static bool symswap_wants_bypass(const struct symswap_window *win)
 	       (win->mode == SYMSWAP_MODE_AUTO && symbiotic_paging() != SYMB_PAGING_NESTED);
 }
 
+static bool symswap_touches(const struct symswap_window *win)
+{
+	return win->active && win->touch != SYMSWAP_TOUCH_OFF;
+}
+
+/* First touches take pages of the first window that is for them, if there is one. */
+void symswap_touch_choose(void)
+{
+	struct symswap_window *win, *chosen = NULL;
+
+	lockdep_assert_held(&symswap_mutex);
+	list_for_each_entry(win, &symswap_windows, list)
+		if (!chosen && symswap_touches(win))
+			chosen = win;
+	symswap_touch_set(chosen);
+	/* It was said that they are for it no more; now the stocks can be emptied. */
+	list_for_each_entry(win, &symswap_windows, list)
+		if (!symswap_touches(win))
+			symswap_stock_drain(win);
+}
+
 /*
  * Make the mode what is done, as far as the VMM and the swap area allow. Pages stay
  * where they are: those in place are mapped as ever, and what the VMM had mapped is
@@ -117,7 +169,8 @@ void symswap_apply(struct symswap_window *win)
 			/*
 			 * A page must not come in place where the VMM has just
 			 * mapped it: faults look at @active with the page-table
-			 * lock held, see symswap_map_around().
+			 * lock held, see symswap_map_around(), and in an RCU
+			 * read-side critical section, __symswap_first_touch().
 			 */
 			synchronize_rcu();
 		}
@@ -129,6 +182,7 @@ void symswap_apply(struct symswap_window *win)
 	if (win->mode == SYMSWAP_MODE_AUTO)
 		in_place = !symbiotic_bypass_attached(win->si);
 	WRITE_ONCE(win->active, in_place && !symswap_only_ram);
+	symswap_touch_choose();
 	if (win->active || atomic_long_read(&win->in_place))
 		mod_delayed_work(symswap_wq, &win->age_work, 0);
 }
@@ -225,7 +279,7 @@ void symswap_swapon(struct swap_info_struct *si)
 		symbiotic_bypass_swapon(si);
 	} else if ((READ_ONCE(si->flags) & SWP_WRITEOK) && symswap_whole_disk(si)) {
 		/* A swapoff that was faster has cleared SWP_WRITEOK. */
-		win->si = si;
+		WRITE_ONCE(win->si, si);
 		win->type = si->type;
 		WRITE_ONCE(symswap_by_type[si->type], win);
 		symswap_apply(win);
@@ -253,8 +307,11 @@ void symswap_swapoff(struct swap_info_struct *si)
 	win = si->bdev ? symswap_window_on(si->bdev->bd_disk) : NULL;
 	if (win && win->si == si) {
 		WRITE_ONCE(win->active, false);
-		win->si = NULL;
+		WRITE_ONCE(win->si, NULL);
 		cancel_delayed_work_sync(&win->age_work);
+		/* It may have slots in its hands. */
+		cancel_delayed_work_sync(&win->stock_work);
+		symswap_touch_choose();
 		symswap_report(win, NULL);
 	}
 	mutex_unlock(&symswap_mutex);
@@ -376,7 +433,7 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 	};
 	struct symswap_window *win;
 	void *addr;
-	int ret;
+	int ret, cpu;
 
 	/* What sections can be added in. */
 	if (!IS_ALIGNED(start, SUBSECTION_SIZE) || !IS_ALIGNED(size, SUBSECTION_SIZE))
@@ -393,6 +450,11 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 				    sizeof(*win->stats));
 	if (!win->stats)
 		goto free;
+	win->stock = alloc_percpu(struct symswap_stock);
+	if (!win->stock)
+		goto free;
+	for_each_possible_cpu(cpu)
+		symswap_stock_init(per_cpu_ptr(win->stock, cpu));
 	win->retry = kvcalloc(BITS_TO_LONGS(pages - reserved), sizeof(long), GFP_KERNEL);
 	if (!win->retry)
 		goto free;
@@ -415,6 +477,7 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 	win->first_pfn = PHYS_PFN(start) + reserved;
 	win->nr_pages = pages - reserved;
 	win->mode = default_mode;
+	win->touch = default_touch;
 	win->limit = min(default_limit, win->nr_pages);
 	win->grant = win->limit;
 	init_llist_head(&win->freed);
@@ -422,11 +485,13 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 	INIT_WORK(&win->retry_work, symswap_retry_work);
 	INIT_DELAYED_WORK(&win->age_work, symswap_age_work);
 	INIT_DELAYED_WORK(&win->held_work, symswap_held_work);
+	INIT_DELAYED_WORK(&win->stock_work, symswap_stock_work);
 	INIT_LIST_HEAD(&win->list);
 	return win;
 
 free:
 	kvfree(win->retry);
+	free_percpu(win->stock);
 	free_percpu(win->stats);
 	kfree(win);
 uncount:
@@ -481,13 +546,18 @@ void symswap_window_destroy(struct symswap_window *win)
 	/* The disk was open while it was swapped on, so no entry is left. */
 	mutex_lock(&symswap_mutex);
 	list_del_init(&win->list);
+	symswap_touch_choose();
 	mutex_unlock(&symswap_mutex);
+	/* First touches that have found the window. */
+	synchronize_rcu();
+	cancel_delayed_work_sync(&win->stock_work);
 	cancel_delayed_work_sync(&win->held_work);
 	flush_work(&win->retry_work);
 	flush_delayed_work(&win->free_work);
 	memunmap_pages(&win->pgmap);
 	kvfree(win->retry);
 	symswap_uncount_window();
+	free_percpu(win->stock);
 	free_percpu(win->stats);
 	kfree(win);
 }

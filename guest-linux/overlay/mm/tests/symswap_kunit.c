@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit: which swap areas the swap window's modes are for, and what they take
- * for a page of the window.
+ * KUnit: which swap areas the swap window's modes are for, what they take for a
+ * page of the window, and when and how a first touch takes one.
  */
 #include <kunit/test.h>
 #include <linux/blkdev.h>
@@ -124,6 +124,122 @@ static void symswap_test_publication(struct kunit *test)
 	__free_page(page);
 }
 
+/* What a fault has taken, and not mapped yet, is not what others find. */
+static void symswap_test_new(struct kunit *test)
+{
+	static const struct {
+		void *before, *after;
+	} cases[] = {
+		{ SYMSWAP_NEW, SYMSWAP_KEPT },
+		/* Swapoff has taken its slot meanwhile. */
+		{ SYMSWAP_HELD_NEW, SYMSWAP_HELD },
+		/* Has been known before. */
+		{ SYMSWAP_KEPT, SYMSWAP_KEPT },
+		{ SYMSWAP_CACHED, SYMSWAP_CACHED },
+		{ SYMSWAP_HELD, SYMSWAP_HELD },
+	};
+	struct symswap_window *win = kunit_kzalloc(test, sizeof(*win), GFP_KERNEL);
+	struct page *page = alloc_page(GFP_KERNEL);
+	void *link;
+	size_t i;
+
+	KUNIT_ASSERT_NOT_NULL(test, win);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	win->first_pfn = page_to_pfn(page) - 1;
+	link = page->zone_device_data;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool is_new = cases[i].before != cases[i].after;
+		bool held = cases[i].after == SYMSWAP_HELD;
+		struct folio *folio;
+
+		page->zone_device_data = cases[i].before;
+		KUNIT_EXPECT_NULL(test, symswap_get(win, 1, !held));
+		folio = symswap_get(win, 1, held);
+		KUNIT_EXPECT_EQ_MSG(test, !folio, is_new, "case %zu", i);
+		if (folio)
+			folio_put(folio);
+		KUNIT_EXPECT_EQ(test, page_count(page), 1);
+
+		__symswap_known(page_folio(page));
+		KUNIT_EXPECT_PTR_EQ(test, page->zone_device_data, cases[i].after);
+		folio = symswap_get(win, 1, held);
+		KUNIT_EXPECT_NOT_NULL(test, folio);
+		if (folio)
+			folio_put(folio);
+	}
+	page->zone_device_data = link;
+	__free_page(page);
+}
+
+/* ---- First touch ---------------------------------------------------------- */
+
+struct touch_row {
+	const char *what;
+	struct symswap_touch_facts facts;
+	enum symswap_touch_verdict want;
+};
+
+#define TOUCH(_mode, _short, _in_place, _grant, _used)			\
+	{ .mode = SYMSWAP_TOUCH_##_mode, .is_short = _short, .in_place = _in_place, \
+	  .grant = _grant, .slots = 800, .used = _used }
+
+static const struct touch_row touch_rows[] = {
+	{ "off", TOUCH(OFF, true, 0, 400, 0), SYMSWAP_TOUCH_NO_NEED },
+	{ "auto, memory is free", TOUCH(AUTO, false, 0, 400, 0), SYMSWAP_TOUCH_NO_NEED },
+	{ "auto, memory is short", TOUCH(AUTO, true, 0, 400, 0), SYMSWAP_TOUCH_TAKE },
+	{ "always", TOUCH(ALWAYS, false, 0, 400, 0), SYMSWAP_TOUCH_TAKE },
+	{ "the last one", TOUCH(AUTO, true, 299, 400, 0), SYMSWAP_TOUCH_TAKE },
+	{ "three quarters in place", TOUCH(AUTO, true, 300, 400, 0), SYMSWAP_TOUCH_NO_GRANT },
+	{ "no grant", TOUCH(ALWAYS, true, 0, 0, 0), SYMSWAP_TOUCH_NO_GRANT },
+	{ "lowered grant", TOUCH(AUTO, true, 300, 40, 0), SYMSWAP_TOUCH_NO_GRANT },
+	{ "a small grant", TOUCH(AUTO, true, 0, 1, 0), SYMSWAP_TOUCH_TAKE },
+	{ "all is granted", TOUCH(AUTO, true, 0, ULONG_MAX, 0), SYMSWAP_TOUCH_TAKE },
+	{ "the last slot", TOUCH(AUTO, true, 0, 400, 699), SYMSWAP_TOUCH_TAKE },
+	{ "no slots", TOUCH(AUTO, true, 0, 400, 700), SYMSWAP_TOUCH_NO_SLOTS },
+	/* What the VMM is told of. */
+	{ "neither", TOUCH(AUTO, true, 300, 400, 700), SYMSWAP_TOUCH_NO_GRANT },
+};
+
+KUNIT_ARRAY_PARAM_DESC(touch, touch_rows, what);
+
+static void symswap_test_touch(struct kunit *test)
+{
+	const struct touch_row *row = test->param_value;
+
+	KUNIT_EXPECT_EQ(test, symswap_touch_decide(&row->facts), row->want);
+}
+
+/* Slots come out in the order in which they were given, all of them once. */
+static void symswap_test_stock(struct kunit *test)
+{
+	struct symswap_stock *stock = kunit_kzalloc(test, sizeof(*stock), GFP_KERNEL);
+	unsigned int slots[SYMSWAP_STOCK], rest[SYMSWAP_STOCK], slot, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, stock);
+	symswap_stock_init(stock);
+	KUNIT_EXPECT_FALSE(test, symswap_stock_pop(stock, &slot));
+	KUNIT_EXPECT_FALSE(test, stock->used);
+
+	for (i = 0; i < SYMSWAP_STOCK; i++)
+		slots[i] = 1000 + i;
+	KUNIT_EXPECT_TRUE(test, symswap_stock_push(stock, slots, SYMSWAP_STOCK));
+	KUNIT_EXPECT_FALSE(test, symswap_stock_push(stock, slots, 1));
+	for (i = 0; i < SYMSWAP_STOCK - 2; i++) {
+		KUNIT_ASSERT_TRUE(test, symswap_stock_pop(stock, &slot));
+		KUNIT_EXPECT_EQ(test, slot, slots[i]);
+	}
+	KUNIT_EXPECT_TRUE(test, stock->used);
+
+	/* What is put back is the next. Too many are refused as a whole. */
+	KUNIT_EXPECT_FALSE(test, symswap_stock_push(stock, slots, SYMSWAP_STOCK - 1));
+	KUNIT_EXPECT_TRUE(test, symswap_stock_push(stock, slots, 1));
+	KUNIT_EXPECT_TRUE(test, symswap_stock_pop(stock, &slot));
+	KUNIT_EXPECT_EQ(test, slot, slots[0]);
+	KUNIT_EXPECT_EQ(test, symswap_stock_empty(stock, rest), 2);
+	KUNIT_EXPECT_EQ(test, rest[0] + rest[1], 2 * 1000 + 2 * SYMSWAP_STOCK - 3);
+	KUNIT_EXPECT_FALSE(test, symswap_stock_pop(stock, &slot));
+}
+
 /* In a window, the cluster that became free last is the next one; not elsewhere. */
 static void symswap_test_clusters(struct kunit *test)
 {
@@ -171,6 +287,9 @@ static struct kunit_case symswap_cases[] = {
 	KUNIT_CASE(symswap_test_ordinary_page),
 	KUNIT_CASE(symswap_test_other_device),
 	KUNIT_CASE(symswap_test_publication),
+	KUNIT_CASE(symswap_test_new),
+	KUNIT_CASE_PARAM(symswap_test_touch, touch_gen_params),
+	KUNIT_CASE(symswap_test_stock),
 	KUNIT_CASE(symswap_test_clusters),
 	KUNIT_CASE(symswap_test_bad_window),
 	{ }

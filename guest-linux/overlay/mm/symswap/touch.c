@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * symswap in place: a first touch takes a page of the window.
+ *
+ * Where memory is short, filling it means to swap out as much, by a copy. A free
+ * slot's page is as good as memory, so the new page can be that at once: cleared,
+ * or the destination of a copy-on-write. Nothing is reclaimed or copied, and
+ * pushing it out later is unmapping it. From then on it is a page in place like
+ * any other ("kept", see page.c).
+ *
+ * The page is made where the memory manager allocates one, and becomes known where
+ * others go to an LRU list: folio_add_lru_vma(), when flags and rmap are complete.
+ * In between it is "new". Callers may put it at any time, so its count is not 0; it
+ * is the state by which nobody else looks at it: symswap_get(). That may last for
+ * as long as a file server in user space takes to read a page for a private
+ * mapping, so swapoff does not wait for it: it takes the slot away, symswap_hold(),
+ * and the fault goes on with a page that is held.
+ *
+ * Never is a fault worse off than without: whatever is refused here is left to the
+ * memory manager.
+ */
+
+#include <linux/cpuset.h>
+#include <linux/highmem.h>
+#include <linux/mempolicy.h>
+#include <linux/mm.h>
+#include <linux/percpu-refcount.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#include <linux/symswap.h>
+#include <linux/userfaultfd_k.h>
+#include <linux/zswap.h>
+
+#include "internal.h"
+#include "slots.h"
+
+#define CREATE_TRACE_POINTS
+#include "symswap_trace.h"
+
+/* The window that first touches take pages of, or NULL. */
+static struct symswap_window __rcu *symswap_touch_window;
+
+/**
+ * symswap_touch_set() - choose the window for first touches
+ * @win: the window, or NULL
+ *
+ * Who still uses the one before does so in an RCU read-side critical section.
+ *
+ * Context: symswap_mutex is held.
+ */
+void symswap_touch_set(struct symswap_window *win)
+{
+	lockdep_assert_held(&symswap_mutex);
+	rcu_assign_pointer(symswap_touch_window, win);
+}
+
+/* ---- Whether ------------------------------------------------------------ */
+
+/**
+ * symswap_touch_limit() - how many pages in place leave room for a first touch
+ * @grant: how many may be in place
+ *
+ * The rest is for what comes back from the window. And what a first touch takes is
+ * likely to be used, so a grant that is lowered costs more than one of cold pages.
+ *
+ * Context: any.
+ * Return: pages.
+ */
+unsigned long symswap_touch_limit(unsigned long grant)
+{
+	return grant - grant / 4;
+}
+
+/**
+ * symswap_touch_decide() - does a first touch take a page of the window?
+ * @f: what is known
+ *
+ * An eighth of the slots is left to reclaim.
+ *
+ * Context: any.
+ * Return: the verdict.
+ */
+enum symswap_touch_verdict symswap_touch_decide(const struct symswap_touch_facts *f)
+{
+	if (f->mode == SYMSWAP_TOUCH_OFF ||
+	    (f->mode == SYMSWAP_TOUCH_AUTO && !f->is_short))
+		return SYMSWAP_TOUCH_NO_NEED;
+	if (f->in_place >= symswap_touch_limit(f->grant))
+		return SYMSWAP_TOUCH_NO_GRANT;
+	if (f->used >= f->slots - f->slots / 8)
+		return SYMSWAP_TOUCH_NO_SLOTS;
+	return SYMSWAP_TOUCH_TAKE;
+}
+
+#ifdef CONFIG_NUMA
+/* Whoever has said where memory shall be gets it there. */
+static bool symswap_policy_ok(const struct vm_area_struct *vma,
+			      const struct symswap_window *win)
+{
+	if (current->mempolicy || vma->vm_policy ||
+	    (vma->vm_ops && vma->vm_ops->get_policy))
+		return false;
+	return node_isset(page_to_nid(symswap_page(win, 0)),
+			  cpuset_current_mems_allowed);
+}
+#else
+static bool symswap_policy_ok(const struct vm_area_struct *vma,
+			      const struct symswap_window *win)
+{
+	return true;
+}
+#endif
+
+/*
+ * Besides what is no good in place at all: pages that must be ordinary memory for
+ * what their mapping wants of them. KSM merges none of the window; a long-term pin
+ * would move it at once.
+ */
+static bool symswap_touch_vma_ok(struct vm_area_struct *vma)
+{
+	return symswap_vma_ok(vma) &&
+	       !(vma->vm_flags & (VM_SPECIAL | VM_MERGEABLE | VM_DROPPABLE)) &&
+	       !vma_is_temporary_stack(vma) && !userfaultfd_armed(vma) &&
+	       !(current->flags & PF_MEMALLOC_PIN);
+}
+
+/* Asked before all else, as memory that is not short is the common case. */
+static bool symswap_touch_needed(struct symswap_window *win, struct mm_struct *mm,
+				 struct symswap_touch_facts *f)
+{
+	f->mode = READ_ONCE(win->touch);
+	f->is_short = f->mode == SYMSWAP_TOUCH_AUTO &&
+		      (symswap_ram_short() || symswap_group_short(mm));
+	return f->mode == SYMSWAP_TOUCH_ALWAYS || f->is_short;
+}
+
+static bool symswap_touch_wanted(struct symswap_window *win, struct mm_struct *mm,
+				 struct symswap_touch_facts *f)
+{
+	const struct swap_info_struct *si = READ_ONCE(win->si);
+
+	if (!si || !READ_ONCE(win->active) || !zswap_never_enabled() ||
+	    !symswap_group_may_swap(mm))
+		return false;
+
+	f->in_place = atomic_long_read(&win->in_place);
+	f->grant = READ_ONCE(win->grant);
+	f->slots = READ_ONCE(si->pages);
+	f->used = READ_ONCE(si->inuse_pages);
+	switch (symswap_touch_decide(f)) {
+	case SYMSWAP_TOUCH_TAKE:
+		return true;
+	case SYMSWAP_TOUCH_NO_GRANT:
+		symswap_count(win, SYMSWAP_TOUCH_DECLINED, 1);
+		return false;
+	default:
+		return false;
+	}
+}
+
+/* ---- How ---------------------------------------------------------------- */
+
+static bool symswap_charges(void)
+{
+	return !symswap_skip(SYMSWAP_RULE_CHARGE);
+}
+
+/*
+ * Make a slot of the stock a new page's, or give it back. Within the caller's RCU
+ * read-side critical section @win->active is true, so that the VMM maps nothing
+ * there (symswap_apply()), and swapoff does not end.
+ */
+static struct folio *symswap_touch_take(struct symswap_window *win,
+					struct mm_struct *mm, unsigned int slot)
+{
+	struct swap_info_struct *si = READ_ONCE(win->si);
+	swp_entry_t entry = swp_entry(win->type, slot);
+	struct folio *folio;
+
+	if (!si || !symswap_slot_ok(win, si, slot)) {
+		/* Somebody still looks at the page's last life. Another time. */
+		symswap_slots_free(&entry, 1);
+		return NULL;
+	}
+	if (!symswap_reserve(win, 1)) {
+		symswap_count(win, SYMSWAP_TOUCH_DECLINED, 1);
+		goto put_slot;
+	}
+	if (symswap_charges() && !symswap_group_charge(mm, entry))
+		goto unreserve;
+
+	/* Live: the device is swapped on. */
+	percpu_ref_get(&win->pgmap.ref);
+	folio = symswap_page_init(symswap_page(win, slot), SYMSWAP_NEW);
+	/* Whoever finds it now sees that it is new, and leaves it alone. */
+	symswap_publish(folio);
+	symswap_count(win, SYMSWAP_TOUCHED, 1);
+	return folio;
+
+unreserve:
+	atomic_long_dec(&win->in_place);
+put_slot:
+	symswap_stock_put(win, slot);
+	return NULL;
+}
+
+/* Slots for this CPU. False if that will not help. */
+static bool symswap_touch_refill(struct symswap_window *win, struct swap_info_struct *si)
+{
+	bool refilled = symswap_stock_refill(win, si);
+
+	percpu_ref_put(&si->users);
+	return refilled;
+}
+
+static bool symswap_clears(void)
+{
+	return !symswap_skip(SYMSWAP_RULE_CLEAR);
+}
+
+/**
+ * __symswap_first_touch() - a page of the window in place of a new one
+ * @mm: who is charged
+ * @vma: where it will be mapped, or what it is copied from at fork
+ * @addr: the address
+ * @zero: the caller does not write all of it
+ *
+ * Context: may sleep. mmap_lock or the VMA's lock is held, no page-table lock.
+ * Return: the page, referenced, for folio_add_new_anon_rmap() and
+ * folio_add_lru_vma(), or folio_put(). NULL: allocate one.
+ */
+struct folio *__symswap_first_touch(struct mm_struct *mm, struct vm_area_struct *vma,
+				    unsigned long addr, bool zero)
+{
+	struct symswap_touch_facts facts;
+	struct swap_info_struct *si;
+	struct symswap_window *win;
+	struct folio *folio = NULL;
+	bool refilled = false;
+	unsigned int slot;
+
+again:
+	rcu_read_lock();
+	win = rcu_dereference(symswap_touch_window);
+	if (!win || !symswap_touch_needed(win, mm, &facts) ||
+	    !symswap_touch_vma_ok(vma) || !symswap_policy_ok(vma, win) ||
+	    !symswap_touch_wanted(win, mm, &facts))
+		goto unlock;
+	if (symswap_stock_get(win, &slot)) {
+		folio = symswap_touch_take(win, mm, slot);
+		goto unlock;
+	}
+	/* The reference keeps the device swapped on, and with it the window. */
+	si = READ_ONCE(win->si);
+	if (refilled || !si || !percpu_ref_tryget_live(&si->users))
+		goto unlock;
+	rcu_read_unlock();
+	refilled = true;
+	if (symswap_touch_refill(win, si))
+		goto again;
+	return NULL;
+
+unlock:
+	rcu_read_unlock();
+	if (!folio)
+		return NULL;
+	trace_symswap_first_touch(addr, slot, zero);
+	if (zero && symswap_clears())
+		clear_user_highpage(&folio->page, addr);
+	return folio;
+}
+
+/**
+ * __symswap_known() - a page from a first touch is complete
+ * @folio: a page of a window; its rmap is set, and it is about to be mapped
+ *
+ * Context: the page-table lock is held.
+ */
+void __symswap_known(struct folio *folio)
+{
+	void **state = &folio->page.zone_device_data;
+
+	/* Swapoff may have taken its slot: symswap_hold_new(). */
+	if (cmpxchg_release(state, SYMSWAP_NEW, SYMSWAP_KEPT) == SYMSWAP_HELD_NEW)
+		/* Pairs with symswap_is_known(), as the above does. */
+		smp_store_release(state, SYMSWAP_HELD);
+}
