@@ -117,6 +117,8 @@ void symswap_report(struct symswap_window *win,
 /* Pages to look at in an interval: for the VMM's information, and for room. */
 #define SYMSWAP_AGE_SAMPLE	512UL
 #define SYMSWAP_AGE_SCAN	4096UL
+/* Hot pages that move to memory in it, if some is free. */
+#define SYMSWAP_AGE_LIFT	64UL
 /* Slots to pass in it at the most, where few of them are in use. */
 #define SYMSWAP_AGE_SLOTS	16384UL
 
@@ -192,13 +194,25 @@ static bool symswap_ages(void)
 }
 
 /*
- * Look at @scan pages, or at those in @slots slots if that is less; push out @nr
- * that are cold, or any if @all.
+ * What one round is for.
+ * @slots: to pass at the most
+ * @scan: pages to look at, at the most
+ * @push: cold ones to push out
+ * @lift: hot ones to move to memory
+ * @all: push hot ones, too
  */
+struct symswap_aim {
+	unsigned long slots;
+	unsigned long scan;
+	unsigned long push;
+	unsigned long lift;
+	bool all;
+};
+
 static struct symswap_round symswap_age(struct symswap_window *win,
-					unsigned long slots, unsigned long scan,
-					unsigned long nr, bool all)
+					const struct symswap_aim *aim)
 {
+	unsigned long slots;
 	struct symswap_round round = { };
 	struct symswap_batch batch = { };
 	struct folio *folio;
@@ -206,7 +220,7 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 
 	if (!symswap_ages())
 		return round;
-	for (; slots && round.used < scan; slots--) {
+	for (slots = aim->slots; slots && round.used < aim->scan; slots--) {
 		cond_resched();
 		if (++win->hand >= win->nr_pages)
 			win->hand = 1;
@@ -221,9 +235,17 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 		hot = symswap_used(folio);
 		round.used++;
 		round.hot += hot;
-		if ((hot && !all) || round.pushed + batch.nr >= nr) {
+		if ((hot && !aim->all) || round.pushed + batch.nr >= aim->push) {
 			folio_unlock(folio);
-			folio_put(folio);
+			if (!hot || round.tried >= aim->lift ||
+			    !symswap_may_lift(win, folio)) {
+				folio_put(folio);
+				continue;
+			}
+			/* That waits for a lock, which is not to be done with others. */
+			round.pushed += symswap_finish(win, &batch);
+			round.tried++;
+			symswap_lift(win, folio);
 			continue;
 		}
 		if (symswap_unmap(win, folio))
@@ -235,24 +257,36 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 	return round;
 }
 
+/* Pages that it moves to memory because they are hot and some is free. */
+static bool symswap_lifts(const struct symswap_window *win)
+{
+	return READ_ONCE(win->touch) != SYMSWAP_TOUCH_OFF && !symswap_only_ram;
+}
+
 /*
- * More pages are in place than granted: cold pages go first, then any, and what
- * is locked into memory goes to the guest's own. What somebody else has a
- * reference to stays.
+ * More pages are in place than granted: cold pages go first, then hot ones to the
+ * guest's own memory, where some is free; then any, and what is locked into memory
+ * goes to the guest's own. What somebody else has a reference to stays.
  */
 static struct symswap_round symswap_give_back(struct symswap_window *win,
 					      unsigned long grant)
 {
+	struct symswap_aim aim = { .slots = win->nr_pages, .scan = ULONG_MAX };
 	struct symswap_round round;
 	unsigned long over;
 
 	symswap_count(win, SYMSWAP_SEARCHES, 1);
 	over = symswap_over(win, grant);
-	round = symswap_age(win, win->nr_pages, ULONG_MAX, over, false);
+	aim.push = over;
+	round = symswap_age(win, &aim);
 	over -= round.pushed;
+	if (over && symswap_lifts(win))
+		over -= symswap_lift_any(win, over);
 	if (over) {
 		lru_add_drain_all();
-		over -= symswap_age(win, win->nr_pages, ULONG_MAX, over, true).pushed;
+		aim.push = over;
+		aim.all = true;
+		over -= symswap_age(win, &aim).pushed;
 	}
 	if (over)
 		symswap_move(win, false, over);
@@ -279,31 +313,47 @@ static bool symswap_must_give_back(struct symswap_window *win, unsigned long gra
 	return true;
 }
 
+/* Room is made while it is wanted, and memory used that is free. */
+static struct symswap_round symswap_look_round(struct symswap_window *win,
+					       unsigned long grant)
+{
+	unsigned long declined = symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT);
+	unsigned long touches = symswap_stat_sum(win, SYMSWAP_TOUCH_DECLINED);
+	unsigned long in_place = atomic_long_read(&win->in_place), want = grant;
+	/* The VMM wants to know always. */
+	struct symswap_aim aim = {
+		.slots = min(win->nr_pages, SYMSWAP_AGE_SLOTS),
+		.scan = SYMSWAP_AGE_SAMPLE,
+	};
+
+	if (touches != win->touch_declined)
+		want = symswap_touch_limit(grant);
+	if (want != grant || declined != win->declined) {
+		aim.scan = SYMSWAP_AGE_SCAN;
+		aim.push = symswap_over(win, want - grant / SYMSWAP_AGE_ROOM);
+	}
+	/* With "always", what is in the window was to be there. */
+	if (symswap_lifts(win) && READ_ONCE(win->touch) == SYMSWAP_TOUCH_AUTO)
+		aim.lift = min(SYMSWAP_AGE_LIFT, symswap_ram_spare());
+	aim.scan = min(aim.scan, DIV_ROUND_UP(in_place, SYMSWAP_AGE_SHARE));
+	win->declined = declined;
+	win->touch_declined = touches;
+	return symswap_age(win, &aim);
+}
+
 void symswap_age_work(struct work_struct *work)
 {
 	struct symswap_window *win = container_of(to_delayed_work(work),
 						  struct symswap_window, age_work);
-	unsigned long declined = symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT);
-	unsigned long in_place = atomic_long_read(&win->in_place);
-	unsigned long grant, scan, over = 0;
 	struct symswap_round round;
+	unsigned long grant;
 
 	symswap_update_grant(win);
 	grant = READ_ONCE(win->grant);
-	if (symswap_must_give_back(win, grant)) {
+	if (symswap_must_give_back(win, grant))
 		round = symswap_give_back(win, grant);
-	} else {
-		/* Room is made while it is wanted; the VMM wants to know always. */
-		scan = SYMSWAP_AGE_SAMPLE;
-		if (declined != win->declined) {
-			scan = SYMSWAP_AGE_SCAN;
-			over = symswap_over(win, grant - grant / SYMSWAP_AGE_ROOM);
-		}
-		scan = min(scan, DIV_ROUND_UP(in_place, SYMSWAP_AGE_SHARE));
-		round = symswap_age(win, min(win->nr_pages, SYMSWAP_AGE_SLOTS),
-				    scan, over, false);
-	}
-	win->declined = declined;
+	else
+		round = symswap_look_round(win, grant);
 	symswap_report(win, &round);
 
 	if (symswap_only_ram) {

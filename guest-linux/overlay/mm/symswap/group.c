@@ -112,3 +112,25 @@ bool symswap_group_charge(struct mm_struct *mm, swp_entry_t entry)
 	mod_memcg_state(memcg, MEMCG_SWAP, 1);
 	return true;
 }
+
+/**
+ * symswap_group_of_slot_short() - is memory short where a slot is charged?
+ * @entry: the slot, in use
+ *
+ * Context: any.
+ * Return: true if its page had better not become memory.
+ */
+bool symswap_group_of_slot_short(swp_entry_t entry)
+{
+	struct mem_cgroup *memcg;
+	bool is_short = false;
+
+	if (mem_cgroup_disabled())
+		return false;
+	rcu_read_lock();
+	memcg = mem_cgroup_from_id(lookup_swap_cgroup_id(entry));
+	if (memcg)
+		is_short = symswap_near_limit(memcg);
+	rcu_read_unlock();
+	return is_short;
+}

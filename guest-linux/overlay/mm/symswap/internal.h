@@ -8,7 +8,7 @@
  *	touch.c		a first touch takes a page of the window
  *	stock.c		free slots for that, by CPU
  *	group.c		what it means to a memory cgroup
- *	ram.c		is memory short?
+ *	ram.c		is memory short, or free for pages that are hot?
  *	window.c	windows, their modes, and the driver's functions
  *	sysfs.c		/sys/block/symswap<n>/symswap
  */
@@ -56,6 +56,7 @@ enum symswap_stat {
 	SYMSWAP_SEARCHES,	/* looks at all pages, to give some back */
 	SYMSWAP_TOUCHED,	/* pages taken by a first touch */
 	SYMSWAP_TOUCH_DECLINED,	/* first touches left to memory: no grant */
+	SYMSWAP_LIFTED,		/* of the migrated: hot, while memory was free */
 	SYMSWAP_NR_STATS
 };
 
@@ -142,6 +143,7 @@ struct symswap_stock {
  * @age_work: pushes cold pages out, or any above a lowered @grant
  * @hand: the slot where it goes on
  * @declined: faults that found no grant left, when it ran last
+ * @touch_declined: first touches that did
  * @tried: the grant that it has tried to get below
  * @stuck: it could not
  * @age_backoff: when it tries again
@@ -149,6 +151,7 @@ struct symswap_stock {
  * @held_backoff: when it tries again
  * @stock: free slots for first touches
  * @stock_work: gives back those that nobody uses
+ * @lifter: who moves pages to memory that is free, and reclaims none for it
  * @stats: counters
  * @list: in symswap_windows, under symswap_mutex
  */
@@ -177,6 +180,7 @@ struct symswap_window {
 	struct delayed_work age_work;
 	unsigned long hand;
 	unsigned long declined;
+	unsigned long touch_declined;
 	unsigned long tried;
 	bool stuck;
 	struct symswap_backoff age_backoff;
@@ -184,6 +188,7 @@ struct symswap_window {
 	struct symswap_backoff held_backoff;
 	struct symswap_stock __percpu *stock;
 	struct delayed_work stock_work;
+	struct task_struct *lifter;
 	unsigned long __percpu *stats;
 	struct list_head list;
 };
@@ -193,6 +198,7 @@ struct symswap_round {
 	unsigned long used;
 	unsigned long hot;
 	unsigned long pushed;
+	unsigned long tried;	/* to move to memory */
 };
 
 extern struct mutex symswap_mutex;
@@ -292,6 +298,7 @@ unsigned long symswap_reserve(struct symswap_window *win, unsigned long nr);
 /* leave.c */
 struct folio *symswap_get(struct symswap_window *win, unsigned long offset,
 			  bool held);
+int symswap_move_one(struct symswap_window *win, struct folio *folio);
 void symswap_retry_work(struct work_struct *work);
 bool symswap_unmap(struct symswap_window *win, struct folio *folio);
 bool symswap_let_go(struct symswap_window *win, struct folio *folio);
@@ -354,12 +361,17 @@ void symswap_stock_work(struct work_struct *work);
 /* ram.c */
 unsigned long symswap_ram_margin(void);
 bool symswap_ram_short(void);
+unsigned long symswap_ram_spare(void);
+bool symswap_may_lift(struct symswap_window *win, struct folio *folio);
+bool symswap_lift(struct symswap_window *win, struct folio *folio);
+unsigned long symswap_lift_any(struct symswap_window *win, unsigned long nr);
 
 /* group.c */
 #ifdef CONFIG_MEMCG
 bool symswap_group_short(struct mm_struct *mm);
 bool symswap_group_may_swap(struct mm_struct *mm);
 bool symswap_group_charge(struct mm_struct *mm, swp_entry_t entry);
+bool symswap_group_of_slot_short(swp_entry_t entry);
 #else
 static inline bool symswap_group_short(struct mm_struct *mm)
 {
@@ -374,6 +386,11 @@ static inline bool symswap_group_may_swap(struct mm_struct *mm)
 static inline bool symswap_group_charge(struct mm_struct *mm, swp_entry_t entry)
 {
 	return true;
+}
+
+static inline bool symswap_group_of_slot_short(swp_entry_t entry)
+{
+	return false;
 }
 #endif
 

@@ -189,7 +189,7 @@ static struct mem_cgroup *symswap_owner(struct folio *folio)
 }
 
 /* Move a page to memory. Consumes the reference. 0, -EBUSY or -ENOMEM. */
-static int symswap_move_one(struct symswap_window *win, struct folio *folio)
+int symswap_move_one(struct symswap_window *win, struct folio *folio)
 {
 	struct mem_cgroup *memcg = NULL, *old;
 	int ret;
@@ -421,6 +421,9 @@ struct folio *symswap_alloc_copy(struct folio *src)
 
 	/* Swapoff tries harder, but nobody is killed for either. */
 	gfp |= oom_task_origin(current) ? __GFP_RETRY_MAYFAIL : __GFP_NORETRY;
+	/* What moves because memory is free takes none from anybody. */
+	if (READ_ONCE(win->lifter) == current)
+		gfp &= ~__GFP_RECLAIM;
 	dst = folio_alloc(gfp, 0);
 	if (!dst)
 		return NULL;

@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * symswap in place: is the guest's own memory short?
+ * symswap in place: is the guest's own memory short, or is some free? Pages of the
+ * window that are hot move there then, as the window is what the VMM may ask back.
  */
 
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
+#include <linux/jiffies.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/pagemap.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/swap.h>
+#include <linux/swapops.h>
+#include <linux/symswap.h>
 #include <linux/topology.h>
 #include <linux/vmstat.h>
 
 #include "internal.h"
+#include "symswap_trace.h"
 
 /* Short begins so many pages before the watermark at which reclaim ends. */
 #define SYMSWAP_MARGIN		256UL
@@ -55,4 +64,106 @@ bool symswap_ram_short(void)
 			return false;
 	return global_node_page_state(NR_INACTIVE_FILE) <=
 	       totalram_pages() / SYMSWAP_CACHE_SHARE;
+}
+
+/**
+ * symswap_ram_spare() - how much memory is free that first touches leave alone
+ *
+ * Two margins, so that what moves there makes nothing short.
+ *
+ * Context: any.
+ * Return: pages.
+ */
+unsigned long symswap_ram_spare(void)
+{
+	unsigned long margin = 2 * symswap_ram_margin(), spare = 0, keep, nr;
+	struct zone *zone;
+
+	for_each_populated_zone(zone) {
+		keep = high_wmark_pages(zone) + margin +
+		       zone->lowmem_reserve[gfp_zone(GFP_USER)];
+		nr = zone_page_state(zone, NR_FREE_PAGES);
+		if (nr > keep)
+			spare += nr - keep;
+	}
+	return spare;
+}
+
+/* ---- Hot pages move there ------------------------------------------------ */
+
+/**
+ * symswap_may_lift() - may a page become memory because some is free?
+ * @win: the window
+ * @folio: its page, referenced
+ *
+ * Context: any.
+ * Return: false if it is shared, or its memory cgroup is short.
+ */
+bool symswap_may_lift(struct symswap_window *win, struct folio *folio)
+{
+	return READ_ONCE(folio->page.zone_device_data) == SYMSWAP_KEPT &&
+	       !symswap_group_of_slot_short(symswap_entry(win, folio));
+}
+
+/**
+ * symswap_lift() - move a page to memory that is free
+ * @win: the window
+ * @folio: its page; the reference is consumed
+ *
+ * Nothing is reclaimed for it, see symswap_alloc_copy().
+ *
+ * Context: may sleep. In the window's age_work alone.
+ * Return: true if it has moved.
+ */
+bool symswap_lift(struct symswap_window *win, struct folio *folio)
+{
+	unsigned long slot = folio_pfn(folio) - win->first_pfn;
+	int ret;
+
+	WRITE_ONCE(win->lifter, current);
+	ret = symswap_move_one(win, folio);
+	WRITE_ONCE(win->lifter, NULL);
+	trace_symswap_lift(slot, ret);
+	if (ret)
+		return false;
+	symswap_count(win, SYMSWAP_LIFTED, 1);
+	return true;
+}
+
+/*
+ * A lowered grant is kept within a second for each GiB. Half of that may go into
+ * saving what is hot.
+ */
+static unsigned long symswap_lift_time(unsigned long nr)
+{
+	return HZ / 20 + mul_u64_u64_div_u64(nr, HZ / 2, SZ_1G >> PAGE_SHIFT);
+}
+
+/**
+ * symswap_lift_any() - before a grant takes effect, save what memory is free for
+ * @win: the window; what is left in place there is hot
+ * @nr: how many pages are too many
+ *
+ * Context: may sleep. In the window's age_work alone.
+ * Return: how many have moved.
+ */
+unsigned long symswap_lift_any(struct symswap_window *win, unsigned long nr)
+{
+	unsigned long room = min(nr, symswap_ram_spare()), lifted = 0, offset;
+	unsigned long end = jiffies + symswap_lift_time(nr);
+	struct folio *folio;
+
+	for (offset = 1; offset < win->nr_pages && lifted < room; offset++) {
+		cond_resched();
+		if (time_after(jiffies, end))
+			break;
+		folio = symswap_get(win, offset, false);
+		if (!folio)
+			continue;
+		if (symswap_may_lift(win, folio))
+			lifted += symswap_lift(win, folio);
+		else
+			folio_put(folio);
+	}
+	return lifted;
 }

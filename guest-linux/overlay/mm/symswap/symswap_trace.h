@@ -28,6 +28,21 @@ TRACE_EVENT(symswap_first_touch,
 		  __entry->zero ? "zero" : "copy")
 );
 
+/* A hot page has moved to memory that was free. */
+TRACE_EVENT(symswap_lift,
+	TP_PROTO(unsigned long slot, int error),
+	TP_ARGS(slot, error),
+	TP_STRUCT__entry(
+		__field(unsigned long, slot)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		__entry->slot = slot;
+		__entry->error = error;
+	),
+	TP_printk("slot=%lu error=%d", __entry->slot, __entry->error)
+);
+
 #endif /* _TRACE_SYMSWAP_H */
 
 #undef TRACE_INCLUDE_PATH
