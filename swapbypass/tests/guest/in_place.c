@@ -29,8 +29,11 @@
 
 #include "in_place.h"
 
-/* Twice SWAP_SLOTS_CACHE_SIZE of the kernel: free ones, and ones to be freed. */
-#define CACHED_SLOTS	(2 * 64)
+/*
+ * Twice SWAP_SLOTS_CACHE_SIZE of the kernel: free ones, and ones to be freed; and
+ * those that are reserved for first touches.
+ */
+#define CACHED_SLOTS	(3 * 64)
 
 const char *disk = "/dev/vda";
 long long all_pages;
@@ -39,8 +42,31 @@ static long long used_before;
 static void before(void)
 {
 	set_window("mode", "in-place");
+	/* What a case is about comes in place by faults, unless it says so. */
+	set_window("first_touch", "off");
 	set_grant(all_pages);
 	used_before = swap_used();
+}
+
+/*
+ * What others have touched for the first time meanwhile, this process among them,
+ * is theirs, and leaves.
+ */
+static void others_leave(void)
+{
+	char mode[64] = "";
+	FILE *f = fopen("/sys/block/symswap0/symswap/first_touch", "re");
+
+	if (!f)
+		return;
+	if (!fgets(mode, sizeof(mode), f) || strstr(mode, "[off]")) {
+		fclose(f);
+		return;
+	}
+	fclose(f);
+	set_window("first_touch", "off");
+	set_grant(0);
+	set_grant(all_pages);
 }
 
 /*
@@ -53,6 +79,7 @@ static bool nothing_left(void)
 			 sysconf(_SC_NPROCESSORS_CONF) * CACHED_SLOTS * (PAGE >> 10);
 	uint64_t end = now_ms() + WAIT_MS;
 
+	others_leave();
 	/* munlock() lets go of pages in batches, per CPU; this drains them. */
 	write_file("/proc/sys/vm/compact_memory", "1");
 	for (; window("in_place") || swap_used() > most; usleep(1000)) {
@@ -85,7 +112,7 @@ static void skip(unsigned int rules)
 
 static const struct test_case *const tables[] = {
 	in_place_faults, in_place_space, in_place_others, in_place_grant, in_place_memcg,
-	in_place_device, NULL
+	in_place_device, in_place_touch, NULL
 };
 
 static const struct test_case last = { "swapoff_last", "no slot is left", last_swapoff, false };
@@ -112,6 +139,9 @@ static const struct removal removals[] = {
 	{ 1 << 6, "\"no more than granted\"", "grant", NOTICED },
 	{ 1 << 7, "\"cold pages make room\"", "aging", NOTICED },
 	{ 1 << 8, "\"hot is what has been used itself\"", "hot", TEST_VIOLATED },
+	{ 1 << 9, "\"a first touch sees zeroes\"", "touch", TEST_VIOLATED },
+	{ 1 << 10, "\"and is charged as swap\"", "touch_charge", TEST_VIOLATED },
+	{ 1 << 11, "\"swapoff gets the slots that are reserved\"", "touch_swapoff", NOTICED },
 	{ 0 }
 };
 

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * First touches that take pages of the window.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "in_place.h"
+
+static void touch_mode(const char *mode)
+{
+	set_window("first_touch", mode);
+}
+
+static long long touched(void)
+{
+	return window("touched_pages");
+}
+
+/* New pages, all by a first touch, with content (@id, 1). */
+static char *touch(uint64_t id)
+{
+	long long before = touched(), in_place = window("in_place");
+	char *p = anon_map(len());
+
+	touch_mode("always");
+	fill(p, id, 1);
+	if (touched() < before + (long long)npages)
+		violated("%lld new pages of %zu in the window", touched() - before, npages);
+	if (window("in_place") < in_place + (long long)npages)
+		violated("%lld of %zu pages in place", window("in_place") - in_place, npages);
+	verify("first use", p, id, 1);
+	return p;
+}
+
+/* No page of a mapping that has something against it; others have a few. */
+static void must_not_touch(const char *what, char *p)
+{
+	long long before = touched();
+	size_t i;
+
+	touch_mode("always");
+	for (i = 0; i < npages; i++)
+		p[i * PAGE] = 1;
+	if (touched() > before + (long long)npages / 2)
+		violated("%s: %lld pages by first touch", what, touched() - before);
+}
+
+/* A new page is zero, whatever lay in its slot; it goes and comes in place. */
+static void t_touch(void)
+{
+	char *p, *old = fill_window();
+	long long migrated, pushed;
+	size_t i, at;
+
+	munmap(old, all_pages * PAGE);
+	npages = 1024;
+	p = anon_map(len());
+	touch_mode("always");
+	for (i = 0; i < npages; i++)
+		p[i * PAGE] = 1;
+	for (i = 0; i < npages; i++)
+		for (at = 1; at < PAGE; at++)
+			if (p[i * PAGE + at])
+				violated("old data in new page %zu", i);
+	munmap(p, len());
+
+	p = touch(0x2000);
+	/* Off: nothing of this moves to memory. */
+	touch_mode("off");
+	migrated = window("migrated_pages");
+	pushed = window("pushed_pages");
+	set_grant(0);
+	if (!wait_in_place(0))
+		violated("%lld pages in place, none granted", window("in_place"));
+	if (pages_swapped(p, len()) != npages)
+		violated("%zu of %zu pages were pushed out", pages_swapped(p, len()), npages);
+	if (window("migrated_pages") != migrated ||
+	    window("pushed_pages") < pushed + (long long)npages)
+		violated("pages were copied to be swapped out");
+	set_grant(all_pages);
+	verify("in place again", p, 0x2000, 1);
+	fill(p, 0x2000, 2);
+	verify("written", p, 0x2000, 2);
+}
+
+/* Only when memory is short: here, of a memory cgroup. */
+static void t_touch_auto(void)
+{
+	long long before = touched();
+	char *p = anon_map(len());
+
+	touch_mode("auto");
+	fill(p, 0x2080, 1);
+	if (touched() != before)
+		violated("%lld pages by first touch with memory free", touched() - before);
+	pressure(3, NULL);
+	if (touched() == before)
+		violated("no page by first touch in a group at its limit");
+	verify("memory", p, 0x2080, 1);
+}
+
+/* Copies of pages that a fork shares, both ways, and of the zero page. */
+static void t_touch_cow(void)
+{
+	char *p = touch(0x2100), *zero = anon_map(len());
+	long long before;
+	struct baton b;
+	pid_t pid;
+	size_t i;
+
+	for (i = 0; i < npages; i++)
+		if (((volatile char *)zero)[i * PAGE])
+			violated("a new page is not zero");
+	before = touched();
+	for (i = 0; i < npages; i++)
+		zero[i * PAGE + 100] = 1;
+	if (touched() < before + (long long)npages)
+		violated("zero pages were copied to memory");
+	for (i = 0; i < npages; i++)
+		if (zero[i * PAGE] || zero[i * PAGE + 100] != 1 || zero[i * PAGE + 4095])
+			violated("the copy of the zero page is wrong");
+
+	baton_init(&b);
+	before = touched();
+	pid = must_fork();
+	if (!pid) {
+		fill(p, 0x2100, 2);
+		baton_pass(&b, 1);
+		baton_wait(&b, 0);
+		verify("the child's", p, 0x2100, 2);
+		_exit(TEST_OK);
+	}
+	baton_wait(&b, 1);
+	if (touched() < before + (long long)npages)
+		violated("pages of a fork were copied to memory");
+	verify("the parent's", p, 0x2100, 1);
+	fill(p, 0x2100, 3);
+	baton_pass(&b, 0);
+	join_child(pid);
+	verify("the parent's, written", p, 0x2100, 3);
+}
+
+/* Private copies of a file's pages. */
+static void t_touch_file(void)
+{
+	char name[] = "/tmp/touchXXXXXX";
+	long long before;
+	char *p, *q;
+	int fd;
+
+	mkdir("/tmp", 0777);
+	fd = mkstemp(name);
+	if (fd < 0 || ftruncate(fd, len()))
+		setup_error("%s: %s", name, strerror(errno));
+	unlink(name);
+	q = mmap(NULL, len(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	p = mmap(NULL, len(), PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (q == MAP_FAILED || p == MAP_FAILED)
+		setup_error("mmap: %s", strerror(errno));
+	fill(q, 0x2180, 1);
+	before = touched();
+	touch_mode("always");
+	for (size_t i = 0; i < npages; i++)
+		p[i * PAGE + PAGE - 1] ^= 1;
+	if (touched() < before + (long long)npages)
+		violated("pages of a file were copied to memory");
+	for (size_t i = 0; i < npages; i++)
+		p[i * PAGE + PAGE - 1] ^= 1;
+	verify("the private copy", p, 0x2180, 1);
+	fill(p, 0x2180, 2);
+	verify("the file", q, 0x2180, 1);
+	close(fd);
+}
+
+/* Mappings whose pages must be ordinary memory. */
+static void t_touch_others(void)
+{
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_WP };
+	struct uffdio_api api = { .api = UFFD_API };
+	char *p = anon_map(len());
+	int fd;
+
+	if (madvise(p, len(), MADV_MERGEABLE))
+		setup_error("MADV_MERGEABLE: %s", strerror(errno));
+	must_not_touch("KSM", p);
+
+	p = anon_map(len());
+	fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	reg.range.start = (uintptr_t)p;
+	reg.range.len = len();
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
+		setup_error("userfaultfd: %s", strerror(errno));
+	must_not_touch("userfaultfd", p);
+}
+
+static void t_touch_mlock(void)
+{
+	char *p = anon_map(len());
+
+	if (mlock2(p, len(), MLOCK_ONFAULT))
+		setup_error("mlock2: %s", strerror(errno));
+	must_not_touch("mlock", p);
+	p = touch(0x2200);
+	if (mlock(p, len()))
+		setup_error("mlock: %s", strerror(errno));
+	set_grant(0);
+	if (window("in_place") || pages_swapped(p, len()))
+		violated("locked pages: %lld in place, %zu swapped out", window("in_place"),
+			 pages_swapped(p, len()));
+	set_grant(all_pages);
+	verify("locked", p, 0x2200, 1);
+}
+
+static long long group_swap(void)
+{
+	return group("memory.swap.current");
+}
+
+/* Charged as swap, up to swap.max; the rest is memory, and nobody is killed. */
+static void t_touch_charge(void)
+{
+	char text[32];
+	pid_t pid;
+
+	npages = 512;
+	make_group();
+	pid = must_fork();
+	if (!pid) {
+		long long swap, memory, before;
+		char *p;
+
+		set_group("cgroup.procs", "0");
+		swap = group_swap();
+		memory = group("memory.current");
+		p = touch(0x2280);
+		/* What it needs itself counts, too. */
+		if (group_swap() < swap + (long long)len() ||
+		    group_swap() > swap + (long long)(len() + 16 * PAGE))
+			violated("%lld bytes of swap charged for %zu by first touch",
+				 group_swap() - swap, len());
+		if (group("memory.current") > memory + (long long)len() / 2)
+			violated("%lld bytes of memory charged, too",
+				 group("memory.current") - memory);
+
+		/* Half of the next ones. */
+		snprintf(text, sizeof(text), "%lld", group_swap() + (long long)len() / 2);
+		set_group("memory.swap.max", text);
+		before = touched();
+		p = anon_map(len());
+		fill(p, 0x2300, 1);
+		verify("half of it", p, 0x2300, 1);
+		if (touched() > before + (long long)npages / 2)
+			violated("%lld pages by first touch, swap.max allows %zu",
+				 touched() - before, npages / 2);
+		/* Whoever is above it is slowed down, and gets no more. */
+		set_group("memory.swap.max", "max");
+		set_group("memory.swap.high", "0");
+		before = touched();
+		p = anon_map(len());
+		p[0] = 1;
+		if (touched() != before)
+			violated("a first touch above swap.high");
+		_exit(TEST_OK);
+	}
+	join_child(pid);
+	set_group("memory.swap.high", "max");
+	set_group("memory.swap.max", "max");
+	for (uint64_t end = now_ms() + WAIT_MS; group_swap(); usleep(1000))
+		if (now_ms() > end)
+			violated("%lld bytes of swap are still charged", group_swap());
+}
+
+/* A group that needs more than memory and swap is killed, and nothing is left. */
+static void t_touch_oom(void)
+{
+	size_t size = 32 << 20, i;
+	int status;
+	pid_t pid;
+
+	make_group();
+	pid = must_fork();
+	if (!pid) {
+		char *p;
+
+		touch_mode("auto");
+		set_group("memory.max", "8M");
+		set_group("memory.swap.max", "8M");
+		set_group("cgroup.procs", "0");
+		p = anon_map(size);
+		for (i = 0; i < size; i += PAGE)
+			page_fill(p + i, i, 1);
+		_exit(TEST_OK);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		setup_error("waitpid: %s", strerror(errno));
+	set_group("memory.swap.max", "max");
+	set_group("memory.max", "max");
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		violated("32 MiB fit into 16: status %d", status);
+}
+
+/* Three quarters of the grant; what is hot moves to memory before the grant ends. */
+static void t_touch_grant(void)
+{
+	long long before, declined, lifted, granted;
+	char *p, *q;
+
+	npages = 1024;
+	granted = npages;
+	set_grant(granted);
+	p = anon_map(len());
+	before = touched();
+	declined = window("declined_touches");
+	touch_mode("always");
+	fill(p, 0x2380, 1);
+	/* Each CPU may be on its way. */
+	if (window("in_place") > granted - granted / 4 + sysconf(_SC_NPROCESSORS_CONF) ||
+	    touched() - before < granted / 2)
+		violated("%lld first touches, %lld pages in place, %lld granted",
+			 touched() - before, window("in_place"), granted);
+	if (window("declined_touches") == declined)
+		violated("no first touch was declined");
+	verify("part of it", p, 0x2380, 1);
+
+	/* Granted more, there is more. */
+	set_grant(all_pages);
+	q = touch(0x2800);
+	verify("in use", p, 0x2380, 1);
+	verify("in use", q, 0x2800, 1);
+	lifted = window("lifted_pages");
+	set_grant(0);
+	if (!wait_in_place(0))
+		violated("%lld pages in place, none granted", window("in_place"));
+	if (window("lifted_pages") == lifted)
+		violated("no hot page has moved to memory");
+	verify("after the grant", p, 0x2380, 1);
+	verify("after the grant", q, 0x2800, 1);
+	set_grant(all_pages);
+}
+
+/* Up and down, while pages are touched for the first time. */
+static void t_touch_turns(void)
+{
+	pid_t pid = must_fork();
+	siginfo_t ended = { 0 };
+	int i;
+
+	if (!pid) {
+		for (i = 0; i < 200; i++) {
+			char *p = anon_map(len());
+
+			fill(p, 0x2400 + i, 1);
+			verify("in turns", p, 0x2400 + i, 1);
+			munmap(p, len());
+		}
+		_exit(TEST_OK);
+	}
+	touch_mode("always");
+	for (i = 0; i < 1000 && !ended.si_pid; i++) {
+		set_grant(i % 2 ? all_pages : (long long)npages / 2);
+		touch_mode(i % 3 ? "always" : "off");
+		waitid(P_PID, pid, &ended, WEXITED | WNOHANG | WNOWAIT);
+	}
+	join_child(pid);
+	set_grant(all_pages);
+}
+
+/* Swapoff among first touches of several processes ends, and finds all pages. */
+static void t_touch_swapoff(void)
+{
+	char *p = touch(0x2480), *dev = device();
+	pid_t pids[3];
+	size_t i;
+	int err;
+
+	for (i = 0; i < 3; i++) {
+		pids[i] = must_fork();
+		if (pids[i])
+			continue;
+		for (uint64_t end = now_ms() + 2000; now_ms() < end; ) {
+			char *q = anon_map(len());
+
+			fill(q, 0x2500 + i * npages, 1);
+			verify("around swapoff", q, 0x2500 + i * npages, 1);
+			munmap(q, len());
+		}
+		verify("shared", p, 0x2480, 1);
+		_exit(TEST_OK);
+	}
+	for (i = 0; i < 5; i++) {
+		err = swapoff_within(dev, 20);
+		if (err)
+			violated("swapoff: %s", strerror(err));
+		/* A page may have been on its way, and moves later. */
+		if (!wait_in_place(0) || window("reserved"))
+			violated("%lld pages in place, %lld slots reserved after swapoff",
+				 window("in_place"), window("reserved"));
+		verify("after swapoff", p, 0x2480, 1);
+		if (swapon(dev, 0))
+			setup_error("swapon: %s", strerror(errno));
+		usleep(100000);
+	}
+	for (i = 0; i < 3; i++)
+		join_child(pids[i]);
+	verify("in the end", p, 0x2480, 1);
+}
+
+/* Pages of a first touch that a pipe holds, through a swapoff. */
+static void t_touch_held(void)
+{
+	char *p = touch(0x2580), *dev = device();
+	int fd[2], err;
+
+	into_pipe(fd, p);
+	err = swapoff_within(dev, 20);
+	if (err)
+		violated("swapoff: %s", strerror(err));
+	must_hold("after swapoff", npages);
+	verify("held", p, 0x2580, 1);
+	if (swapon(dev, 0))
+		setup_error("swapon: %s", strerror(errno));
+	out_of_pipe(fd, 0x2580, 1);
+	set_grant(all_pages);
+	must_hold("read from the pipe", 0);
+	verify("in memory", p, 0x2580, 1);
+}
+
+/* Slots that are reserved come back by themselves. */
+static void t_touch_idle(void)
+{
+	uint64_t end;
+
+	munmap(touch(0x2600), len());
+	for (end = now_ms() + WAIT_MS; window("reserved"); usleep(10000))
+		if (now_ms() > end)
+			violated("%lld slots are reserved for nobody", window("reserved"));
+}
+
+const struct test_case in_place_touch[] = {
+	{ "touch", "first touch: zero, pushed out, in place again", t_touch },
+	{ "touch_auto", "first touch: when memory is short", t_touch_auto },
+	{ "touch_cow", "first touch: copies after fork, of the zero page", t_touch_cow },
+	{ "touch_file", "first touch: private copies of a file", t_touch_file },
+	{ "touch_others", "first touch: not for KSM and userfaultfd", t_touch_others },
+	{ "touch_mlock", "first touch: not for mlock", t_touch_mlock },
+	{ "touch_charge", "first touch: memory cgroup, swap.max, swap.high", t_touch_charge },
+	{ "touch_grant", "first touch: the grant, and hot pages to memory", t_touch_grant },
+	{ "touch_turns", "first touch: grants and modes that change", t_touch_turns },
+	{ "touch_swapoff", "first touch: swapoff among them", t_touch_swapoff },
+	{ "touch_held", "first touch: pages in a pipe", t_touch_held },
+	{ "touch_idle", "first touch: reserved slots", t_touch_idle },
+	{ "touch_oom", "first touch: a memory cgroup out of both", t_touch_oom, .special = true },
+	{ 0 }
+};
