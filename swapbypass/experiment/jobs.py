@@ -32,6 +32,7 @@ class Program:
 
 PROGRAMS = {
     "stream": Program("STREAM triad", "triad", "MB/s"),
+    "fill": Program("STREAM, filled, used and ended", "triad", "MB/s", "stream"),
     "gups": Program("GUPS", "update", "GUPS"),
     "kv": Program("Key-value store", "mix", "Mops/s"),
     "shift": Program("Key-value store, another tenth hot in each pass", "mix", "Mops/s", "kv"),
@@ -87,7 +88,7 @@ class Job:
         """The program with its arguments."""
         words = [f"./{PROGRAMS[self.program].binary or self.program}",
                  "-m", str(self.ws), "-n", str(self.passes), *self.options]
-        if self.program == "stream":
+        if "stream" in (self.program, PROGRAMS[self.program].binary):
             words += ["-c", self.contents, "-k", ",".join(self.kernels)]
         elif self.updates:
             words += ["-u", str(self.updates)]
@@ -199,6 +200,7 @@ class Outcome:
     job: Job
     wall: float
     passes: list[Pass] = dataclasses.field(default_factory=list)
+    fill_seconds: float | None = None
     exit_seconds: float | None = None
     memory: int | None = None       # KiB of MemTotal
     available: int | None = None    # KiB of MemAvailable before the program ran
@@ -222,6 +224,14 @@ class Outcome:
         """Seconds of the first pass, or None."""
         found = self.kernel()
         return found[0].full_seconds() if found else None
+
+    def whole(self) -> float | None:
+        """Seconds of all that the program did with its memory: filling it, the passes, and the
+        exit."""
+        if self.fill_seconds is None or self.exit_seconds is None:
+            return None
+        return (self.fill_seconds + sum(p.full_seconds() for p in self.kernel()) +
+                self.exit_seconds)
 
     def steady_pass(self) -> Pass | None:
         """A good pass after the first; the first if there is no other.
@@ -278,6 +288,8 @@ def _read(out: Outcome, lines: Iterable[str]) -> None:
         elif word == "verify":
             out.verified = int(f["checked"]), int(f["of"])
             out.wrong = "" if f["result"] == "ok" else f["wrong"]
+        elif word == "init":
+            out.fill_seconds = float(f["seconds"])
         elif word == "exit":
             out.exit_seconds = float(f["seconds"])
         else:

@@ -14,6 +14,7 @@ PRESSURE = "pressure"       # `make run`
 NESTED = "nested"           # `make run-nested`
 SWEEP = "sweep"             # of it: loads over sizes and strides
 SHIFT = "shift"             # of it: other hot keys in each pass
+FILL = "fill"               # of it: memory that is filled, used and given back
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Mode:
     crawls: bool = False        # so slow that swapping out takes as long as a pass
     compresses: bool = False    # so that the contents of the data matter
     granted: float = 1          # part of the working set that may be in the window
+    touch: str = ""             # when new memory is a page of the window
     colour: str = "#444444"     # of its curve
     point: int = 4
 
@@ -75,13 +77,16 @@ class Mode:
 
     def append(self, mib: int) -> str:
         """What the guest's kernel is told for a working set."""
-        return f"symswap.limit={int(mib * 256 * self.granted)}" if self.granted < 1 else ""
+        limit = f"symswap.limit={int(mib * 256 * self.granted)}" if self.granted < 1 else ""
+        touch = f"symswap.first_touch={self.touch}" if self.touch else ""
+        return " ".join(word for word in (limit, touch) if word)
 
 
 # In the order of the tables.
 MODES = (
-    NEVER := Mode("never", "never swaps (enough memory)", "none", (PRESSURE, NESTED, SWEEP, SHIFT),
-                  "shadow", roomy=True, colour="#b8b8b8", point=7),
+    NEVER := Mode("never", "never swaps (enough memory)", "none",
+                  (PRESSURE, NESTED, SWEEP, SHIFT, FILL), "shadow", roomy=True, colour="#b8b8b8",
+                  point=7),
     DIMM := Mode("dimm", "the same memory, as a DIMM", "dimm", (NESTED, SWEEP)),
     VIRTIO := Mode("virtio-blk", "virtio-blk swap, host RAM file", "virtio-blk",
                    (PRESSURE, NESTED, SHIFT), copies=True, crawls=True, colour="#b2182b", point=9),
@@ -92,8 +97,12 @@ MODES = (
     SYMSWAP := Mode("symswap", "symswap without bypass", "symswap", (PRESSURE,), copies=True,
                     colour="#8073ac", point=11),
     BYPASS := Mode("bypass", "SwapBypass", "bypass", (PRESSURE, NESTED), colour="#1b7837", point=5),
-    IN_PLACE := Mode("in-place", "symswap in place", "in-place", (NESTED, SWEEP, SHIFT)),
-    Mode("in-place 1/4", "symswap in place, 1/4 granted", "in-place", (SHIFT,), granted=1 / 4),
+    IN_PLACE := Mode("in-place", "symswap in place", "in-place", (NESTED, SWEEP, SHIFT, FILL),
+                     touch="off"),
+    Mode("in-place 1/4", "symswap in place, 1/4 granted", "in-place", (SHIFT,), granted=1 / 4,
+         touch="off"),
+    FIRST_TOUCH := Mode("first touch", "symswap, first touch in place", "in-place", (SHIFT, FILL),
+                        touch="auto"),
 )
 # A line among the targets alone.
 NO_PRESSURE = Mode("no-pressure", "SwapBypass enabled, enough memory", "bypass", (), roomy=True)

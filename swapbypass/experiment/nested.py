@@ -9,15 +9,22 @@ from typing import Any
 
 import report
 from jobs import Guest, Job, Outcome
-from modes import IN_PLACE, MODES, NESTED, NEVER, SHIFT, SWEEP, ZRAM, Mode, taking_part
-from plan import Plan
+from modes import (FILL, FIRST_TOUCH, IN_PLACE, MODES, NESTED, NEVER, SHIFT, SWEEP, ZRAM, Mode,
+                   taking_part)
+from plan import TARGET_SIZE, Plan
 from report import Best, Results, Value
-from rig.measure import Target, table
+from rig.measure import Target, number, table
 
 # The smallest working set of the sweep over sizes and strides.
 SWEEP_FROM = "1024"             # KiB
 
 FIRST_PASSES = 4
+
+# Of the job that fills memory, in a row: the host has memory behind slots that were used.
+FILLS = 3
+FILL_PASSES = 2
+# A spike: working set, as a multiple of the free memory.
+SPIKE_SIZE = 4.0
 
 
 class NestedPlan(Plan):
@@ -69,19 +76,28 @@ class NestedPlan(Plan):
         return self.small_operations(mode, "shift", passes=10, run_limit=0,
                                      options=("-u", "100000", "-H", "95", "-S"))
 
+    def fills(self, mode: Mode) -> list[Job]:
+        """Memory that is filled, used a little and given back, some times; and a spike."""
+        return [self.job("fill", mode, "nested", ws, passes=FILL_PASSES, page_out=False,
+                         run_limit=0, pass_limit=0, time_exit=True, repeat=repeat)
+                for ws in (self.ws, self.working_set(SPIKE_SIZE)) for repeat in range(FILLS)]
+
     def guests(self) -> list[Guest]:
         """All of them."""
         guests = []
         for mode in taking_part(NESTED):
             guests += [self.of_mode(mode), [self.gups(mode)]]
         guests += [[self.shifting(mode)] for mode in taking_part(SHIFT)]
+        guests += [self.fills(mode) for mode in taking_part(FILL)]
         return [Guest.of(jobs) for jobs in guests]
 
     def near_one(self) -> list[list[Guest]]:
         """The guests of the targets near 1."""
         return [[Guest.of([*self.streams(mode), self.gups(mode)]),
-                 Guest.of([self.forkmix(forks)])]
-                for mode, forks in ((NEVER, ZRAM), (IN_PLACE, IN_PLACE))]
+                 Guest.of([self.forkmix(forks)]),
+                 *(Guest.of(self.fills(filled)) for filled in fills)]
+                for mode, forks, fills in ((NEVER, ZRAM, (NEVER,)),
+                                           (IN_PLACE, IN_PLACE, (IN_PLACE, FIRST_TOUCH)))]
 
 
 def targets(results: Results, counted: Results, ws: int, gups_table: int) -> list[Target]:
@@ -93,6 +109,12 @@ def targets(results: Results, counted: Results, ws: int, gups_table: int) -> lis
 
     def near_one(text: str, limit: float, program: str, peer: Mode) -> Target:
         timed, count = ((best(r, program, IN_PLACE), best(r, program, peer))
+                        for r in (results, counted))
+        return report.exact(text, limit, timed, count)
+
+    def filled(text: str, limit: float, size: int, value: Value) -> Target:
+        timed, count = ((r.best(value, "fill", FIRST_TOUCH, size, "nested"),
+                         r.best(value, "fill", NEVER, size, "nested"))
                         for r in (results, counted))
         return report.exact(text, limit, timed, count)
 
@@ -110,6 +132,9 @@ def targets(results: Results, counted: Results, ws: int, gups_table: int) -> lis
                          best(results, "gups", IN_PLACE), best(results, "gups", NEVER)),
         # Not dearer. Counts of a mix of processes differ by 0.5 % from run to run.
         near_one("Fork and exec: in place / zram", 1.01, "forkmix", ZRAM),
+        filled("Fill, passes and exit: first touch / never swaps", 1.05, ws, Outcome.whole),
+        filled("Fill of a spike, twice as much: first touch / never swaps", 1.1,
+               round(ws * SPIKE_SIZE / TARGET_SIZE), lambda outcome: outcome.fill_seconds),
     ]
 
 
@@ -147,6 +172,20 @@ def shift_table(results: Results, ws: int) -> list[str]:
                    [row + ["-"] * (most - len(row)) for row in rows]), ""]
 
 
+def fill_table(results: Results, what: str) -> list[str]:
+    """Each time that memory was filled, used and given back."""
+    rows = [[o.job.mode.text, str(o.job.ws), str(o.job.repeat + 1),
+             *(number(seconds, "{:.3f}") for seconds in (
+                 o.fill_seconds, sum(p.full_seconds() for p in o.kernel()), o.exit_seconds,
+                 o.whole()))]
+            for mode in MODES for o in results.outcomes
+            if o.job.program == "fill" and o.job.mode is mode and o.whole() is not None]
+    if not rows:
+        return []
+    return [f"Memory filled, used in {FILL_PASSES} passes and given back: {what}",
+            *table(["mode", "MiB", "time", "fill", "passes", "exit", "all"], rows), ""]
+
+
 def memory_text(results: Results) -> list[str]:
     """What is left of the guest's own memory in each mode."""
     found = {o.job.mode: o.memory / 1024 for o in results.outcomes
@@ -164,5 +203,5 @@ def tables(results: Results, ws: int, gups_table: int, free: int) -> list[str]:
         lines += report.program_table(results, "stream", ws, contents, free)
     for program, size in (("gups", gups_table), ("kv", ws), ("forkmix", ws)):
         lines += report.program_table(results, program, size, "random", free)
-    return (lines + report.LEGEND + shift_table(results, ws) + sweep_table(results) +
-            memory_text(results))
+    return (lines + report.LEGEND + fill_table(results, "seconds") + shift_table(results, ws) +
+            sweep_table(results) + memory_text(results))

@@ -183,6 +183,7 @@ class Measured:
         lines = ["", *tables(results, plan.ws, plan.gups_table(), plan.free)]
         if self.sharing:
             lines += self.sharing.text()
+            lines += nested.fill_table(counted, "10^9 instructions")
         lines += report.noise_text(results, plan.ws)
         lines += report.memory_text(self.outcomes, plan.free)
         if not self.sharing and not plan.full and plan.host != "bare-metal":

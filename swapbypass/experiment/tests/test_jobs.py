@@ -14,7 +14,7 @@ from typing import Any
 
 import jobs
 from jobs import Guest, Job, Outcome, Part
-from modes import BYPASS, DIMM, IN_PLACE, MODES, NEVER, NO_PRESSURE, SYMSWAP, VIRTIO, ZRAM, Mode
+from modes import BYPASS, DIMM, MODES, NEVER, NO_PRESSURE, SYMSWAP, VIRTIO, ZRAM, Mode
 from plan import Plan
 from report import Results
 
@@ -38,7 +38,8 @@ class Modes(unittest.TestCase):
     def test_stores(self) -> None:
         """Huge pages for what the guest addresses itself."""
         self.assertEqual({m.name for m in MODES if m.store == "hugetlbfs"},
-                         {"dimm", "virtio-pmem", "symswap", "bypass", "in-place", "in-place 1/4"})
+                         {"dimm", "virtio-pmem", "symswap", "bypass", "in-place", "in-place 1/4",
+                          "first touch"})
 
     def test_hosts(self) -> None:
         """The window needs our QEMU, the bypass our KVM as well."""
@@ -60,8 +61,11 @@ class Modes(unittest.TestCase):
 
     def test_grant(self) -> None:
         """Of a quarter, in pages."""
-        self.assertEqual([m.append(64) for m in MODES if m.append(64)], ["symswap.limit=4096"])
-        self.assertEqual(IN_PLACE.append(64), "")
+        self.assertEqual([m.append(64) for m in MODES if m.append(64)],
+                         ["symswap.first_touch=off",
+                          "symswap.limit=4096 symswap.first_touch=off",
+                          "symswap.first_touch=auto"])
+        self.assertEqual(NEVER.append(64), "")
 
 
 class Commands(unittest.TestCase):
@@ -139,6 +143,14 @@ class Parsing(unittest.TestCase):
         # Half of the 24000 bytes took 2 s.
         self.assertEqual(good.steady(), 4.0)
         self.assertTrue(good.estimated())
+
+    def test_whole(self) -> None:
+        """Filling, passes and exit together, or nothing."""
+        text = ("stream bytes=24 elements=1000 passes=1 contents=random\ninit seconds=1.5\n"
+                "pass kernel=triad pass=1 seconds=2.0 bytes=12000 rate_mbs=6 complete=0\n"
+                "verify result=ok checked=1 of=1 wrong=0\n")
+        self.assertIsNone(self.parse(text).whole())
+        self.assertEqual(self.parse(text + "exit seconds=0.25\n").whole(), 5.75)
 
     def test_clock_jump(self) -> None:
         """One pass that is far too short does not count; of few passes the
