@@ -56,11 +56,12 @@ compiles()
 # most of the hooks.
 config()
 {
-	files="$1 drivers/block/symswap mm/swapfile"
+	files="$1 $driver/disk mm/swapfile"
 	shift
 	subtest "$*" compiles "$files" "$@"
 }
 
+driver=drivers/block/symswap
 bypass=mm/symbiotic_bypass
 in_place=$(cd guest-linux/overlay && find mm -path 'mm/symswap*.c' | sed 's/\.c$//')
 config "$in_place" SYMBIOTIC_BYPASS=n
@@ -70,6 +71,8 @@ config '' SYMBIOTIC_GUEST=n SYMBIOTIC_BYPASS=n SYMSWAP_IN_PLACE=n SYMBIOTIC_TEST
 config '' SYMSWAP=m SYMBIOTIC_BYPASS=n SYMSWAP_IN_PLACE=n
 config "$in_place $bypass" SYMBIOTIC_TEST=n KUNIT=n
 config "$in_place $bypass" MEMCG_V1=y DEBUG_VM=y
+config $driver/pci SYMSWAP_VIRTIO=n SYMSWAP_IN_PLACE=n SYMBIOTIC_BYPASS=n
+config $driver/virtio PCI=n
 # group.c is for memory cgroups.
 config "$(echo "$in_place" | grep -v group) mm/memory mm/swap" MEMCG=n
 config "$in_place" NUMA=y NODES_SHIFT=y USE_PERCPU_NUMA_NODE_ID=y

@@ -3,7 +3,7 @@
  * SwapBypass, guest side: answers the VMM's query_vaddr() and takes the answers
  * back in time.
  *
- * The guest swaps to a window of host memory (drivers/block/symswap.c). When a
+ * The guest swaps to a window of host memory (drivers/block/symswap/). When a
  * swapped-out page is touched, the VMM sees the fault first, asks here, and on
  * a yes maps the page of the window. The guest never takes the fault; its PTE
  * stays a swap entry. Nothing in the guest knows that the page is in use, so

@@ -3,7 +3,7 @@
  * symswap in place: a fault on a page in the swap window maps the window's own
  * page. Nothing is copied, nothing allocated, and no exit is made.
  *
- * The window (drivers/block/symswap.c) is memory of the host. Its pages have
+ * The window (drivers/block/symswap/) is memory of the host. Its pages have
  * struct pages (MEMORY_DEVICE_COHERENT), kept in the window itself, so each
  * swap slot is also a page that can be mapped. From then on it is an ordinary
  * anonymous page to fork, COW, mprotect, munmap and GUP. It is on no LRU list:

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * symswap: a block device whose store is a window of host memory, shared into
- * the VM as BAR 2 of a PCI device. Meant for swap: I/O is a copy, and under a
- * symbiotic VMM the copy is mostly not needed (mm/symbiotic_bypass.c).
+ * symswap: a block device whose store is a window of host memory. Meant for swap:
+ * I/O is a copy, and mostly the copy is not needed: mm/symswap/page.c and
+ * mm/symbiotic_bypass.c.
  *
- * The VMM's `symswap` device is QEMU's ivshmem-plain with a subsystem ID of its
- * own, so that this driver leaves other shared memory alone. Under an
- * unmodified QEMU, symswap.any_ivshmem=1 takes plain ivshmem devices too.
+ * What brings the memory is in files of its own: pci.c, virtio.c. Memory that is
+ * meant for something else is taken only if symswap.device= names its device.
  */
+
+#define pr_fmt(fmt) "symswap: " fmt
 
 #include <linux/bio.h>
 #include <linux/blkdev.h>
@@ -15,20 +16,23 @@
 #include <linux/idr.h>
 #include <linux/io.h>
 #include <linux/module.h>
-#include <linux/pci.h>
 #include <linux/reboot.h>
+#include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/symbiotic.h>
 #include <linux/symbiotic_bypass.h>
 #include <linux/symswap.h>
 
-#define SYMSWAP_PCI_DEVICE	0x1110	/* ivshmem, below PCI_VENDOR_ID_REDHAT_QUMRANET */
-#define SYMSWAP_PCI_SUBDEVICE	0x5359
-#define SYMSWAP_BAR		2
+#include "symswap.h"
+
 #define SYMSWAP_BLOCK_SHIFT	12
 
-static bool any_ivshmem;
-module_param(any_ivshmem, bool, 0444);
-MODULE_PARM_DESC(any_ivshmem, "Also use shared-memory devices not meant for swap");
+static char *symswap_devices[8];
+static unsigned int symswap_nr_devices;
+/* Which of them have been there. */
+static unsigned long symswap_found;
+module_param_array_named(device, symswap_devices, charp, &symswap_nr_devices, 0444);
+MODULE_PARM_DESC(device, "Devices whose memory is a window: ivshmem or virtio-pmem, by address or name");
 
 static DEFINE_IDA(symswap_ida);
 
@@ -136,17 +140,16 @@ static void symswap_submit_bio(struct bio *bio)
 }
 
 /* Ordinary memory of the host, so mapped cached like ours. */
-static int symswap_map(struct symswap *dev, struct pci_dev *pdev, phys_addr_t *start)
+static int symswap_map(struct symswap *dev, struct device *parent, phys_addr_t *start)
 {
-	*start = pci_resource_start(pdev, SYMSWAP_BAR);
-	dev->pages = symswap_window_create(dev_to_node(&pdev->dev), *start, dev->size);
+	dev->pages = symswap_window_create(dev_to_node(parent), *start, dev->size);
 	if (!IS_ERR(dev->pages)) {
 		dev->window = symswap_window_store(dev->pages, start, &dev->size);
 		return 0;
 	}
 
 	if (PTR_ERR(dev->pages) != -EOPNOTSUPP)
-		dev_info(&pdev->dev, "no struct pages for the window (%ld), no in-place mode\n",
+		dev_info(parent, "no struct pages for the window (%ld), no in-place mode\n",
 			 PTR_ERR(dev->pages));
 	dev->pages = NULL;
 	dev->window = memremap(*start, dev->size, MEMREMAP_WB);
@@ -204,14 +207,36 @@ static int symswap_add_disk(struct device *parent, struct gendisk *disk)
 	return device_add_disk(parent, disk, symswap_groups);
 }
 
-static bool symswap_is_ours(struct pci_dev *pdev)
+/**
+ * symswap_named() - shall a device's memory be a window, whatever it is meant for?
+ * @device: the device
+ *
+ * Context: any.
+ * Return: true if symswap.device= names it.
+ */
+bool symswap_named(const struct device *device)
 {
-	return any_ivshmem ||
-	       (pdev->subsystem_vendor == PCI_VENDOR_ID_REDHAT_QUMRANET &&
-		pdev->subsystem_device == SYMSWAP_PCI_SUBDEVICE);
+	unsigned int i;
+
+	for (i = 0; i < symswap_nr_devices; i++) {
+		if (strcmp(symswap_devices[i], dev_name(device)))
+			continue;
+		set_bit(i, &symswap_found);
+		return true;
+	}
+	return false;
 }
 
-static int symswap_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+/**
+ * symswap_create() - make a swap device of memory
+ * @parent: the device that brings it
+ * @start: guest-physical address, which the caller has reserved
+ * @size: in bytes
+ *
+ * Context: may sleep.
+ * Return: the swap device, for symswap_remove(), or an error.
+ */
+struct symswap *symswap_create(struct device *parent, phys_addr_t start, u64 size)
 {
 	struct queue_limits lim = {
 		.logical_block_size	= 1 << SYMSWAP_BLOCK_SHIFT,
@@ -225,28 +250,14 @@ static int symswap_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	};
 	struct gendisk *disk;
 	struct symswap *dev;
-	phys_addr_t start;
 	int ret;
 
-	if (!symswap_is_ours(pdev))
-		return -ENODEV;
-
-	ret = pci_enable_device_mem(pdev);
-	if (ret)
-		return ret;
-	ret = pci_request_region(pdev, SYMSWAP_BAR, "symswap");
-	if (ret)
-		goto disable;
-
 	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
-	if (!dev) {
-		ret = -ENOMEM;
-		goto release;
-	}
-	dev->size = round_down(pci_resource_len(pdev, SYMSWAP_BAR),
-			       1 << SYMSWAP_BLOCK_SHIFT);
-	if (!(pci_resource_flags(pdev, SYMSWAP_BAR) & IORESOURCE_MEM) || !dev->size) {
-		ret = dev_err_probe(&pdev->dev, -ENODEV, "no swap window\n");
+	if (!dev)
+		return ERR_PTR(-ENOMEM);
+	dev->size = round_down(size, 1 << SYMSWAP_BLOCK_SHIFT);
+	if (!dev->size) {
+		ret = dev_err_probe(parent, -ENODEV, "no memory for a swap window\n");
 		goto free;
 	}
 
@@ -256,11 +267,11 @@ static int symswap_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto free;
 	}
 
-	ret = symswap_map(dev, pdev, &start);
+	ret = symswap_map(dev, parent, &start);
 	if (ret)
 		goto free_index;
 
-	disk = blk_alloc_disk(&lim, dev_to_node(&pdev->dev));
+	disk = blk_alloc_disk(&lim, dev_to_node(parent));
 	if (IS_ERR(disk)) {
 		ret = PTR_ERR(disk);
 		goto unmap;
@@ -277,19 +288,18 @@ static int symswap_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		symswap_window_add(dev->pages, disk, &symswap_unused);
 	ret = symbiotic_bypass_register(disk, start, dev->size >> PAGE_SHIFT);
 	if (ret)
-		dev_info(&pdev->dev, "not bypassed, another window is\n");
+		dev_info(parent, "not bypassed, another window is\n");
 
-	pci_set_drvdata(pdev, dev);
-	ret = symswap_add_disk(&pdev->dev, disk);
+	ret = symswap_add_disk(parent, disk);
 	if (ret) {
 		symbiotic_bypass_unregister(disk);
 		/* It was never live, so the last put_disk() does not call this. */
 		symswap_free_disk(disk);
 		put_disk(disk);
-		goto release;
+		return ERR_PTR(ret);
 	}
-	dev_info(&pdev->dev, "%s: %llu MiB\n", disk->disk_name, dev->size >> 20);
-	return 0;
+	dev_info(parent, "%s: %llu MiB\n", disk->disk_name, dev->size >> 20);
+	return dev;
 
 unmap:
 	symswap_unmap(dev);
@@ -297,11 +307,7 @@ free_index:
 	ida_free(&symswap_ida, dev->index);
 free:
 	kfree(dev);
-release:
-	pci_release_region(pdev, SYMSWAP_BAR);
-disable:
-	pci_disable_device(pdev);
-	return ret;
+	return ERR_PTR(ret);
 }
 
 /* What must happen before the device may go, or NULL. */
@@ -314,25 +320,32 @@ static const char *symswap_in_use(struct symswap *dev)
 	return NULL;
 }
 
-/*
- * Only when the PCI device itself goes away: unbinding is not offered, and the
- * VMM does not unplug it. Memory of processes is in the window, so this waits
- * until nobody uses it, as VFIO's drivers do, and says what for. Who opens the
- * disk from now on gets I/O errors; the window stays mapped until the last one is
- * gone.
+/**
+ * symswap_remove() - the device that brings the memory goes away
+ * @dev: the swap device
+ * @parent: the device
+ * @is_gone: can tell that it is gone already, so that waiting is in vain, or NULL
+ *
+ * Only then: unbinding is not offered, and the VMM does not unplug it. Memory of
+ * processes is in the window, so this waits until nobody uses it, as VFIO's drivers
+ * do, and says what for. Who opens the disk from now on gets I/O errors; the window
+ * stays mapped until the last one is gone.
+ *
+ * Context: may sleep, for long.
+ * Return: false if the machine goes down: all stays usable till the end.
  */
-static void symswap_remove(struct pci_dev *pdev)
+bool symswap_remove(struct symswap *dev, struct device *parent,
+		    bool (*is_gone)(struct device *parent))
 {
-	struct symswap *dev = pci_get_drvdata(pdev);
 	struct gendisk *disk = dev->disk;
 	const char *why, *told = NULL;
 
-	while ((why = symswap_in_use(dev)) && !pci_dev_is_disconnected(pdev)) {
-		/* device_shutdown() waits for us. All stays usable till the end. */
+	while ((why = symswap_in_use(dev)) && !(is_gone && is_gone(parent))) {
+		/* device_shutdown() waits for us. */
 		if (READ_ONCE(symswap_going_down))
-			return;
+			return false;
 		if (why != told)
-			dev_info(&pdev->dev, "in use, removal waits for %s\n", why);
+			dev_info(parent, "in use, removal waits for %s\n", why);
 		told = why;
 		/* Nobody tells us that it is disconnected. */
 		wait_event_timeout(symswap_unused, symswap_in_use(dev) != why ||
@@ -343,33 +356,8 @@ static void symswap_remove(struct pci_dev *pdev)
 	blk_mark_disk_dead(disk);
 	del_gendisk(disk);
 	put_disk(disk);
-	pci_release_region(pdev, SYMSWAP_BAR);
-	pci_disable_device(pdev);
+	return true;
 }
-
-static const struct pci_device_id symswap_ids[] = {
-	{ PCI_DEVICE(PCI_VENDOR_ID_REDHAT_QUMRANET, SYMSWAP_PCI_DEVICE) },
-	{ }
-};
-MODULE_DEVICE_TABLE(pci, symswap_ids);
-
-/*
- * Suspend needs nothing from the driver: the window is host memory, and the PCI
- * core restores the BAR. The attachment is mm/symbiotic_bypass.c's business.
- */
-static struct pci_driver symswap_driver = {
-	.name = "symswap",
-	.id_table = symswap_ids,
-	.probe = symswap_probe,
-	.remove = symswap_remove,
-	/*
-	 * remove() can not refuse, and a swap device in use must not be pulled
-	 * away by a write to sysfs: there is no unbind (and no bind) file.
-	 */
-	.driver = {
-		.suppress_bind_attrs = true,
-	},
-};
 
 static int symswap_reboot(struct notifier_block *nb, unsigned long event,
 			  void *unused)
@@ -383,22 +371,44 @@ static struct notifier_block symswap_reboot_nb = {
 	.notifier_call = symswap_reboot,
 };
 
+/* Names that nobody has come for. A device may come later, so it is no error. */
+static void symswap_tell_unfound(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < symswap_nr_devices; i++)
+		if (!test_bit(i, &symswap_found))
+			pr_warn("device=%s: no ivshmem or virtio-pmem device of that name so far\n",
+				symswap_devices[i]);
+}
+
 static int __init symswap_driver_init(void)
 {
 	int ret = register_reboot_notifier(&symswap_reboot_nb);
 
 	if (ret)
 		return ret;
-	ret = pci_register_driver(&symswap_driver);
+	ret = symswap_pci_register();
 	if (ret)
-		unregister_reboot_notifier(&symswap_reboot_nb);
+		goto unregister_reboot;
+	ret = symswap_virtio_register();
+	if (ret)
+		goto unregister_pci;
+	symswap_tell_unfound();
+	return 0;
+
+unregister_pci:
+	symswap_pci_unregister();
+unregister_reboot:
+	unregister_reboot_notifier(&symswap_reboot_nb);
 	return ret;
 }
 module_init(symswap_driver_init);
 
 static void __exit symswap_driver_exit(void)
 {
-	pci_unregister_driver(&symswap_driver);
+	symswap_virtio_unregister();
+	symswap_pci_unregister();
 	unregister_reboot_notifier(&symswap_reboot_nb);
 }
 module_exit(symswap_driver_exit);
