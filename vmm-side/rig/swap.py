@@ -19,6 +19,9 @@ MAPPED = STORES
 WINDOW_MB = 32768
 MAXMEM_MB = 65536
 MEMORY_BLOCK_MB = 128
+# Where a device is that the guest's kernel is told of.
+NAMED_SLOT = "0x1d"
+NAMED = "symswap.mode=in-place symswap.device=0000:00:1d.0"
 
 
 def disk(name: str, path: Word, readonly: bool = False) -> list[Word]:
@@ -38,13 +41,21 @@ def _nothing(_path: Word, _size: int) -> list[Word]:
     return []
 
 
-def _window(path: Word, size: int) -> list[Word]:
+def _shared_memory(device: str, path: Word, size: int) -> list[Word]:
     # QEMU tells the guest of 2 GiB of addresses for 64-bit PCI regions, and a region lies
     # at a multiple of its size.
     room: list[Word] = []
     if size > 1024:
         room = ["-global", f"i440FX-pcihost.pci-hole64-size={2 * size + 2048}M"]
-    return [*room, *memory_file("window", path, size), "-device", "symswap,memdev=window"]
+    return [*room, *memory_file("window", path, size), "-device", f"{device},memdev=window"]
+
+
+def _window(path: Word, size: int) -> list[Word]:
+    return _shared_memory("symswap", path, size)
+
+
+def _ivshmem(path: Word, size: int) -> list[Word]:
+    return _shared_memory(f"ivshmem-plain,addr={NAMED_SLOT}", path, size)
 
 
 def _disk(path: Word, _size: int) -> list[Word]:
@@ -53,6 +64,10 @@ def _disk(path: Word, _size: int) -> list[Word]:
 
 def _pmem(path: Word, size: int) -> list[Word]:
     return [*memory_file("mem", path, size), "-device", "virtio-pmem-pci,memdev=mem,id=swap"]
+
+
+def _pmem_window(path: Word, size: int) -> list[Word]:
+    return [*_pmem(path, size)[:-1], f"virtio-pmem-pci,memdev=mem,id=swap,addr={NAMED_SLOT}"]
 
 
 def _dimm(path: Word, size: int) -> list[Word]:
@@ -114,6 +129,11 @@ SWAPS = {
     "bypass": _symswap("shadow-bypass", "always", extended=True, paging="shadow"),
     "symswap": _symswap("copy"),
     "in-place": _symswap("in-place"),
+    # The same on devices that any VMM has.
+    "ivshmem": Swap(qemu=_ivshmem, stores=MAPPED, wrong_size=_window_size, driver=True,
+                    append=NAMED, device="/dev/symswap0"),
+    "pmem-window": Swap(qemu=_pmem_window, stores=MAPPED, plugged=True, wrong_size=_pmem_size,
+                        driver=True, append=NAMED, device="/dev/symswap0"),
     "virtio-blk": Swap(qemu=_disk, stores=WRITTEN, our_qemu=False, device="$(disk swap)"),
     # With a larger pool than the fifth of memory that it has by default.
     "zswap": Swap(qemu=_disk, stores=WRITTEN, device="$(disk swap)",
