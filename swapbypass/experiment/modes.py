@@ -103,6 +103,8 @@ MODES = (
          touch="off"),
     FIRST_TOUCH := Mode("first touch", "symswap, first touch in place", "in-place", (SHIFT, FILL),
                         touch="auto"),
+    Mode("first touch 1/4", "symswap, first touch, 1/4 granted", "in-place", (SHIFT,),
+         granted=1 / 4, touch="auto"),
 )
 # A line among the targets alone.
 NO_PRESSURE = Mode("no-pressure", "SwapBypass enabled, enough memory", "bypass", (), roomy=True)

@@ -39,7 +39,7 @@ class Modes(unittest.TestCase):
         """Huge pages for what the guest addresses itself."""
         self.assertEqual({m.name for m in MODES if m.store == "hugetlbfs"},
                          {"dimm", "virtio-pmem", "symswap", "bypass", "in-place", "in-place 1/4",
-                          "first touch"})
+                          "first touch", "first touch 1/4"})
 
     def test_hosts(self) -> None:
         """The window needs our QEMU, the bypass our KVM as well."""
@@ -64,7 +64,8 @@ class Modes(unittest.TestCase):
         self.assertEqual([m.append(64) for m in MODES if m.append(64)],
                          ["symswap.first_touch=off",
                           "symswap.limit=4096 symswap.first_touch=off",
-                          "symswap.first_touch=auto"])
+                          "symswap.first_touch=auto",
+                          "symswap.limit=4096 symswap.first_touch=auto"])
         self.assertEqual(NEVER.append(64), "")
 
 
