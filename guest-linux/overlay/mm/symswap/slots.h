@@ -19,6 +19,7 @@
 
 #include <linux/bitops.h>
 #include <linux/blkdev.h>
+#include <linux/list.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -187,10 +188,12 @@ static inline void symswap_slot_put(struct folio *folio, swp_entry_t entry)
  * @entries: where to put them
  * @nr: how many
  *
- * As get_swap_pages(), but of this device. None once its swapoff has begun.
+ * As get_swap_pages(), but of this device. None once its swapoff has begun, and none
+ * that would have to be searched for among slots of the swap cache, as it is done
+ * when swap is half full and no cluster is free.
  *
  * Context: takes and releases the locks of the device and of the clusters. May
- * sleep, as the device may free slots of the swap cache for it.
+ * sleep.
  * Return: how many it got.
  */
 static inline int symswap_slots_alloc(struct swap_info_struct *si,
@@ -201,7 +204,8 @@ static inline int symswap_slots_alloc(struct swap_info_struct *si,
 	/* First, so that nobody else counts on them. */
 	atomic_long_sub(nr, &nr_swap_pages);
 	spin_lock(&si->lock);
-	if ((si->flags & SWP_WRITEOK) && si->highest_bit)
+	if ((si->flags & SWP_WRITEOK) && si->highest_bit &&
+	    (!vm_swap_full() || !list_empty(&si->free_clusters)))
 		got = scan_swap_map_slots(si, SWAP_HAS_CACHE, nr, entries, 0);
 	spin_unlock(&si->lock);
 	atomic_long_add(nr - got, &nr_swap_pages);
