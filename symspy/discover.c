@@ -99,10 +99,13 @@ int symspy_discover(struct symspy_vmm *vmm)
 	}
 
 	vmm->offered = r.eax & SYMB_FEAT_ALL;
-	/* Answers to the VMM's questions travel by symcall and local page. */
+	/*
+	 * Answers to the VMM's questions travel by symcall and local page, and so
+	 * does news of a module.
+	 */
 	if ((vmm->offered & (SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL)) !=
 	    (SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL))
-		vmm->offered &= ~SYMB_FEAT_SWAPBYPASS;
+		vmm->offered &= ~(SYMB_FEAT_SWAPBYPASS | SYMB_FEAT_MODULES);
 	/* Their data are in the global page. */
 	if (!(vmm->offered & SYMB_FEAT_SYMSPY))
 		vmm->offered &= ~(SYMB_FEAT_DMA_OFFSET | SYMB_FEAT_SWAP_GRANT);

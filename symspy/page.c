@@ -12,8 +12,10 @@
 /* As of 1.2: what came later is asked for where it is used. */
 #define GLOBAL_EXT_SWAP	(__builtin_offsetof(struct symspy_global, swap.held) - \
 			 SYMSPY_EXT_OFFSET)
-#define GLOBAL_EXT_PAGING (__builtin_offsetof(struct symspy_global, pad1) - \
+#define GLOBAL_EXT_PAGING (__builtin_offsetof(struct symspy_global, modules) - \
 			   SYMSPY_EXT_OFFSET)
+#define GLOBAL_EXT_MODULES (__builtin_offsetof(struct symspy_global, pad1) - \
+			    SYMSPY_EXT_OFFSET)
 #define LOCAL_EXT_MIN	(__builtin_offsetof(struct symspy_local, pad1) - \
 			 SYMSPY_EXT_OFFSET)
 
@@ -80,7 +82,9 @@ static int check_global(struct symspy_page *page, const struct symspy_vmm *vmm)
 	page->ext = has_part(g, vmm, SYMB_FEAT_DMA_OFFSET, GLOBAL_EXT_DMA,
 			     "DMA ranges") &&
 		    has_part(g, vmm, SYMB_FEAT_SWAP_GRANT, GLOBAL_EXT_SWAP,
-			     "the swap grant");
+			     "the swap grant") &&
+		    has_part(g, vmm, SYMB_FEAT_MODULES, GLOBAL_EXT_MODULES,
+			     "modules");
 	return 0;
 }
 
@@ -212,6 +216,16 @@ struct symspy_paging *symspy_paging(const struct symspy_page *page)
 	    READ_ONCE(g->ext.size) < GLOBAL_EXT_PAGING)
 		return NULL;
 	return &g->paging;
+}
+
+struct symspy_modules *symspy_modules(const struct symspy_page *page)
+{
+	struct symspy_global *g = page->va;
+
+	if (!READ_ONCE(page->live) || !page->ext ||
+	    READ_ONCE(g->ext.size) < GLOBAL_EXT_MODULES)
+		return NULL;
+	return &g->modules;
 }
 
 void symspy_page_release(struct symspy_page *page)

@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 #define SYMB_ABI_MAJOR			1
-#define SYMB_ABI_MINOR			4
+#define SYMB_ABI_MINOR			5
 
 #define SYMB_PAGE_SIZE			4096
 
@@ -48,10 +48,12 @@
 #define SYMB_FEAT_SWAPBYPASS		(1U << 2)
 #define SYMB_FEAT_DMA_OFFSET		(1U << 3)	/* since 1.1; needs SYMSPY */
 #define SYMB_FEAT_SWAP_GRANT		(1U << 4)	/* since 1.2; needs SYMSPY */
+#define SYMB_FEAT_MODULES		(1U << 5)	/* since 1.5; needs SYMSPY, SYMCALL */
 #define SYMB_FEAT_ALL			(SYMB_FEAT_SYMSPY | SYMB_FEAT_SYMCALL | \
 					 SYMB_FEAT_SWAPBYPASS | \
 					 SYMB_FEAT_DMA_OFFSET | \
-					 SYMB_FEAT_SWAP_GRANT)
+					 SYMB_FEAT_SWAP_GRANT | \
+					 SYMB_FEAT_MODULES)
 
 /* ---- MSRs ------------------------------------------------------------ */
 
@@ -236,6 +238,36 @@ struct symspy_paging {
 	__u64 switches;
 };
 
+/* struct symspy_modules.policy */
+#define SYMB_MODULES_NONE		0	/* the guest takes none, or not yet */
+#define SYMB_MODULES_SIGNED		1	/* signed by a key in its kernel's image */
+
+#define SYMB_MODULES_BUILD_ID		20
+#define SYMB_MODULES_VERMAGIC		128
+
+/**
+ * struct symspy_modules - which modules the guest takes
+ * @policy: SYMB_MODULES_*; written last: the rest does not change while it is not 0
+ * @reserved: 0
+ * @limit: most bytes of a module
+ * @boot: a number that each boot of the guest chooses anew: what was loaded under
+ *	another one is gone
+ * @build_id: of the guest's kernel, zeroes if it has none
+ * @reserved2: 0
+ * @vermagic: what modules must say of themselves to fit, NUL padded
+ *
+ * Since 1.5; written by the guest. The VMM takes it for a hint.
+ */
+struct symspy_modules {
+	__u32 policy;
+	__u32 reserved;
+	__u64 limit;
+	__u64 boot;
+	__u8 build_id[SYMB_MODULES_BUILD_ID];
+	__u32 reserved2;
+	char vermagic[SYMB_MODULES_VERMAGIC];
+};
+
 /**
  * struct symspy_global - one page per VM
  * @magic: SYMSPY_GLOBAL_MAGIC
@@ -248,6 +280,7 @@ struct symspy_paging {
  * @dma: since 1.1; written by the VMM if it offers SYMB_FEAT_DMA_OFFSET
  * @swap: since 1.2; in use if SYMB_FEAT_SWAP_GRANT is accepted
  * @paging: since 1.4; in use unless its state is 0
+ * @modules: since 1.5; in use if SYMB_FEAT_MODULES is accepted
  */
 struct symspy_global {
 	__u64 magic;
@@ -262,7 +295,8 @@ struct symspy_global {
 	struct symspy_dma dma;
 	struct symspy_swap swap;
 	struct symspy_paging paging;
-	__u8 pad1[SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET - 40 - 656 - 40 - 48];
+	struct symspy_modules modules;
+	__u8 pad1[SYMB_PAGE_SIZE - SYMSPY_EXT_OFFSET - 40 - 656 - 40 - 48 - 176];
 } __attribute__((packed, aligned(8)));
 
 /* Pages that one query_vaddr() call can answer for. */
@@ -328,6 +362,11 @@ struct symspy_local {
  * struct symspy_local
  */
 #define SYMCALL_QUERY_BATCH		0x110
+/*
+ * Cookie, address and size of an offer in memory; see struct symb_module_offer.
+ * Only noted: the work begins after the call.
+ */
+#define SYMCALL_MODULE			0x120
 /* Only in guests built for tests. */
 #define SYMCALL_SELFTEST		0x180	/* SYMCALL_SELFTEST_*, argument */
 
@@ -401,6 +440,10 @@ enum symb_decline {
 #define SYMB_HC_SWAP_DETACH		0x543
 #define SYMB_HC_DROP_SLOTS		0x544	/* first slot, number of slots */
 #define SYMB_HC_DROP_RANGE		0x545	/* page-table root gpa, start, end */
+#define SYMB_HC_MODULE			0x546	/* cookie, SYMB_MODULE_IS_*, errno */
+
+/* All of ours have numbers from SYMB_HC_NULL to this one. */
+#define SYMB_HC_LAST			SYMB_HC_MODULE
 
 #define SYMB_HC_ENOSYS			1000	/* KVM_ENOSYS */
 #define SYMB_HC_EPERM			1	/* KVM_EPERM */
@@ -425,6 +468,60 @@ struct symb_swap_desc {
 	__u64 pte_exclusive;
 };
 
+/* ---- Modules --------------------------------------------------------- */
+
+#define SYMB_MODULE_MAGIC		0x4d4d5953U	/* "SYMM" */
+#define SYMB_MODULE_DATA		SYMB_PAGE_SIZE	/* offset of the module */
+/* More than that is never offered, whatever the guest's limit is. */
+#define SYMB_MODULE_MAX			(64U << 20)
+
+/* struct symb_module_offer.op */
+#define SYMB_MODULE_LOAD		1
+#define SYMB_MODULE_UNLOAD		2
+
+/* With their NULs. */
+#define SYMB_MODULE_NAME		56
+#define SYMB_MODULE_ARGS		1024
+
+/**
+ * struct symb_module_offer - starts the memory of an offer
+ * @magic: SYMB_MODULE_MAGIC
+ * @op: SYMB_MODULE_*
+ * @cookie: as in the symcall; not 0
+ * @size: bytes of the module, which begins at SYMB_MODULE_DATA; 0 to unload one
+ * @reserved: 0
+ * @args_len: bytes of @args before the NUL; no others are NUL
+ * @sha256: of the module
+ * @name: its name, NUL padded; only letters, digits, '_' and '-'
+ * @args: its parameters, NUL padded
+ * @pad: 0
+ *
+ * Written before the guest hears of it. Read only for the guest, which copies what it
+ * needs once and looks at nothing but the copy.
+ */
+struct symb_module_offer {
+	__u32 magic;
+	__u32 op;
+	__u64 cookie;
+	__u64 size;
+	__u32 reserved;
+	__u32 args_len;
+	__u8 sha256[32];
+	char name[SYMB_MODULE_NAME];
+	char args[SYMB_MODULE_ARGS];
+	__u8 pad[SYMB_MODULE_DATA - 1144];
+};
+
+/*
+ * What SYMB_HC_MODULE says of the offer, or of the module that came with it. The errno
+ * is Linux's, positive; 0 but for DONE.
+ */
+#define SYMB_MODULE_IS_TAKEN		1	/* copied: its memory may go */
+#define SYMB_MODULE_IS_DONE		2	/* over: loaded or unloaded, or an errno */
+#define SYMB_MODULE_IS_OVERDUE		3	/* takes too long; DONE may follow */
+#define SYMB_MODULE_IS_GONE		4	/* its exit function has run */
+#define SYMB_MODULE_IS_DEAD		5	/* its code has crashed */
+
 _Static_assert(sizeof(struct symspy_global) == SYMB_PAGE_SIZE, "global page");
 _Static_assert(sizeof(struct symspy_local) == SYMB_PAGE_SIZE, "local page");
 _Static_assert(sizeof(struct symb_lookup_entry) == 16, "lookup entry");
@@ -436,6 +533,9 @@ _Static_assert(sizeof(struct symspy_dma) == 656, "DMA ranges and devices");
 _Static_assert(__builtin_offsetof(struct symspy_global, dma) == 296, "since 1.1");
 _Static_assert(__builtin_offsetof(struct symspy_global, swap) == 952, "since 1.2");
 _Static_assert(__builtin_offsetof(struct symspy_global, paging) == 992, "since 1.4");
+_Static_assert(__builtin_offsetof(struct symspy_global, modules) == 1040, "since 1.5");
+_Static_assert(sizeof(struct symspy_modules) == 176, "modules");
+_Static_assert(sizeof(struct symb_module_offer) == SYMB_MODULE_DATA, "offer");
 _Static_assert(__builtin_offsetof(struct symspy_global, pci_map) == 12, "published");
 _Static_assert(__builtin_offsetof(struct symspy_global, ext) == SYMSPY_EXT_OFFSET, "ext");
 _Static_assert(__builtin_offsetof(struct symspy_local, ext) == SYMSPY_EXT_OFFSET, "ext");

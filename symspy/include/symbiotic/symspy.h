@@ -132,6 +132,14 @@ void symspy_page_release(struct symspy_page *page);
 struct symspy_paging *symspy_paging(const struct symspy_page *page);
 
 /**
+ * symspy_modules() - where the guest says which modules it takes
+ * @page: the global page
+ *
+ * Return: that part, or NULL: the page is off, or the VMM has no such part.
+ */
+struct symspy_modules *symspy_modules(const struct symspy_page *page);
+
+/**
  * struct symcall_setup - the SymCall MSRs of one vCPU
  * @rip: entry point
  * @rsp: top of the stack

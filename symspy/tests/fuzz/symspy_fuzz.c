@@ -254,7 +254,7 @@ void fake_log(const char *fmt, ...)
 
 static bool offered_together(__u32 f)
 {
-	return (!(f & SYMB_FEAT_SWAPBYPASS) ||
+	return (!(f & (SYMB_FEAT_SWAPBYPASS | SYMB_FEAT_MODULES)) ||
 		(f & SYMB_FEAT_SYMSPY && f & SYMB_FEAT_SYMCALL)) &&
 	       (!(f & (SYMB_FEAT_DMA_OFFSET | SYMB_FEAT_SWAP_GRANT)) ||
 		f & SYMB_FEAT_SYMSPY);
@@ -319,6 +319,8 @@ static bool extension_good(const struct guest_page *p, const struct symspy_vmm *
 			need += sizeof(struct symspy_dma);
 		if (found->offered & SYMB_FEAT_SWAP_GRANT)
 			need = 40 + sizeof(struct symspy_dma) + 32;
+		if (found->offered & SYMB_FEAT_MODULES)
+			need = offsetof(struct symspy_global, pad1) - SYMSPY_EXT_OFFSET;
 		if (found->offered & ~FIELD(p, symspy_global, features)->first)
 			return false;
 	}

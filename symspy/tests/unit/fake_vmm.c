@@ -90,6 +90,9 @@ void fake_symbiotic(__u32 features, __u32 base)
 	fake.global.ext.magic = SYMSPY_EXT_MAGIC;
 	fake.global.ext.size = 40 + sizeof(struct symspy_dma) +
 			       sizeof(struct symspy_swap);
+	if (features & SYMB_FEAT_MODULES)
+		fake.global.ext.size += sizeof(struct symspy_paging) +
+					sizeof(struct symspy_modules);
 	fake.global.ext.major = SYMB_ABI_MAJOR;
 	fake.global.ext.minor = SYMB_ABI_MINOR;
 	fake.global.features = features;

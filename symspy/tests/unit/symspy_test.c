@@ -9,6 +9,8 @@
 
 #define GPA	0xfc00000000ULL
 #define ALL	SYMB_FEAT_ALL
+/* What needs no more than the page of version 1.3. */
+#define OLD	(ALL & ~SYMB_FEAT_MODULES)
 
 /* ---- discovery: one row is one machine ------------------------------- */
 
@@ -372,7 +374,7 @@ static void test_pages(void)
 		int ret;
 
 		test_begin(pages[i].name);
-		fake_symbiotic(ALL, 0x40000100);
+		fake_symbiotic(OLD, 0x40000100);
 		CHECK_EQ(symspy_discover(&vmm), 0);
 		pages[i].spoil();
 
@@ -436,7 +438,8 @@ static void test_page_life(void)
 	test_end();
 
 	test_begin("page: the part on paging, if there is one");
-	fake_symbiotic(ALL, 0x40000100);
+	fake_symbiotic(OLD, 0x40000100);
+	CHECK_EQ(symspy_discover(&vmm), 0);
 	memset(&page, 0, sizeof(page));
 	CHECK(!symspy_paging(&page));
 	CHECK_EQ(symspy_global_on(&page, &vmm, GPA), 0);
@@ -450,6 +453,24 @@ static void test_page_life(void)
 	page.ext = true;
 	symspy_global_off(&page);
 	CHECK(!symspy_paging(&page));
+	symspy_page_release(&page);
+	test_end();
+
+	test_begin("page: the part on modules");
+	fake_symbiotic(ALL, 0x40000100);
+	CHECK_EQ(symspy_discover(&vmm), 0);
+	memset(&page, 0, sizeof(page));
+	CHECK(!symspy_modules(&page));
+	CHECK_EQ(symspy_global_on(&page, &vmm, GPA), 0);
+	CHECK(page.ext);
+	CHECK(symspy_modules(&page) == &fake.global.modules);
+	fake.global.ext.size--;
+	CHECK(!symspy_modules(&page));
+	symspy_global_off(&page);
+	CHECK(!symspy_modules(&page));
+	CHECK_EQ(symspy_global_on(&page, &vmm, GPA), 0);
+	CHECK(!page.ext);
+	CHECK_EQ(fake.log_lines, 1);
 	symspy_page_release(&page);
 	test_end();
 
