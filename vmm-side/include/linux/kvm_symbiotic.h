@@ -17,6 +17,10 @@
  *   acknowledgment that has gone, by a reset for one; msr.error means nothing then.
  *   KVM_CAP_X86_USER_SPACE_MSR is not needed;
  *
+ * - hears of modules by KVM_EXIT_HYPERCALL: hypercall.nr is SYMB_HC_MODULE, args[0] to
+ *   args[2] are the guest's, and what it leaves in hypercall.ret goes to RAX.
+ *   KVM_CAP_EXIT_HYPERCALL is not needed;
+ *
  * - resets a vCPU or the VM by writing 0 to our MSRs (KVM_SET_MSRS), which is all
  *   that it may write there: to SYMB_MSR_SYMCALL_RIP first, which ends a symcall.
  */

@@ -66,7 +66,7 @@ static void test_off(void)
 	__u64 nr;
 
 	check_msrs(0);
-	for (nr = SYMB_HC_SYMCALL_RET; nr <= SYMB_HC_DROP_RANGE; nr++)
+	for (nr = SYMB_HC_SYMCALL_RET; nr <= SYMB_HC_LAST; nr++)
 		expect(hypercall(nr, 0, 0, 0, 0), -SYMB_HC_ENOSYS);
 	expect(ioctl(vcpu, KVM_SYMCALL, &call), -1);
 	expect(errno, EINVAL);
@@ -503,6 +503,62 @@ static void test_partial_offer(void)
 	expect(hypercall(SYMB_HC_SWAP_DETACH, 0, 0, 0, 0), -SYMB_HC_ENOSYS);
 }
 
+/* The guest tells of a module, up to the exit by which user space hears of it. */
+static void begin_module(void)
+{
+	struct kvm_regs regs = {
+		.rax = SYMB_HC_MODULE, .rbx = 0x1122334455667788, .rcx = ~0ULL, .rdx = 7,
+	};
+
+	begin_step(g_hypercall, 0, &regs);
+	IOCTL(vcpu, KVM_RUN, 0);
+	expect(run->exit_reason, KVM_EXIT_HYPERCALL);
+	expect(run->hypercall.nr, SYMB_HC_MODULE);
+	expect(run->hypercall.args[0], 0x1122334455667788);
+	expect(run->hypercall.args[1], ~0ULL);
+	expect(run->hypercall.args[2], 7);
+}
+
+/* Only guests that have accepted modules, and from ring 0 alone. */
+static void test_module(void)
+{
+	struct kvm_regs regs;
+	__u64 zero = 0;
+
+	must_wrmsr(SYMB_MSR_FEATURES, all_features() & ~SYMB_FEAT_MODULES);
+	expect(hypercall(SYMB_HC_MODULE, 1, 2, 3, 0), -SYMB_HC_ENOSYS);
+	must_wrmsr(SYMB_MSR_FEATURES, all_features());
+	expect(hypercall_from(3, SYMB_HC_MODULE, 1, 2, 3, 0), -SYMB_HC_EPERM);
+	expect(hypercall(1ULL << 32 | SYMB_HC_MODULE, 1, 2, 3, 0), -SYMB_HC_ENOSYS);
+
+	/* Who says nothing has not heard it. */
+	begin_module();
+	expect(run_vcpu(), PORT_DONE);
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	settle();
+	expect((__s64)regs.rax, -SYMB_HC_ENOSYS);
+
+	begin_module();
+	run->hypercall.ret = -SYMB_HC_EINVAL;
+	expect(run_vcpu(), PORT_DONE);
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	settle();
+	expect((__s64)regs.rax, -SYMB_HC_EINVAL);
+
+	/* A reset comes before the answer, which is for nobody then. */
+	begin_module();
+	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_SYMCALL_RIP, &zero), 1);
+	expect(host_msr(KVM_SET_MSRS, SYMB_MSR_FEATURES, &zero), 1);
+	enter(g_spin, 0);
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	regs.rax = 0x5555;
+	IOCTL(vcpu, KVM_SET_REGS, &regs);
+	run_on();
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	expect(regs.rax, 0x5555);
+	expect(hypercall(SYMB_HC_MODULE, 1, 2, 3, 0), -SYMB_HC_ENOSYS);
+}
+
 const struct test msr_tests[] = {
 	{ "off", test_off, 0 },
 	{ "cap", test_cap, SYMB_FEAT_ALL },
@@ -515,6 +571,7 @@ const struct test msr_tests[] = {
 	{ "pages", test_pages, SYMB_FEAT_ALL },
 	{ "pages-alias", test_pages_alias, SYMB_FEAT_ALL },
 	{ "call-msrs", test_call_msrs, SYMB_FEAT_ALL },
+	{ "module", test_module, SYMB_FEAT_ALL },
 	{ "partial-offer", test_partial_offer, SYMB_FEAT_SYMSPY },
 	{ }
 };

@@ -1149,7 +1149,7 @@ static void test_hyperv(void)
 	must_wrmsr(HV_HYPERCALL, GUEST_HV_PAGE | 1);
 
 	/* Who has not accepted us means Hyper-V by all it does. */
-	for (nr = SYMB_HC_SYMCALL_RET; nr <= SYMB_HC_DROP_RANGE; nr++) {
+	for (nr = SYMB_HC_SYMCALL_RET; nr <= SYMB_HC_LAST; nr++) {
 		expect(hv_hypercall(nr), HV_INVALID_CODE);
 		expect(hypercall(nr, 0, 0xffff, 0, 0), HV_INVALID_CODE);
 	}
@@ -1162,7 +1162,7 @@ static void test_hyperv(void)
 	expect(symcall(CALL_INC, 1).ret[0], 2);
 	expect(symcall(CALL_ERROR, 7).status, 7);
 	expect(vcpu_stat("symcall_aborts"), 0);
-	for (nr = SYMB_HC_SYMCALL_RET; nr <= SYMB_HC_DROP_RANGE; nr++)
+	for (nr = SYMB_HC_SYMCALL_RET; nr <= SYMB_HC_LAST; nr++)
 		expect(hv_hypercall(nr), HV_INVALID_CODE);
 }
 

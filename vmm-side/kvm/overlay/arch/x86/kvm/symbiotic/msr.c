@@ -71,6 +71,8 @@ void kvm_symbiotic_unask(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
 
+	/* What it has told, user space has heard; nothing is left to undo. */
+	symb->telling = false;
 	if (!symb->asking)
 		return;
 	symb->asking = false;
@@ -241,6 +243,7 @@ static int symbiotic_set_msr_host(struct kvm_vcpu *vcpu, u32 msr, u64 data)
 		 * complete, and its own call needs no answer.
 		 */
 		symb->asking = false;
+		symb->telling = false;
 		kvm_symcall_forget(vcpu);
 		symb->user.state = KVM_SYMCALL_USER_IDLE;
 		kvm_swapbypass_vcpu_reset(vcpu);

@@ -328,6 +328,38 @@ static long symbiotic_hypercall(struct kvm_vcpu *vcpu, u32 nr)
 	}
 }
 
+static int symbiotic_user_answered(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_symbiotic *symb = vcpu->arch.symbiotic;
+
+	/* The vCPU was reset: there is no instruction any more. */
+	if (!symb->telling)
+		return 1;
+	symb->telling = false;
+	kvm_rax_write(vcpu, vcpu->run->hypercall.ret);
+	return kvm_skip_emulated_instruction(vcpu);
+}
+
+/*
+ * What a hypercall says of a module concerns user space alone, which has offered
+ * it. User space answers as to any KVM_EXIT_HYPERCALL.
+ */
+static int symbiotic_module(struct kvm_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	vcpu->arch.symbiotic->telling = true;
+	run->exit_reason = KVM_EXIT_HYPERCALL;
+	memset(&run->hypercall, 0, sizeof(run->hypercall));
+	run->hypercall.nr = SYMB_HC_MODULE;
+	run->hypercall.args[0] = kvm_rbx_read(vcpu);
+	run->hypercall.args[1] = kvm_rcx_read(vcpu);
+	run->hypercall.args[2] = kvm_rdx_read(vcpu);
+	run->hypercall.ret = -SYMB_HC_ENOSYS;
+	vcpu->arch.complete_userspace_io = symbiotic_user_answered;
+	return 0;
+}
+
 /**
  * __kvm_symbiotic_hypercall - one of our hypercalls
  * @vcpu: the vCPU, for which kvm_symbiotic_hypercall() is true
@@ -368,6 +400,13 @@ int __kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
 	}
 	if (rax >> 32) {
 		ret = -SYMB_HC_ENOSYS;
+		goto out;
+	}
+	if (nr == SYMB_HC_MODULE &&
+	    kvm_symbiotic_accepted(vcpu->kvm, SYMB_FEAT_MODULES)) {
+		if (!kvm_symcall_active(vcpu))
+			return symbiotic_module(vcpu);
+		ret = -SYMB_HC_EBUSY;
 		goto out;
 	}
 	ret = symbiotic_hypercall(vcpu, nr);

@@ -190,6 +190,7 @@ enum kvm_symcall_user_state {
  * @asking: the vCPU waits at a WRMSR for user space's answer
  * @msr: the MSR
  * @msr_data: the value to be written to it
+ * @telling: the vCPU waits at a hypercall for what user space makes of it
  * @dma_epoch: kvm_symbiotic.dma_epoch when it asked about an acknowledgment, or
  *	withdrew one
  * @loop: SYMB_HC_SYMCALL_LOOP under way
@@ -222,6 +223,7 @@ struct kvm_vcpu_symbiotic {
 	bool asking;
 	u32 msr;
 	u64 msr_data;
+	bool telling;
 	u64 dma_epoch;
 	struct {
 		unsigned long rip;
@@ -319,7 +321,7 @@ static inline bool kvm_symbiotic_hypercall(struct kvm_vcpu *vcpu)
 	/* The upper half of RAX belongs to SYMB_HC_SYMCALL_LOOP. */
 	nr = vcpu->arch.regs[VCPU_REGS_RAX];
 	return nr == SYMB_HC_SYMCALL_RET || nr == SYMB_HC_SYMCALL_ERR ||
-	       (nr >= SYMB_HC_NULL && nr <= SYMB_HC_DROP_RANGE);
+	       (nr >= SYMB_HC_NULL && nr <= SYMB_HC_LAST);
 }
 
 /**
