@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# configs.sh BUILD: do the guest's memory-management files compile in all sensible
-# configurations? Each is build/guest's with some options changed in the header that
+# configs.sh BUILD: do the guest's memory-management files, and those of modules, compile in
+# all sensible configurations? Each is build/guest's with some options changed in the header that
 # the compiler sees, without asking Kconfig, and only the syntax is checked: it takes
 # seconds. Needs build/guest.
 
@@ -77,5 +77,10 @@ config $driver/virtio PCI=n
 config "$(echo "$in_place" | grep -v group) mm/memory mm/swap" MEMCG=n
 config "$in_place" NUMA=y NODES_SHIFT=y USE_PERCPU_NUMA_NODE_ID=y
 config "$in_place $bypass" USERFAULTFD=n ZSWAP=n KSM=n HIBERNATION=n
+modules='kernel/module/main kernel/module/signing'
+config "$modules arch/x86/symbiotic/symspy" SYMBIOTIC_MODULES=n
+config "$modules" SYMBIOTIC_GUEST=n SYMBIOTIC_BYPASS=n SYMBIOTIC_TEST=n SYMBIOTIC_MODULES=n
+config 'arch/x86/symbiotic/modules arch/x86/symbiotic/offer kernel/module/symbiotic' PM_SLEEP=n \
+	KUNIT=n
 
 plan

@@ -24,6 +24,7 @@
 #include <asm/reboot.h>
 
 #include "dma.h"
+#include "modules.h"
 #include "symbiotic.h"
 
 /*
@@ -76,6 +77,8 @@ static u32 wanted_features(void)
 		wanted |= SYMB_FEAT_DMA_OFFSET;
 	if (IS_ENABLED(CONFIG_SYMSWAP_IN_PLACE))
 		wanted |= SYMB_FEAT_SWAP_GRANT;
+	if (symb_modules_wanted())
+		wanted |= SYMB_FEAT_MODULES;
 	return wanted;
 }
 
@@ -223,6 +226,8 @@ static int features_on(void)
 	}
 
 	WRITE_ONCE(features, accepted);
+	/* First: a device whose module is here may be the VMM's to give again. */
+	symb_modules_on();
 	symb_dma_on();
 	return 0;
 

@@ -40,12 +40,13 @@ VM_FILE(global_page, "%#llx",
 
 static ssize_t show_features(char *buf, u32 f)
 {
-	return sysfs_emit(buf, "%s%s%s%s%s\n",
+	return sysfs_emit(buf, "%s%s%s%s%s%s\n",
 			  f & SYMB_FEAT_SYMSPY ? "symspy " : "",
 			  f & SYMB_FEAT_SYMCALL ? "symcall " : "",
 			  f & SYMB_FEAT_SWAPBYPASS ? "swapbypass " : "",
 			  f & SYMB_FEAT_DMA_OFFSET ? "dma-offset " : "",
-			  f & SYMB_FEAT_SWAP_GRANT ? "swap-grant " : "");
+			  f & SYMB_FEAT_SWAP_GRANT ? "swap-grant " : "",
+			  f & SYMB_FEAT_MODULES ? "modules " : "");
 }
 
 static ssize_t features_show(struct kobject *kobj, struct kobj_attribute *attr,

@@ -162,8 +162,8 @@ static void use_machine(struct kunit *test, const struct machine *m)
 	f->m = m;
 	f->global->magic = SYMSPY_GLOBAL_MAGIC ^ m->magic_flip;
 	f->global->features = m->page_features ?: m->features;
-	fill_ext(m, &f->global->ext, 40 + sizeof(struct symspy_dma) +
-		 sizeof(struct symspy_swap));
+	fill_ext(m, &f->global->ext,
+		 offsetof(struct symspy_global, pad1) - SYMSPY_EXT_OFFSET);
 	memcpy(&f->local->magic, "V3V.3\0\0", 8);
 	f->local->magic ^= m->magic_flip;
 	fill_ext(m, &f->local->ext, 32 + 16 * SYMB_LOOKUP_MAX);
