@@ -93,6 +93,17 @@ void symbiotic_put_msrs(CPUState *cs);
 bool symbiotic_handle_wrmsr(CPUState *cs, struct kvm_run *run);
 
 /**
+ * symbiotic_handle_hypercall: the guest tells of a module
+ * @cs: the vCPU
+ * @run: its shared page; run->hypercall.ret is the answer
+ *
+ * Called without the BQL.
+ *
+ * Returns: false if the hypercall is none of ours
+ */
+bool symbiotic_handle_hypercall(CPUState *cs, struct kvm_run *run);
+
+/**
  * symbiotic_handle_symcall: a symcall is over
  * @cs: the vCPU
  *

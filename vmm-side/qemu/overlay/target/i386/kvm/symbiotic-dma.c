@@ -171,9 +171,11 @@ static bool pin_ram(MemoryRegion *ram, uint64_t offset, uint64_t size,
     return true;
 }
 
+/* Also a device that may must wait for its module, if it has one. */
 static void recheck(DMADevice *d)
 {
-    bool may = d->acked && !dma.stopped;
+    bool may = d->acked && !dma.stopped &&
+               symbiotic_module_allows(DEVICE(d->pdev)->id);
 
     if (d->allowed != may) {
         d->allowed = may;
@@ -181,7 +183,7 @@ static void recheck(DMADevice *d)
     }
 }
 
-static void recheck_all(void)
+void symbiotic_dma_recheck(void)
 {
     unsigned int i;
 
@@ -197,7 +199,7 @@ static void set_acked(bool acked)
     for (i = 0; i < dma.nr_devices; i++) {
         dma.devices[i].acked = acked;
     }
-    recheck_all();
+    symbiotic_dma_recheck();
 }
 
 /*
@@ -214,7 +216,7 @@ static void vm_state_change(void *opaque, bool running, RunState state)
                state == RUN_STATE_WATCHDOG) {
         dma.stopped = true;
     }
-    recheck_all();
+    symbiotic_dma_recheck();
 }
 
 bool symbiotic_dma_prepare(Error **errp)

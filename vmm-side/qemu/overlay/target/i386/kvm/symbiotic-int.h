@@ -6,11 +6,14 @@
  *  symbiotic-pages.c    the SymSpy pages, and what QMP shows of them
  *  symbiotic-symcall.c  the way into KVM, symcalls, memory that the host lacks
  *  symbiotic-dma.c      passthrough without an IOMMU
+ *  symbiotic-modules.c  modules for the guest's kernel
  *  symbiotic-paging.c   nested or shadow paging, changed while the VM runs
  *  symbiotic-policy.c   ... and when that should be; symbiotic-counters.c by what
  */
 #ifndef TARGET_I386_KVM_SYMBIOTIC_INT_H
 #define TARGET_I386_KVM_SYMBIOTIC_INT_H
+
+#include <linux/kvm_symbiotic.h>
 
 #include "exec/memory.h"
 #include "sysemu/kvm.h"
@@ -64,6 +67,14 @@ struct symspy_global *symbiotic_global_page(void);
  */
 bool symspy_set(CPUState *cs, bool local, uint64_t gpa);
 
+/**
+ * symbiotic_gpa_free: whether something can be shown to the guest at an address
+ * @cs: any vCPU
+ * @gpa: where
+ * @size: bytes
+ */
+bool symbiotic_gpa_free(CPUState *cs, hwaddr gpa, uint64_t size);
+
 void symspy_unmap_global(void);
 void symspy_unmap_local(CPUState *cs);
 
@@ -77,6 +88,27 @@ void symspy_unmap_local(CPUState *cs);
  * Called with the BQL.
  */
 void symcall_cancel(SymbioticVCPU *vcpu, const char *why);
+
+/**
+ * SymbioticSymcallDone: a call is over; called once, with the BQL
+ * @opaque: the caller's
+ * @error: why it has not come to its end; or NULL
+ * @status: as in struct kvm_symcall
+ */
+typedef void SymbioticSymcallDone(void *opaque, const char *error, int status);
+
+/**
+ * symbiotic_symcall: call the guest, on QEMU's own account
+ * @cs: the vCPU
+ * @kvm: number and arguments
+ * @done: hears what comes of it; may make the next call
+ * @opaque: for @done
+ * @errp: why there is no call; @done is not called then
+ *
+ * Called with the BQL.
+ */
+bool symbiotic_symcall(CPUState *cs, const struct kvm_symcall *kvm,
+                       SymbioticSymcallDone *done, void *opaque, Error **errp);
 
 /* ---- symbiotic-dma.c; all with the BQL ---- */
 
@@ -99,6 +131,40 @@ bool symbiotic_dma_ack(uint64_t generation);
  * acknowledgement
  */
 void symbiotic_dma_stop(void);
+
+/**
+ * symbiotic_dma_recheck: a module has come or gone
+ */
+void symbiotic_dma_recheck(void);
+
+/* ---- symbiotic-modules.c; all with the BQL ---- */
+
+/**
+ * symbiotic_module_told: the guest has made the hypercall SYMB_HC_MODULE
+ * @cookie: its arguments
+ * @what: likewise
+ * @err: likewise
+ *
+ * Returns: what the guest gets for it
+ */
+int64_t symbiotic_module_told(uint64_t cookie, uint64_t what, uint64_t err);
+
+/**
+ * symbiotic_module_allows: whether a device's module is there, or it needs none
+ * @device: the device's id, may be NULL
+ */
+bool symbiotic_module_allows(const char *device);
+
+/**
+ * symbiotic_modules_lost: the guest hears no offers any more
+ * @why: for whoever has made one
+ */
+void symbiotic_modules_lost(const char *why);
+
+/**
+ * symbiotic_modules_reset: there are no modules any more
+ */
+void symbiotic_modules_reset(void);
 
 /* ---- symbiotic-paging.c; all with the BQL ---- */
 

@@ -46,7 +46,7 @@ struct symspy_global *symbiotic_global_page(void)
  * KVM checks addresses too, but only QEMU knows the whole map: devices, and
  * what lies in wait (memory to be plugged in, KVM's own slots).
  */
-static bool symspy_gpa_free(X86CPU *cpu, hwaddr gpa)
+bool symbiotic_gpa_free(CPUState *cs, hwaddr gpa, uint64_t size)
 {
     static const uint32_t types[] = {
         E820_RESERVED, E820_ACPI, E820_NVS, E820_UNUSABLE,
@@ -60,8 +60,9 @@ static bool symspy_gpa_free(X86CPU *cpu, hwaddr gpa)
 
     /* A memory slot that KVM refuses would kill the VM. */
     host_cpuid(0x80000008, 0, &eax, &unused, &unused, &unused);
-    bits = MIN(cpu->phys_bits, eax & 0xff);
-    if (gpa & (SYMB_PAGE_SIZE - 1) || gpa >> bits) {
+    bits = MIN(X86_CPU(cs)->phys_bits, eax & 0xff);
+    if (gpa & (SYMB_PAGE_SIZE - 1) || gpa + size - 1 < gpa ||
+        (gpa + size - 1) >> bits) {
         return false;
     }
 
@@ -73,19 +74,19 @@ static bool symspy_gpa_free(X86CPU *cpu, hwaddr gpa)
     for (t = 0; t < ARRAY_SIZE(types); t++) {
         for (i = 0; i < e820_get_num_entries(); i++) {
             if (e820_get_entry(i, types[t], &start, &length) &&
-                ranges_overlap(gpa, SYMB_PAGE_SIZE, start, length)) {
+                ranges_overlap(gpa, size, start, length)) {
                 return false;
             }
         }
     }
 
     if (ms->device_memory && memory_region_size(&ms->device_memory->mr) &&
-        ranges_overlap(gpa, SYMB_PAGE_SIZE, ms->device_memory->base,
+        ranges_overlap(gpa, size, ms->device_memory->base,
                        memory_region_size(&ms->device_memory->mr))) {
         return false;
     }
 
-    section = memory_region_find(get_system_memory(), gpa, SYMB_PAGE_SIZE);
+    section = memory_region_find(get_system_memory(), gpa, size);
     if (section.mr) {
         memory_region_unref(section.mr);
         return false;
@@ -107,6 +108,9 @@ static void symspy_fill_global(struct symspy_global *global)
     global->magic = cpu_to_le64(SYMSPY_GLOBAL_MAGIC);
     symspy_fill_ext(&global->ext);
     global->features = cpu_to_le32(symbiotic_offered());
+    if (symbiotic_offered() & SYMB_FEAT_MODULES) {
+        global->flags = cpu_to_le32(SYMSPY_GLOBAL_MODULES);
+    }
     global->swap.grant = cpu_to_le64(symspy.swap_grant);
     symbiotic_paging_publish(global);
     symbiotic_dma_publish(global);
@@ -157,6 +161,9 @@ static void symspy_unmap(SymspyPage *page)
     if (page->gpa) {
         memory_region_del_subregion(get_system_memory(), &page->mr);
         page->gpa = 0;
+        if (page == &symspy.global) {
+            symbiotic_modules_lost("the guest does not listen any more");
+        }
         if (!--symspy.nr_mapped) {
             symbiotic_unblock_migration();
         }
@@ -186,7 +193,7 @@ bool symspy_set(CPUState *cs, bool local, uint64_t gpa)
         symspy_unmap(page);
         return true;
     }
-    if (!symspy_gpa_free(X86_CPU(cs), gpa)) {
+    if (!symbiotic_gpa_free(cs, gpa, SYMB_PAGE_SIZE)) {
         return false;
     }
 

@@ -45,6 +45,41 @@ void qmp_x_set_paging(PagingPolicyKind policy, bool has_wait, bool wait,
     error_setg(errp, "This VM's paging mode cannot be changed");
 }
 
+SymbioticModulesInfo *qmp_x_symbiotic_module_query(Error **errp)
+{
+    SymbioticModulesInfo *info = g_new0(SymbioticModulesInfo, 1);
+
+    info->build_id = g_strdup("");
+    info->vermagic = g_strdup("");
+    return info;
+}
+
+void qmp_x_symbiotic_module_load(const char *id, const char *name,
+                                 const char *fdname, bool has_args,
+                                 const char *args, bool has_timeout,
+                                 uint32_t timeout, Error **errp)
+{
+    error_setg(errp, "This VM offers no modules");
+}
+
+void qmp_x_symbiotic_module_unload(const char *id, const char *name,
+                                   bool has_timeout, uint32_t timeout,
+                                   Error **errp)
+{
+    error_setg(errp, "This VM offers no modules");
+}
+
+void qmp_x_symbiotic_module_withdraw(Error **errp)
+{
+    error_setg(errp, "There is no offer");
+}
+
+void qmp_x_symbiotic_module_guard(const char *device, bool has_module,
+                                  const char *module, Error **errp)
+{
+    error_setg(errp, "This VM offers no modules");
+}
+
 bool symbiotic_dma_prepare(Error **errp)
 {
     error_setg(errp, "passthrough without an IOMMU needs KVM");

@@ -46,7 +46,9 @@ struct Symcall {
     struct kvm_symcall kvm;
     SymcallState state;
     CPUState *cs;
-    char *id;
+    char *id;                   /* NULL: QEMU's own, which has @done */
+    SymbioticSymcallDone *done;
+    void *opaque;
     QEMUTimer *timer;           /* BQL; NULL: the result was reported */
 };
 
@@ -117,6 +119,10 @@ static void symcall_report(Symcall *call, const char *error,
     }
     timer_free(call->timer);
     call->timer = NULL;
+    if (call->done) {
+        call->done(call->opaque, error, result ? result->status : 0);
+        return;
+    }
     qapi_event_send_symcall_completed(call->id, call->cs->cpu_index, !!error,
                                       error, !!result, result);
 }
@@ -235,7 +241,7 @@ void symbiotic_handle_symcall(CPUState *cs)
     qemu_mutex_unlock_iothread();
 }
 
-/* ---- x-symcall ---- */
+/* ---- The start of one ---- */
 
 /* A call that has not started never will; one that runs, KVM ends. */
 static void symcall_timeout(void *opaque)
@@ -254,7 +260,7 @@ static bool symcall_id_used(const char *id)
     CPU_FOREACH(cs) {
         Symcall *call = symbiotic_vcpu(cs)->call;
 
-        if (call && call->timer && !strcmp(call->id, id)) {
+        if (call && call->timer && call->id && !strcmp(call->id, id)) {
             return true;
         }
     }
@@ -262,15 +268,66 @@ static bool symcall_id_used(const char *id)
 }
 
 /*
- * Only hands the call to the vCPU's thread. Nothing waits for it: its end is an
- * event, and until then the main loop does what it always does.
+ * Only hands the call to the vCPU's thread. Nothing waits for it: until its end is
+ * reported the main loop does what it always does.
  */
+static Symcall *symcall_queue(CPUState *cs, const struct kvm_symcall *kvm,
+                              uint32_t timeout, Error **errp)
+{
+    SymbioticVCPU *vcpu;
+    Symcall *call;
+
+    if (!runstate_is_running() || !cpu_can_run(cs)) {
+        error_setg(errp, "vCPU %d is not running", cs->cpu_index);
+        return NULL;
+    }
+    if (!kvm_irqchip_in_kernel()) {
+        /* A halted vCPU would wait in QEMU, out of KVM's reach. */
+        error_setg(errp, "Symcalls need kernel-irqchip=on or split");
+        return NULL;
+    }
+    vcpu = symbiotic_vcpu(cs);
+    if (vcpu->call) {
+        error_setg(errp, "vCPU %d is still in a symcall", cs->cpu_index);
+        return NULL;
+    }
+
+    call = g_new0(Symcall, 1);
+    call->kvm = *kvm;
+    call->cs = cs;
+    call->timer = timer_new_ms(QEMU_CLOCK_REALTIME, symcall_timeout, call);
+    timer_mod(call->timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + timeout);
+    return call;
+}
+
+/* All of it is filled in. */
+static void symcall_go(Symcall *call)
+{
+    qatomic_store_release(&symbiotic_vcpu(call->cs)->call, call);
+    qemu_cpu_kick(call->cs);
+}
+
+bool symbiotic_symcall(CPUState *cs, const struct kvm_symcall *kvm,
+                       SymbioticSymcallDone *done, void *opaque, Error **errp)
+{
+    Symcall *call = symcall_queue(cs, kvm, SYMCALL_TIMEOUT_MS, errp);
+
+    if (!call) {
+        return false;
+    }
+    call->done = done;
+    call->opaque = opaque;
+    symcall_go(call);
+    return true;
+}
+
+/* ---- x-symcall ---- */
+
 void qmp_x_symcall(const char *id, int64_t cpu_index, uint64_t number,
                    bool has_args, uint64List *args, bool has_timeout,
                    uint32_t timeout, Error **errp)
 {
     struct kvm_symcall kvm = { .nr = number };
-    SymbioticVCPU *vcpu;
     Symcall *call;
     CPUState *cs;
     int i;
@@ -300,31 +357,14 @@ void qmp_x_symcall(const char *id, int64_t cpu_index, uint64_t number,
         }
         kvm.args[i] = args->value;
     }
-    if (!runstate_is_running() || !cpu_can_run(cs)) {
-        error_setg(errp, "vCPU %" PRId64 " is not running", cpu_index);
-        return;
-    }
-    if (!kvm_irqchip_in_kernel()) {
-        /* A halted vCPU would wait in QEMU, out of KVM's reach. */
-        error_setg(errp, "Symcalls need kernel-irqchip=on or split");
-        return;
-    }
-    vcpu = symbiotic_vcpu(cs);
-    if (vcpu->call) {
-        error_setg(errp, "vCPU %" PRId64 " is still in a symcall", cpu_index);
-        return;
-    }
     if (symcall_id_used(id)) {
         error_setg(errp, "There is a symcall '%s' already", id);
         return;
     }
 
-    call = g_new0(Symcall, 1);
-    call->kvm = kvm;
-    call->cs = cs;
-    call->id = g_strdup(id);
-    call->timer = timer_new_ms(QEMU_CLOCK_REALTIME, symcall_timeout, call);
-    timer_mod(call->timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + timeout);
-    qatomic_store_release(&vcpu->call, call);
-    qemu_cpu_kick(cs);
+    call = symcall_queue(cs, &kvm, timeout, errp);
+    if (call) {
+        call->id = g_strdup(id);
+        symcall_go(call);
+    }
 }

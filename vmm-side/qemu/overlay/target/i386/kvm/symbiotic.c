@@ -153,6 +153,8 @@ void symbiotic_accel_class_init(ObjectClass *oc)
 static void symbiotic_vm_reset(void *opaque)
 {
     symbiotic_dma_stop();
+    symbiotic_modules_lost("the VM was reset");
+    symbiotic_modules_reset();
     symspy_unmap_global();
     symb.reset_pending = true;
 }
@@ -278,6 +280,21 @@ bool symbiotic_handle_wrmsr(CPUState *cs, struct kvm_run *run)
          symspy_set(cs, msr == SYMB_MSR_LOCAL_PAGE, run->msr.data);
     qemu_mutex_unlock_iothread();
     run->msr.error = !ok;
+    return true;
+}
+
+/* ---- The guest's hypercalls ---- */
+
+bool symbiotic_handle_hypercall(CPUState *cs, struct kvm_run *run)
+{
+    if (!symb.features || run->hypercall.nr != SYMB_HC_MODULE) {
+        return false;
+    }
+    qemu_mutex_lock_iothread();
+    run->hypercall.ret = symbiotic_module_told(run->hypercall.args[0],
+                                               run->hypercall.args[1],
+                                               run->hypercall.args[2]);
+    qemu_mutex_unlock_iothread();
     return true;
 }
 
