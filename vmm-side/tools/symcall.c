@@ -4,15 +4,19 @@
  *
  * Speaks QMP to the QEMU that runs the guest; see --help.
  */
+#include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -21,9 +25,12 @@
 #include <json.h>
 #include <symbiotic/abi.h>
 
+#include "modfile.h"
+
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 
 #define DEFAULT_TIMEOUT		10
+#define MODULE_TIMEOUT		60
 #define MAX_TIMEOUT		600	/* QEMU's, too */
 /* What QEMU itself may need on a loaded machine, on top of the call's time. */
 #define QMP_TIMEOUT_MS		15000
@@ -38,11 +45,14 @@ enum {
 struct qmp {
 	int fd;
 	long timeout_ms;	/* of one symcall */
+	long module_ms;		/* of one module: its init may take a while */
 	struct json_tokener *tok;
 	char buf[4096];
 	size_t pos, len;
-	char id[64];		/* of the symcall that was made last */
+	char id[64];		/* of the symcall or offer that was made last */
 	struct json_object *completed;	/* QEMU's event that it is over */
+	int pass_fd;		/* goes with the next command; -1: none */
+	const char *modules;	/* directory of modules; NULL: none is known */
 };
 
 struct symcall {
@@ -64,6 +74,12 @@ static const char help[] =
 "    symcall -q SOCKET word VALUE\n"
 "    symcall -q SOCKET grant PAGES\n"
 "    symcall -q SOCKET paging [nested | shadow | auto]\n"
+"    symcall -q SOCKET [-t SECONDS] [-m DIR] module load FILE|NAME [PARAMETER...]\n"
+"    symcall -q SOCKET [-t SECONDS] module offer FILE NAME [PARAMETER...]\n"
+"    symcall -q SOCKET [-t SECONDS] module unload NAME\n"
+"    symcall -q SOCKET module list | withdraw\n"
+"    symcall -q SOCKET [-m DIR] attach-device ADDRESS [--driver NAME [PARAMETER...]]\n"
+"    symcall -q SOCKET detach-device ADDRESS\n"
 "    symcall -q SOCKET qmp COMMAND [JSON]\n"
 "    symcall -q SOCKET [-t SECONDS] event NAME\n"
 "\n"
@@ -82,6 +98,18 @@ static const char help[] =
 "          beyond that it gives back, a GiB in a second\n"
 "    paging show how KVM maps the guest's memory, and why; or change it, in a VM\n"
 "          that was started with -accel kvm,paging=\n"
+"    module load    let the guest's kernel load a module that a key of its own has\n"
+"          signed, and before it all that it needs: a file with its neighbours, or\n"
+"          NAME from DIR/BUILD-ID/, which are of the guest's kernel\n"
+"    module offer   the same with a file that nobody has looked at, under a NAME; for\n"
+"          tests\n"
+"    module unload  one that has come this way\n"
+"    module list    which modules the guest takes, and which it has got\n"
+"    module withdraw  what the guest has not copied yet\n"
+"    attach-device  give the guest the PCI device of the host at ADDRESS, without an\n"
+"          IOMMU; load its driver first, if NAME is there, and let the device reach\n"
+"          memory only while that module is loaded\n"
+"    detach-device  and take it away\n"
 "    qmp   run any other QMP command (stop, cont, system_reset, ...) with the\n"
 "          arguments JSON; print what it returns\n"
 "    event wait for the next event NAME (STOP, SYMBIOTIC_MEMORY_ERROR, ...); print\n"
@@ -93,13 +121,15 @@ static const char help[] =
 "    -q, --qmp SOCKET       QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off);\n"
 "                           the default is the environment variable QMP\n"
 "    -t, --timeout SECONDS  give up a call or an event after this time (default: 10,\n"
-"                           at most 600)\n"
+"                           for modules and devices 60; at most 600)\n"
+"    -m, --modules DIR      where modules are, by build ID; the default is the environment\n"
+"                           variable SYMBIOTIC_MODULES\n"
 "    -h, --help             show this text\n"
 "\n"
 "EXIT STATUS\n"
 "    0  success\n"
-"    1  the guest, or KVM, has refused or aborted the call, or the answer\n"
-"       to a ping was wrong\n"
+"    1  the guest, or KVM, has refused or aborted the call, the answer to a\n"
+"       ping was wrong, or a module does not fit\n"
 "    2  wrong usage\n"
 "    3  an error message from QEMU, or no answer in time\n"
 "    4  there is no QEMU at this socket\n";
@@ -195,6 +225,34 @@ static struct json_object *qmp_read(struct qmp *qmp, long deadline)
 	}
 }
 
+/* send(), with the descriptor that is to be passed, if there is one. */
+static ssize_t send_with_fd(struct qmp *qmp, const char *s, size_t len)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} u = { };
+	struct iovec iov = { .iov_base = (char *)s, .iov_len = len };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = u.buf, .msg_controllen = sizeof(u.buf),
+	};
+	struct cmsghdr *cmsg;
+	ssize_t n;
+
+	if (qmp->pass_fd < 0)
+		return send(qmp->fd, s, len, MSG_NOSIGNAL);
+	cmsg = CMSG_FIRSTHDR(&msg);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &qmp->pass_fd, sizeof(int));
+	n = sendmsg(qmp->fd, &msg, MSG_NOSIGNAL);
+	if (n >= 0)
+		qmp->pass_fd = -1;
+	return n;
+}
+
 static void qmp_write(struct qmp *qmp, const char *s, long deadline)
 {
 	size_t left = strlen(s);
@@ -202,7 +260,7 @@ static void qmp_write(struct qmp *qmp, const char *s, long deadline)
 
 	while (left) {
 		qmp_wait(qmp, POLLOUT, deadline);
-		n = send(qmp->fd, s, left, MSG_NOSIGNAL);
+		n = send_with_fd(qmp, s, left);
 		if (n < 0) {
 			if (errno == EINTR || errno == EAGAIN)
 				continue;
@@ -256,16 +314,21 @@ static char *error_text(struct json_object *desc)
 	return text;
 }
 
-/* Keeps the event that the last symcall is over; lets all others go. */
+/* Keeps the event that the last symcall or offer is over; lets all others go. */
 static void qmp_event(struct qmp *qmp, struct json_object *msg)
 {
-	struct json_object *name, *data;
+	struct json_object *name, *data, *id;
 
 	if (!json_object_object_get_ex(msg, "event", &name) ||
 	    !json_object_is_type(name, json_type_string) ||
-	    strcmp(json_object_get_string(name), "SYMCALL_COMPLETED"))
+	    (strcmp(json_object_get_string(name), "SYMCALL_COMPLETED") &&
+	     strcmp(json_object_get_string(name), "SYMBIOTIC_MODULE")))
 		return;
 	data = member(msg, "data", json_type_object);
+	/* What nobody waits for has none. */
+	if (!json_object_object_get_ex(data, "id", &id) &&
+	    strcmp(json_object_get_string(name), "SYMCALL_COMPLETED"))
+		return;
 	/* Other users of this QEMU make calls, too. */
 	if (strcmp(json_object_get_string(member(data, "id", json_type_string)), qmp->id))
 		return;
@@ -348,16 +411,37 @@ static void qmp_open(struct qmp *qmp, const char *path)
 	json_object_put(qmp_command(qmp, "qmp_capabilities", NULL));
 }
 
+static void new_id(struct qmp *qmp)
+{
+	static unsigned int made;
+
+	snprintf(qmp->id, sizeof(qmp->id), "symcall-%d-%ld-%u", getpid(), now_ms(), made++);
+}
+
+/* The event that what has the id is over, maybe before QEMU has answered the command. */
+static struct json_object *wait_completed(struct qmp *qmp, long timeout_ms)
+{
+	long deadline = now_ms() + timeout_ms + QMP_TIMEOUT_MS;
+	struct json_object *obj;
+
+	while (!qmp->completed) {
+		obj = qmp_read(qmp, deadline);
+		qmp_event(qmp, obj);
+		json_object_put(obj);
+	}
+	obj = qmp->completed;
+	qmp->completed = NULL;
+	return obj;
+}
+
 /* Returns false after an error, with its text in *@error. */
 static bool symcall(struct qmp *qmp, int cpu, uint64_t nr, const uint64_t *args,
 		    int nr_args, struct symcall *call, char **error)
 {
-	static unsigned int made;
 	struct json_object *obj, *list, *text;
-	long deadline;
 	int i;
 
-	snprintf(qmp->id, sizeof(qmp->id), "symcall-%d-%ld-%u", getpid(), now_ms(), made++);
+	new_id(qmp);
 	list = json_object_new_array();
 	for (i = 0; i < nr_args; i++)
 		json_object_array_add(list, json_object_new_uint64(args[i]));
@@ -372,15 +456,7 @@ static bool symcall(struct qmp *qmp, int cpu, uint64_t nr, const uint64_t *args,
 		return false;
 	json_object_put(obj);
 
-	/* QEMU says when it is over, maybe before it has answered the command. */
-	deadline = now_ms() + qmp->timeout_ms + QMP_TIMEOUT_MS;
-	while (!qmp->completed) {
-		obj = qmp_read(qmp, deadline);
-		qmp_event(qmp, obj);
-		json_object_put(obj);
-	}
-	obj = qmp->completed;
-	qmp->completed = NULL;
+	obj = wait_completed(qmp, qmp->timeout_ms);
 	if (json_object_object_get_ex(obj, "error", &text)) {
 		*error = error_text(text);
 		json_object_put(obj);
@@ -722,6 +798,429 @@ static int cmd_event(struct qmp *qmp, int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+/* ---- Modules -------------------------------------------------------------- */
+
+/* What the guest says that matters here. */
+struct guest {
+	bool taken;
+	uint64_t limit;
+	char build_id[2 * SYMB_MODULES_BUILD_ID + 1];
+	char vermagic[SYMB_MODULES_VERMAGIC];
+};
+
+/* A member that is text, cut off if there is no room for it. */
+static void copy_member(struct json_object *obj, const char *name, char *text, size_t room)
+{
+	snprintf(text, room, "%s", json_object_get_string(member(obj, name, json_type_string)));
+	make_printable(text);
+}
+
+static struct json_object *query_modules(struct qmp *qmp, struct guest *guest)
+{
+	struct json_object *info = qmp_command(qmp, "x-symbiotic-module-query", NULL);
+	char *c;
+
+	guest->taken = json_object_get_boolean(member(info, "taken", json_type_boolean));
+	guest->limit = member_uint(info, "limit");
+	if (guest->limit > SYMB_MODULE_MAX)
+		guest->limit = SYMB_MODULE_MAX;
+	copy_member(info, "build-id", guest->build_id, sizeof(guest->build_id));
+	copy_member(info, "vermagic", guest->vermagic, sizeof(guest->vermagic));
+	/* It becomes part of a path. */
+	for (c = guest->build_id; *c; c++)
+		if (!isxdigit((unsigned char)*c))
+			die(EXIT_VMM, "QEMU's answer has a build ID that cannot be");
+	return info;
+}
+
+static void must_take(const struct guest *guest)
+{
+	if (!guest->taken)
+		die(EXIT_CALL,
+		    "the guest takes no modules (its kernel needs symbiotic.modules=signed)");
+}
+
+/* A descriptor of a module's bytes, which nobody can change any more. */
+static int sealed(const struct modfile *mod)
+{
+	int fd = memfd_create(mod->name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	size_t done = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		die(EXIT_VMM, "memfd_create: %s", strerror(errno));
+	while (done < mod->size) {
+		n = write(fd, mod->data + done, mod->size - done);
+		if (n < 0 && errno != EINTR)
+			die(EXIT_VMM, "no memory for the module: %s", strerror(errno));
+		done += n > 0 ? n : 0;
+	}
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
+		die(EXIT_VMM, "memfd: %s", strerror(errno));
+	return fd;
+}
+
+/* Arguments that an offer and a request to unload have in common. */
+static struct json_object *offer_args(struct qmp *qmp, const char *name)
+{
+	struct json_object *args = json_object_new_object();
+
+	new_id(qmp);
+	json_object_object_add(args, "id", json_object_new_string(qmp->id));
+	json_object_object_add(args, "name", json_object_new_string(name));
+	json_object_object_add(args, "timeout", json_object_new_int64(qmp->module_ms));
+	return args;
+}
+
+/* Says what has become of it. EEXIST is success for a module that others need. */
+static int offer_result(struct qmp *qmp, const char *name, bool needed)
+{
+	struct json_object *obj = wait_completed(qmp, qmp->module_ms), *reason;
+	char change[32], *text;
+	int64_t err;
+	int status = EXIT_CALL;
+
+	copy_member(obj, "change", change, sizeof(change));
+	err = member_int(obj, "errno");
+	if (!strcmp(change, "loaded") || !strcmp(change, "unloaded")) {
+		printf("%s %s\n", name, change);
+		status = EXIT_SUCCESS;
+	} else if (needed && !strcmp(change, "failed") && err == EEXIST) {
+		printf("%s is there\n", name);
+		status = EXIT_SUCCESS;
+	} else if (json_object_object_get_ex(obj, "reason", &reason)) {
+		text = error_text(reason);
+		printf("%s %s: %s\n", name, change, text);
+		free(text);
+	} else {
+		printf("%s %s: the guest says: %s (%" PRId64 ")\n", name, change,
+		       err > 0 && err < 4096 ? strerror(err) : "?", err);
+	}
+	json_object_put(obj);
+	return status;
+}
+
+static int offer(struct qmp *qmp, const struct modfile *mod, const char *params, bool needed)
+{
+	struct json_object *args = json_object_new_object();
+	int fd = sealed(mod);
+
+	json_object_object_add(args, "fdname", json_object_new_string("symbiotic-module"));
+	qmp->pass_fd = fd;
+	json_object_put(qmp_command(qmp, "getfd", args));
+	close(fd);
+
+	args = offer_args(qmp, mod->name);
+	json_object_object_add(args, "fd", json_object_new_string("symbiotic-module"));
+	if (*params)
+		json_object_object_add(args, "args", json_object_new_string(params));
+	json_object_put(qmp_command(qmp, "x-symbiotic-module-load", args));
+	return offer_result(qmp, mod->name, needed);
+}
+
+/* Parameters as they are on a command line. */
+static void join(int argc, char **argv, char params[SYMB_MODULE_ARGS])
+{
+	size_t len = 0;
+	int i;
+
+	params[0] = '\0';
+	for (i = 0; i < argc; i++) {
+		len += snprintf(params + len, SYMB_MODULE_ARGS - len, "%s%s", i ? " " : "",
+				argv[i]);
+		if (len >= SYMB_MODULE_ARGS)
+			die(EXIT_USAGE, "parameters may have %d bytes", SYMB_MODULE_ARGS - 1);
+	}
+}
+
+/* A file, with its neighbours; or a name, with those of the guest's build. */
+static void find_modules(struct qmp *qmp, const struct guest *guest, const char *which,
+			 struct modfile_set *set)
+{
+	char path[PATH_MAX], name[PATH_MAX], error[MODFILE_ERROR], *end;
+	const char *slash = strrchr(which, '/');
+	struct modfile_dir dir = { path, guest->limit, guest->vermagic };
+	int n;
+
+	if (slash || strstr(which, ".ko")) {
+		n = snprintf(path, sizeof(path), "%.*s", slash ? (int)(slash - which) : 1,
+			     slash ? which : ".");
+		if (slash == which)
+			n = snprintf(path, sizeof(path), "/");
+		snprintf(name, sizeof(name), "%s", slash ? slash + 1 : which);
+		end = strstr(name, ".ko");
+		if (end)
+			*end = '\0';
+	} else {
+		if (!qmp->modules)
+			die(EXIT_USAGE, "where are modules? Say -m DIR, or set SYMBIOTIC_MODULES");
+		if (!*guest->build_id)
+			die(EXIT_CALL, "the guest's kernel has no build ID");
+		n = snprintf(path, sizeof(path), "%s/%s", qmp->modules, guest->build_id);
+		snprintf(name, sizeof(name), "%s", which);
+	}
+	if (n < 0 || (size_t)n >= sizeof(path))
+		die(EXIT_USAGE, "the name of the directory is too long");
+	if (!modfile_resolve(set, name, modfile_find, &dir, error)) {
+		make_printable(error);
+		die(EXIT_CALL, "%s", error);
+	}
+}
+
+/* Whether the guest has got a module before, and it is well. */
+static bool is_loaded(struct json_object *info, const char *name)
+{
+	struct json_object *list = member(info, "modules", json_type_array), *mod;
+	char known[SYMB_MODULE_NAME], state[32];
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(list); i++) {
+		mod = json_object_array_get_idx(list, i);
+		copy_member(mod, "name", known, sizeof(known));
+		copy_member(mod, "state", state, sizeof(state));
+		if (modfile_same_name(known, name) && !strcmp(state, "loaded"))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Returns the name that the kernel has for the module, for the caller to free. @needed:
+ * it need not be loaded now.
+ */
+static char *load_modules(struct qmp *qmp, const char *which, int argc, char **argv,
+			  bool needed, int *status)
+{
+	struct modfile_set set = { };
+	char params[SYMB_MODULE_ARGS], *name;
+	struct json_object *info;
+	struct guest guest;
+	size_t i;
+
+	join(argc, argv, params);
+	info = query_modules(qmp, &guest);
+	must_take(&guest);
+	find_modules(qmp, &guest, which, &set);
+	*status = EXIT_SUCCESS;
+	for (i = 0; i < set.nr && *status == EXIT_SUCCESS; i++) {
+		bool last = i == set.nr - 1;
+
+		if ((!last || needed) && is_loaded(info, set.mods[i].name))
+			printf("%s is there\n", set.mods[i].name);
+		else
+			*status = offer(qmp, &set.mods[i], last ? params : "",
+					!last || needed);
+	}
+	json_object_put(info);
+	name = strdup(set.mods[set.nr - 1].name);
+	if (!name)
+		die(EXIT_VMM, "out of memory");
+	modfile_free(&set);
+	return name;
+}
+
+static int offer_unchecked(struct qmp *qmp, const char *file, const char *name, int argc,
+			   char **argv)
+{
+	char params[SYMB_MODULE_ARGS], error[MODFILE_ERROR];
+	struct modfile mod = { };
+	int status;
+
+	join(argc, argv, params);
+	if (strlen(name) >= sizeof(mod.name))
+		die(EXIT_USAGE, "%s is not a valid name", name);
+	if (!modfile_read_raw(file, SYMB_MODULE_MAX, &mod, error))
+		die(EXIT_CALL, "%s %s", file, error);
+	memcpy(mod.name, name, strlen(name));
+	status = offer(qmp, &mod, params, false);
+	free(mod.data);
+	return status;
+}
+
+static int list_modules(struct qmp *qmp)
+{
+	char name[SYMB_MODULE_NAME], state[32];
+	struct json_object *info, *list;
+	struct guest guest;
+	size_t i;
+
+	info = query_modules(qmp, &guest);
+	printf("policy %s\n", guest.taken ? "signed" : "none");
+	if (guest.taken)
+		printf("limit %" PRIu64 "\nbuild-id %s\nvermagic %s\n", guest.limit,
+		       guest.build_id, guest.vermagic);
+	copy_member(info, "offer", state, sizeof(state));
+	printf("offer %s\n", state);
+	list = member(info, "modules", json_type_array);
+	for (i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *mod = json_object_array_get_idx(list, i);
+
+		copy_member(mod, "name", name, sizeof(name));
+		copy_member(mod, "state", state, sizeof(state));
+		printf("module %s %s\n", name, state);
+	}
+	json_object_put(info);
+	return EXIT_SUCCESS;
+}
+
+static int cmd_module(struct qmp *qmp, int argc, char **argv)
+{
+	int status;
+
+	if (!strcmp(argv[0], "load") && argc > 1) {
+		free(load_modules(qmp, argv[1], argc - 2, argv + 2, false, &status));
+		return status;
+	}
+	if (!strcmp(argv[0], "offer") && argc > 2)
+		return offer_unchecked(qmp, argv[1], argv[2], argc - 3, argv + 3);
+	if (!strcmp(argv[0], "unload") && argc == 2) {
+		json_object_put(qmp_command(qmp, "x-symbiotic-module-unload",
+					    offer_args(qmp, argv[1])));
+		return offer_result(qmp, argv[1], false);
+	}
+	if (!strcmp(argv[0], "list") && argc == 1)
+		return list_modules(qmp);
+	if (!strcmp(argv[0], "withdraw") && argc == 1) {
+		json_object_put(qmp_command(qmp, "x-symbiotic-module-withdraw", NULL));
+		return EXIT_SUCCESS;
+	}
+	die(EXIT_USAGE, "wrong command or number of arguments; try --help");
+}
+
+/* ---- Devices -------------------------------------------------------------- */
+
+static bool device_is_valid(const char *address)
+{
+	unsigned int seg, bus, dev, fn;
+	char again[16];
+
+	if (sscanf(address, "%4x:%2x:%2x.%1x", &seg, &bus, &dev, &fn) != 4)
+		return false;
+	snprintf(again, sizeof(again), "%04x:%02x:%02x.%x", seg & 0xffff, bus & 0xff,
+		 dev & 0xff, fn & 0xf);
+	return !strcmp(address, again) && dev < 32 && fn < 8;
+}
+
+/* The id of QEMU's device, which may have letters, digits, '-', '.' and '_'. */
+static void device_name(const char *address, char id[32])
+{
+	char *c;
+
+	if (!device_is_valid(address))
+		die(EXIT_USAGE, "%s is not the address of a device, like 0000:00:12.0", address);
+	snprintf(id, 32, "pci-%s", address);
+	for (c = id; *c; c++)
+		if (*c == ':')
+			*c = '-';
+}
+
+/* False if there is no such file. */
+static bool write_sysfs(const char *text, const char *fmt, const char *address)
+{
+	char path[128];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), fmt, address);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return false;
+	n = fd < 0 ? -1 : write(fd, text, strlen(text));
+	if (n < 0)
+		die(EXIT_VMM, "%s: %s", path, strerror(errno));
+	close(fd);
+	return true;
+}
+
+/* The host's driver leaves the device, and VFIO takes it. */
+static void bind_vfio(const char *address)
+{
+	char path[128], driver[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", address);
+	n = readlink(path, driver, sizeof(driver) - 1);
+	driver[n > 0 ? n : 0] = '\0';
+	if (n > 0 && !strcmp(strrchr(driver, '/') ? strrchr(driver, '/') + 1 : driver, "vfio-pci"))
+		return;
+	if (!write_sysfs("vfio-pci", "/sys/bus/pci/devices/%s/driver_override", address))
+		die(EXIT_VMM, "this host has no device %s", address);
+	if (n > 0)
+		write_sysfs(address, "/sys/bus/pci/devices/%s/driver/unbind", address);
+	if (!write_sysfs(address, "/sys/bus/pci/drivers_probe", address) || access(path, F_OK))
+		die(EXIT_VMM, "VFIO does not take %s; is vfio-pci loaded?", address);
+}
+
+static void guard_device(struct qmp *qmp, const char *id, const char *module)
+{
+	struct json_object *args = json_object_new_object();
+
+	json_object_object_add(args, "device", json_object_new_string(id));
+	if (module)
+		json_object_object_add(args, "module", json_object_new_string(module));
+	json_object_put(qmp_command(qmp, "x-symbiotic-module-guard", args));
+}
+
+/* The driver first: a device that finds none in the guest is of no use to it. */
+static int cmd_attach(struct qmp *qmp, int argc, char **argv)
+{
+	struct json_object *args;
+	char id[32], *module;
+	int status;
+
+	device_name(argv[0], id);
+	if (argc > 1 && (argc < 3 || strcmp(argv[1], "--driver")))
+		die(EXIT_USAGE, "wrong arguments; try --help");
+	if (argc > 1) {
+		module = load_modules(qmp, argv[2], argc - 3, argv + 3, true, &status);
+		if (status != EXIT_SUCCESS) {
+			free(module);
+			return status;
+		}
+		guard_device(qmp, id, module);
+		free(module);
+	}
+	bind_vfio(argv[0]);
+	args = json_object_new_object();
+	json_object_object_add(args, "driver", json_object_new_string("vfio-pci"));
+	json_object_object_add(args, "host", json_object_new_string(argv[0]));
+	json_object_object_add(args, "x-no-iommu", json_object_new_boolean(true));
+	json_object_object_add(args, "rombar", json_object_new_int(0));
+	json_object_object_add(args, "id", json_object_new_string(id));
+	json_object_put(qmp_command(qmp, "device_add", args));
+	printf("%s attached\n", id);
+	return EXIT_SUCCESS;
+}
+
+/* The guest has to let it go; QEMU says when it has. */
+static int cmd_detach(struct qmp *qmp, int argc, char **argv)
+{
+	long deadline = now_ms() + qmp->module_ms;
+	struct json_object *args, *msg, *name, *data, *device;
+	bool gone = false;
+	char id[32];
+
+	(void)argc;
+	device_name(argv[0], id);
+	args = json_object_new_object();
+	json_object_object_add(args, "id", json_object_new_string(id));
+	json_object_put(qmp_command(qmp, "device_del", args));
+	while (!gone) {
+		msg = qmp_read(qmp, deadline);
+		gone = json_object_object_get_ex(msg, "event", &name) &&
+		       json_object_is_type(name, json_type_string) &&
+		       !strcmp(json_object_get_string(name), "DEVICE_DELETED") &&
+		       json_object_object_get_ex(msg, "data", &data) &&
+		       json_object_object_get_ex(data, "device", &device) &&
+		       json_object_is_type(device, json_type_string) &&
+		       !strcmp(json_object_get_string(device), id);
+		json_object_put(msg);
+	}
+	guard_device(qmp, id, NULL);
+	printf("%s detached\n", id);
+	return EXIT_SUCCESS;
+}
+
 static const struct command {
 	const char *name;
 	int min_args;
@@ -735,6 +1234,9 @@ static const struct command {
 	{ "word", 1, 1, cmd_word },
 	{ "grant", 1, 1, cmd_grant },
 	{ "paging", 0, 1, cmd_paging },
+	{ "module", 1, INT_MAX, cmd_module },
+	{ "attach-device", 1, INT_MAX, cmd_attach },
+	{ "detach-device", 1, 1, cmd_detach },
 	{ "qmp", 1, 2, cmd_qmp },
 	{ "event", 1, 1, cmd_event },
 };
@@ -744,18 +1246,24 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "qmp", required_argument, NULL, 'q' },
 		{ "timeout", required_argument, NULL, 't' },
+		{ "modules", required_argument, NULL, 'm' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
 	const char *path = getenv("QMP");
-	struct qmp qmp = { .timeout_ms = DEFAULT_TIMEOUT * 1000 };
+	struct qmp qmp = {
+		.timeout_ms = DEFAULT_TIMEOUT * 1000,
+		.module_ms = MODULE_TIMEOUT * 1000,
+		.pass_fd = -1,
+		.modules = getenv("SYMBIOTIC_MODULES"),
+	};
 	const struct command *cmd = NULL;
 	uint64_t seconds;
 	int opt, status;
 	size_t i;
 
 	/* "+": an argument such as -1 is not an option of ours. */
-	while ((opt = getopt_long(argc, argv, "+q:t:h", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "+q:t:m:h", options, NULL)) != -1) {
 		switch (opt) {
 		case 'q':
 			path = optarg;
@@ -766,6 +1274,10 @@ int main(int argc, char **argv)
 				die(EXIT_USAGE, "the timeout must be 1 to %d seconds",
 				    MAX_TIMEOUT);
 			qmp.timeout_ms = seconds * 1000;
+			qmp.module_ms = qmp.timeout_ms;
+			break;
+		case 'm':
+			qmp.modules = optarg;
 			break;
 		case 'h':
 			fputs(help, stdout);

@@ -6,7 +6,7 @@
 #   SCRIPTS     shell scripts to install beside them
 #   SRC         what each is linked with, SRC_prog what one of them is
 #   INCLUDE     folders of headers below the top one
-#   CFLAGS_MORE, LIBS
+#   CFLAGS_MORE, LIBS, LIBS_prog
 #   SANITIZE    what to look at while they run; if nothing, they are static
 #
 # OUT says where to, build/ and the name of the folder if it does not. `make check`
@@ -32,7 +32,7 @@ all: $(addprefix $(OUT)/,$(PROGS) $(TESTS) $(notdir $(SCRIPTS)))
 $(addprefix $(OUT)/,$(PROGS) $(TESTS)): $(OUT)/%: %.c $$(SRC) $$(SRC_$$*) $(HEADERS) $(MAKEFILE_LIST)
 	@mkdir -p $(@D)
 	@printf '  %-7s %s\n' CC $(@F)
-	@$(CC) $(CFLAGS) -o $@ $(filter %.c %.S,$^) $(LIBS)
+	@$(CC) $(CFLAGS) -o $@ $(filter %.c %.S,$^) $(LIBS) $(LIBS_$(@F))
 
 vpath %.sh $(sort $(dir $(SCRIPTS)))
 $(OUT)/%.sh: %.sh

@@ -7,6 +7,7 @@ import json
 import pathlib
 import shlex
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -28,6 +29,49 @@ def completed(args: dict[str, Any], **data: Any) -> Message:
     """The event that ends a symcall."""
     return {"event": "SYMCALL_COMPLETED", "timestamp": {"seconds": 1, "microseconds": 2},
             "data": {"id": args["id"], "cpu-index": args["cpu-index"], **data}}
+
+
+BUILD_ID = "0123456789abcdef0123456789abcdef01234567"
+VERMAGIC = "6.12.1 SMP preempt mod_unload "
+
+
+def module(name: str, depends: str = "", vermagic: str = VERMAGIC) -> bytes:
+    """A file with nothing of a module but what it says of itself."""
+    names = b"\0.modinfo\0.shstrtab\0"
+    info = f"name={name}\0depends={depends}\0vermagic={vermagic}\0".encode()
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 1, 62, 1, 0, 0,
+                         64 + len(names) + len(info), 0, 64, 0, 0, 64, 3, 2)
+    sections = b"".join(struct.pack("<IIQQQQIIQQ", sh_name, sh_type, 0, 0, offset, size, 0, 0, 1, 0)
+                        for sh_name, sh_type, offset, size in (
+                            (0, 0, 0, 0), (1, 1, 64 + len(names), len(info)),
+                            (10, 3, 64, len(names))))
+    return header + names + info + sections
+
+
+class Guest:
+    """What QEMU says of a guest's modules; each that it is offered comes to `ends`."""
+
+    def __init__(self, **query: Any) -> None:
+        self.query: dict[str, Any] = {"taken": True, "limit": 1 << 20, "build-id": BUILD_ID,
+                                      "vermagic": VERMAGIC, "offer": "none", "modules": [], **query}
+        self.ends: dict[str, dict[str, Any]] = {}
+
+    def answer(self, name: str, args: dict[str, Any]) -> Iterable[Message]:
+        """To one command."""
+        if name == "x-symbiotic-module-query":
+            yield {"return": self.query}
+            return
+        yield {"return": {}}
+        if name in ("x-symbiotic-module-load", "x-symbiotic-module-unload"):
+            change = "loaded" if name.endswith("-load") else "unloaded"
+            # What happens to others, and what nobody has asked for.
+            extras: tuple[dict[str, Any], ...] = ({"id": "another"}, {})
+            for more in extras:
+                yield {"event": "SYMBIOTIC_MODULE",
+                       "data": {"name": args["name"], "change": "failed", "errno": 5, **more}}
+            yield {"event": "SYMBIOTIC_MODULE",
+                   "data": {"id": args["id"], "name": args["name"], "change": change, "errno": 0,
+                            **self.ends.get(args["name"], {})}}
 
 
 class Qemu(threading.Thread):
@@ -83,7 +127,8 @@ class Symcall(unittest.TestCase):
         libs = subprocess.run(["pkg-config", "--cflags", "--libs", "json-c"], check=True,
                               capture_output=True, text=True).stdout
         subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-g", "-fsanitize=address,undefined",
-                        f"-I{ABI}", str(TOOLS / "symcall.c"), "-o", str(cls.tool),
+                        f"-I{ABI}", str(TOOLS / "symcall.c"), str(TOOLS / "modfile.c"),
+                        "-o", str(cls.tool),
                         *shlex.split(libs)], check=True)
 
     def symcall(self, answer: Answer,
@@ -249,6 +294,108 @@ class Symcall(unittest.TestCase):
             done = subprocess.run([self.tool, "-q", "/none", "-t", seconds, "ping"], check=False,
                                   capture_output=True, text=True, timeout=10)
             self.assertEqual(done.returncode, 2, done.stderr)
+
+    def modules(self, guest: Guest, files: dict[str, bytes], *args: str,
+                build_id: str = BUILD_ID) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+        """`symcall -m DIR ARGS`, with files in DIR/build_id; and what was asked of QEMU."""
+        with tempfile.TemporaryDirectory(dir=self.dir.name) as where:
+            (pathlib.Path(where) / build_id).mkdir()
+            for name, content in files.items():
+                (pathlib.Path(where) / build_id / name).write_bytes(content)
+            done, qemu = self.symcall(guest.answer, "-m", where, *args)
+        return done, [" ".join([c["execute"].rpartition("-")[2], *(
+            str(c["arguments"][key]) for key in ("name", "args") if key in c.get("arguments", {}))])
+            for c in qemu.commands[1:]]
+
+    def test_module_order(self) -> None:
+        """What a module needs comes before it, and its parameters to it alone."""
+        files = {"nvme-core.ko": module("nvme_core"), "nvme.ko": module("nvme", "nvme-core")}
+        done, said = self.modules(Guest(), files, "module", "load", "nvme", "a=1", "b=x y")
+        self.assertEqual((done.returncode, done.stdout), (0, "nvme_core loaded\nnvme loaded\n"),
+                         done.stderr)
+        self.assertEqual(said, ["query", "getfd", "load nvme_core", "getfd", "load nvme a=1 b=x y"])
+
+    def test_module_there(self) -> None:
+        """What is there already is no error for who needs it, but for who wants it."""
+        files = {"a.ko": module("a"), "b.ko": module("b", "a")}
+        guest = Guest()
+        guest.ends["a"] = {"change": "failed", "errno": 17}
+        done, _ = self.modules(guest, files, "module", "load", "b")
+        self.assertEqual((done.returncode, done.stdout), (0, "a is there\nb loaded\n"))
+        done, _ = self.modules(guest, files, "module", "load", "a")
+        self.assertEqual((done.returncode, done.stdout),
+                         (1, "a failed: the guest says: File exists (17)\n"))
+
+    def test_module_known(self) -> None:
+        """What the guest has got before is not offered again to who needs it."""
+        files = {"a-b.ko": module("a_b"), "c.ko": module("c", "a-b")}
+        guest = Guest(modules=[{"name": "a_b", "state": "loaded"}])
+        done, said = self.modules(guest, files, "module", "load", "c")
+        self.assertEqual((done.returncode, done.stdout), (0, "a_b is there\nc loaded\n"))
+        self.assertEqual(said, ["query", "getfd", "load c"])
+        guest = Guest(modules=[{"name": "a_b", "state": "dead"}])
+        _, said = self.modules(guest, files, "module", "load", "c")
+        self.assertEqual(said, ["query", "getfd", "load a_b", "getfd", "load c"])
+
+    def test_module_stops(self) -> None:
+        """After the first that fails none is offered."""
+        files = {"a.ko": module("a"), "b.ko": module("b", "a")}
+        guest = Guest()
+        guest.ends["a"] = {"change": "failed", "errno": 110, "reason": "too late\x1b"}
+        done, said = self.modules(guest, files, "module", "load", "b")
+        self.assertEqual((done.returncode, done.stdout), (1, "a failed: too late?\n"))
+        self.assertEqual(said, ["query", "getfd", "load a"])
+
+    def test_module_selection(self) -> None:
+        """By the guest's build ID and vermagic; nothing is offered that does not fit."""
+        files = {"a.ko": module("a"), "old.ko": module("old", vermagic="6.1.0 SMP "),
+                 "bad.ko": module("bad")[:-1], "needs.ko": module("needs", "old")}
+        for guest, name, build_id, why in (
+                (Guest(), "b", BUILD_ID, "there is no b.ko in "),
+                (Guest(), "a", "f" * 40, "there is no a.ko in "),
+                (Guest(), "old", BUILD_ID, "old is for 6.1.0 SMP , the guest is 6.12.1"),
+                (Guest(), "needs", BUILD_ID, "old is for 6.1.0 SMP , the guest is 6.12.1"),
+                (Guest(), "bad", BUILD_ID, "is cut off"),
+                (Guest(limit=100), "a", BUILD_ID, "has more than 100 bytes"),
+                (Guest(**{"build-id": ""}), "a", BUILD_ID, "has no build ID"),
+                (Guest(taken=False), "a", BUILD_ID, "takes no modules")):
+            done, said = self.modules(guest, files, "module", "load", name, build_id=build_id)
+            self.assertEqual((done.returncode, done.stderr.count("\n"), said), (1, 1, ["query"]),
+                             done.stderr)
+            self.assertIn(why, done.stderr)
+        guest = Guest(**{"build-id": "../" + BUILD_ID})
+        done, _ = self.modules(guest, files, "module", "load", "a")
+        self.assertEqual(done.returncode, 3, done.stderr)
+
+    def test_module_usage(self) -> None:
+        """Wrong commands, and parameters that nobody could take."""
+        for words in (("load",), ("unload",), ("unload", "a", "b"), ("list", "a"), ("x",)):
+            done, said = self.modules(Guest(), {}, "module", *words)
+            self.assertEqual((done.returncode, said), (2, []), done.stderr)
+        done, said = self.modules(Guest(), {}, "module", "load", "a", "x" * 1024)
+        self.assertEqual((done.returncode, said), (2, []), done.stderr)
+        for address in ("x", "0000:00:12", "0000:00:12.8", "00:12.0", "0000:00:12.0/../x"):
+            done, said = self.modules(Guest(), {}, "attach-device", address)
+            self.assertEqual((done.returncode, said), (2, []), done.stderr)
+
+    def test_module_list(self) -> None:
+        """What is shown of a guest that takes modules, and of one that does not."""
+        guest = Guest(modules=[{"name": "nvme\x1b", "state": "loaded"}])
+        done, _ = self.modules(guest, {}, "module", "list")
+        self.assertEqual(done.stdout, f"policy signed\nlimit 1048576\nbuild-id {BUILD_ID}\n"
+                         f"vermagic {VERMAGIC}\noffer none\nmodule nvme? loaded\n")
+        done, _ = self.modules(Guest(taken=False), {}, "module", "list")
+        self.assertEqual((done.returncode, done.stdout), (0, "policy none\noffer none\n"))
+
+    def test_module_unload(self) -> None:
+        """What the guest says to that."""
+        guest = Guest()
+        done, said = self.modules(guest, {}, "module", "unload", "nvme")
+        self.assertEqual((done.returncode, done.stdout, said),
+                         (0, "nvme unloaded\n", ["unload nvme"]), done.stderr)
+        guest.ends["nvme"] = {"change": "failed", "errno": 11}
+        done, _ = self.modules(guest, {}, "module", "unload", "nvme")
+        self.assertEqual(done.returncode, 1, done.stdout)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,10 @@ static const char * const phrases[] = {
 	"{", "}", "[", "]", ", ", "}}}", "\"data\": ", INFO SWAP "\"swap-held\": 1, \"vcpus\": ",
 	", \"flags\": 3, \"local-page\": 1}", "\"STOP\"", "{\"return\": [", "]}",
 	"{\"cpu-index\": 0}",
+	"{\"event\": \"SYMBIOTIC_MODULE\", \"data\": {\"id\": \"%s\", ", "\"change\": ",
+	"\"loaded\"", ", \"errno\": ", ", \"reason\": ",
+	"{\"return\": {\"taken\": true, \"limit\": 1, \"build-id\": \"", "\", \"vermagic\": \"",
+	"\", \"offer\": \"none\", \"modules\": [", "{\"name\": ", ", \"state\": ",
 };
 
 #define PHRASES		(sizeof(phrases) / sizeof(phrases[0]))
@@ -218,6 +222,8 @@ static const struct {
 	{ 3, { "symcall", "qmp", "stop" } },
 	{ 3, { "symcall", "event", "STOP" } },
 	{ 3, { "symcall", "ping", "0" } },
+	{ 3, { "symcall", "module", "list" } },
+	{ 4, { "symcall", "module", "unload", "x" } },
 };
 
 static void check_output(const char *text, size_t size)

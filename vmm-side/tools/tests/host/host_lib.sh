@@ -27,6 +27,20 @@ ok()
 	result 0 "$*"
 }
 
+# expect STATUS PATTERN COMMAND...: its exit status and one line of its output
+expect()
+{
+	want=$1 pattern=$2
+	shift 2
+	out=$("$@" 2>&1)
+	status=$?
+	if [ "$status" != "$want" ] || ! echo "$out" | grep -q -- "$pattern"; then
+		echo "$out"
+		fail "$*: status $status, expected $want and /$pattern/"
+	fi
+	ok "$*"
+}
+
 # eject VCPU [OPTION...]: as a guest does that has seen to its unplugging, by the registers
 # of QEMU's PIIX4 for it; the first write turns to them from older ones. Options of symcall.
 eject()
