@@ -32,6 +32,7 @@ static const char *dispatch(void)
 	EXPECT(call(0, 0, 0, &r) == SYMCALL_ERR_NOSYS);
 	EXPECT(call(~0ULL, 0, 0, &r) == SYMCALL_ERR_NOSYS);
 	EXPECT(call(SYMCALL_NR_MAX, 0, 0, &r) == SYMCALL_ERR_NOSYS);
+	EXPECT(call(SYMCALL_MODULE, 1, 4096, &r) == SYMCALL_ERR_NOSYS);
 	return NULL;
 }
 
