@@ -111,6 +111,11 @@ guest-base: | $(B)/src/linux-base $(B)/versions	## the same kernel without our c
 	$(call say,KERNEL,guest-base)
 	$(call kernel,guest-base,linux-base,$(CONFIG_base),vmlinux bzImage)
 
+# The symbiotic guest without drivers of passthrough devices, which the VMM brings.
+modular: tree-guest		## that kernel with such drivers as modules (build/modular)
+	$(call say,KERNEL,modular)
+	$(call kernel,modular,linux-guest,$(CONFIG_guest) $(GCONF)/modular.config,vmlinux bzImage modules)
+
 # The extension changes nothing outside KVM's own code, so the modules alone are
 # built, for the kernel in build/guest. Without a vmlinux beside them modpost can
 # only warn of symbols, which insmod checks.
@@ -250,7 +255,7 @@ TEST_FUZZERS	= fuzz-vmm='vmm-side/e2e/fuzz.sh $(B) $(FUZZ) $(SEED)' \
 # KVM's interface also under a kernel that checks memory and locking: what a
 # hostile guest does to its host shows there first; and on VT-x.
 test: SECONDS := $(or $(FUZZ),$(SECONDS))
-test: test-files debug		## everything: unit, style, KUnit, end-to-end; FUZZ=seconds
+test: debug test-files		## everything: unit, style, KUnit, end-to-end; FUZZ=seconds
 	@vmm-side/e2e/suites.py \
 		--beside style='vmm-side/e2e/style.sh $(B)' \
 		--beside intel-kunit='kunit/kunit.py --intel' \
@@ -270,7 +275,7 @@ test-intel: test-files		## what one slow CPU can run, on VT-x; ONLY=regex
 		intel-kunit='kunit/kunit.py --intel'
 
 # The rest of the tests under that kernel.
-test-debug: test-files debug	## the same code under KASAN and lockdep, in the guest and in the host
+test-debug: debug test-files	## the same code under KASAN and lockdep, in the guest and in the host
 	@vmm-side/e2e/suites.py \
 		kunit-kasan='kunit/kunit.py --kasan' \
 		guest-kasan="vmm-side/e2e/run.py --only 'kasan$$'" \

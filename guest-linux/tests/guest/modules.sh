@@ -1,0 +1,205 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# modules.sh WHAT...: modules that the VMM brings, seen from the guest; the host's part is
+# module_test.sh. It tells the guest by its word where it is.
+#
+#   off        nothing of it is there
+#   on         it is, and no module has come yet
+#   wait       until the host's word is 9
+#   clean      nothing has stayed behind: no memory, no address, no module
+#   here       at 1: symtest has come, with the parameter text="a b"
+#   by-hand    at 1: the user unloads it
+#   wake       at 1: what sleeps in symtest's init wakes up
+#   oops       it has crashed in its init
+#   crash      at 1: symtest crashes in a program's system call
+#   suspend    at 1: not while a module is being loaded; after that, yes
+#   disabled   modules_disabled; says so by its own word
+#   kexec      at 1: another kernel, where all begins anew; see kexec.sh
+#   no-disk    there is no NVMe, nor a driver for it; disk: there are
+#   no-net     there is no e1000e, nor a driver for it; net-comes: there are
+#   times      at 1: how long insmod takes, for the file that the host has loaded ten times
+#   edu-works, edu-stopped   the teaching device reaches memory, or does not
+
+# shellcheck source=/dev/null
+. ./lib.sh
+
+MODULES=$SYSFS/modules
+SYMTEST=/sys/module/symtest/parameters
+
+# host_says N
+host_says()
+{
+	wait_for 3000 grep -qsx "0x$1" "$SYSFS/host_word"
+	equal "host's word" "$(attr host_word)" "0x$1"
+}
+
+vmalloc_kb()
+{
+	# All but the stacks of tasks, of which some are kept.
+	awk '!/thread_stack|copy_process|dup_task/ { n += $2 } END { print int(n / 1024) }' \
+		/proc/vmallocinfo
+}
+
+t_off()
+{
+	check 'feature not accepted' sh -c "! grep -q modules $SYSFS/features"
+	check 'no directory' [ ! -e "$MODULES" ]
+}
+
+t_on()
+{
+	check 'feature accepted' grep -q modules "$SYSFS/features"
+	check 'published flag' sh -c "[ \$(( \$(cat $SYSFS/global_flags) & 2 )) = 2 ]"
+	check 'directory' [ -d "$MODULES" ]
+	equal 'empty' "$(ls "$MODULES")" ''
+	equal 'policy' "$(cat /sys/module/symbiotic/parameters/modules)" signed
+	check 'no modprobe' [ ! -e /sbin/modprobe ]
+	vmalloc_kb >/tmp/vmalloc
+}
+
+t_wait()
+{
+	host_says 9
+}
+
+t_clean()
+{
+	# Freed by RCU and a work item, a moment later.
+	wait_for 100 sh -c '! grep -q "^symtest" /proc/modules'
+	check 'no module' sh -c '! grep -q "^symtest" /proc/modules'
+	equal 'none listed' "$(ls "$MODULES")" ''
+	check 'no address in use' sh -c '! grep -q "symbiotic module" /proc/iomem'
+	now=$(vmalloc_kb)
+	check "vmalloc: $(cat /tmp/vmalloc) KiB before, $now now" [ "$now" -le "$(cat /tmp/vmalloc)" ]
+}
+
+t_here()
+{
+	host_says 1
+	check 'loaded' grep -q '^symtest ' /proc/modules
+	check 'what it needs' grep -q '^symtest_base ' /proc/modules
+	check 'listed' [ -e "$MODULES"/symtest/parameters ]
+	check 'that, too' [ -e "$MODULES"/symtest_base ]
+	equal 'its parameter' "$(cat $SYMTEST/text)" 'a b'
+	# Neither by a module from elsewhere nor by one without a signature.
+	# shellcheck disable=SC2016 # that shell's
+	check 'not tainted' sh -c '[ $(( $(cat /proc/sys/kernel/tainted) & 0x3000 )) = 0 ]'
+}
+
+t_by_hand()
+{
+	host_says 1
+	check 'rmmod' rmmod symtest
+	check 'not listed' [ ! -e "$MODULES"/symtest ]
+}
+
+t_wake()
+{
+	host_says 1
+	echo 1 >$SYMTEST/wake
+}
+
+t_crash()
+{
+	host_says 1
+	sh -c "echo 1 >$SYMTEST/crash" 2>/dev/null
+	check 'the kernel says so' sh -c "dmesg | grep -q 'module symtest has crashed'"
+}
+
+t_oops()
+{
+	wait_for 3000 sh -c "dmesg | grep -q 'module symtest has crashed'"
+	check 'the kernel says so' sh -c "dmesg | grep -q 'module symtest has crashed'"
+}
+
+t_suspend()
+{
+	host_says 1
+	check 'not now' sh -c '! echo mem >/sys/power/state'
+	check 'says why' sh -c "dmesg | grep -q 'not now: a module'"
+	echo 1 >$SYMTEST/wake
+	host_says 2
+	echo core >/sys/power/pm_test
+	check 'then' sh -c 'echo mem >/sys/power/state'
+	echo none >/sys/power/pm_test
+	check 'it is still there' [ -e "$MODULES/symtest" ]
+	echo 1 >"$SYSFS/guest_word"
+}
+
+t_disabled()
+{
+	echo 1 >/proc/sys/kernel/modules_disabled
+	check 'modules_disabled' grep -qx 1 /proc/sys/kernel/modules_disabled
+	echo 1 >"$SYSFS/guest_word"
+}
+
+t_kexec()
+{
+	grep -q symb_kexec=1 /proc/cmdline && return
+	host_says 1
+	exec ./kexec.sh
+}
+
+t_no_disk()
+{
+	check 'no disk' [ ! -e /dev/nvme0n1 ]
+	check 'no driver' [ ! -e /sys/bus/pci/drivers/nvme ]
+}
+
+t_disk()
+{
+	wait_for 3000 [ -b /dev/nvme0n1 ]
+	check 'the disk' [ -b /dev/nvme0n1 ]
+	check 'its driver' [ -e "$MODULES/nvme" ]
+	# For a host that waits for it.
+	echo 1 >"$SYSFS/guest_word"
+}
+
+t_no_net()
+{
+	check 'no link' [ ! -e /sys/class/net/eth0 ]
+	check 'no driver' [ ! -e /sys/bus/pci/drivers/e1000e ]
+}
+
+t_net_comes()
+{
+	wait_for 3000 [ -e /sys/class/net/eth0 ]
+	check 'the link' [ -e /sys/class/net/eth0 ]
+	check 'its driver' [ -e "$MODULES/e1000e" ]
+}
+
+# As module_times.sh.
+t_times()
+{
+	host_says 1
+	core=modules/nvme-core.ko
+	start=$(cut -d ' ' -f 1 /proc/uptime | tr -d .)
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		insmod "$core" && rmmod nvme_core || echo '# no module'
+	done
+	now=$(cut -d ' ' -f 1 /proc/uptime | tr -d .)
+	echo "insmod and rmmod of nvme-core.ko: $((now - start)) ms each"
+	echo 1 >"$SYSFS/guest_word"
+}
+
+t_edu_works()
+{
+	wait_for 3000 [ -e /sys/kernel/debug/symbiotic_edu ]
+	subtest 'the device works' ./passthrough.sh edu
+}
+
+t_edu_stopped()
+{
+	echo 'check 1 20000000 40000000' >/sys/kernel/debug/symbiotic_edu 2>/dev/null
+	equal 'the device is stopped' "$(cut -d ' ' -f 1-2 /sys/kernel/debug/symbiotic_edu)" 'check -110'
+}
+
+for what; do
+	"t_$(echo "$what" | tr - _)"
+done
+# A crash on purpose is no trouble.
+case " $* " in
+*' crash '* | *' oops '*) plan; exit ;;
+esac
+finish
