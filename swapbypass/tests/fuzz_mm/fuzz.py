@@ -62,9 +62,9 @@ class Fault:
 
 
 FAULTS = (
-    Fault("the identity of the swap type", "in-place", f"{SKIP}={1 << 8}"),
-    Fault("the reference to the anon_vma", "in-place", f"{SKIP}={1 << 10}", "debug"),
-    Fault("the order of publication", "in-place", f"{SKIP}={1 << 9}"),
+    Fault("the identity of the swap type", "in-place", f"{SKIP}={1 << 9}"),
+    Fault("the reference to the anon_vma", "in-place", f"{SKIP}={1 << 11}", "debug"),
+    Fault("the order of publication", "in-place", f"{SKIP}={1 << 10}"),
     Fault("the drop in vma_start_write()", "bypass", f"{HOOKS}={1 << 0}"),
     Fault("the drop before a slot is read", "bypass", f"{HOOKS}={1 << 4}"),
     Fault("the check of the VMA's lock sequence", "bypass", f"{HOOKS}={1 << 10}"),

@@ -139,9 +139,9 @@ static const struct removal removals[] = {
 	{ 1 << 6, "\"no more than granted\"", "grant", NOTICED },
 	{ 1 << 7, "\"cold pages make room\"", "aging", NOTICED },
 	{ 1 << 8, "\"hot is what has been used itself\"", "hot", TEST_VIOLATED },
-	{ 1 << 9, "\"a first touch sees zeroes\"", "touch", TEST_VIOLATED },
-	{ 1 << 10, "\"and is charged as swap\"", "touch_charge", TEST_VIOLATED },
-	{ 1 << 11, "\"swapoff gets the slots that are reserved\"", "touch_swapoff", NOTICED },
+	{ 1 << 12, "\"a first touch sees zeroes\"", "touch", TEST_VIOLATED },
+	{ 1 << 13, "\"and is charged as swap\"", "touch_charge", TEST_VIOLATED },
+	{ 1 << 14, "\"swapoff gets the slots that are reserved\"", "touch_swapoff", NOTICED },
 	{ 0 }
 };
 
