@@ -96,17 +96,22 @@ enum symswap_touch_verdict symswap_touch_decide(const struct symswap_touch_facts
 
 #ifdef CONFIG_NUMA
 /* Whoever has said where memory shall be gets it there. */
-static bool symswap_policy_ok(const struct vm_area_struct *vma,
+static bool symswap_policy_ok(struct vm_area_struct *vma, unsigned long addr,
 			      const struct symswap_window *win)
 {
-	if (current->mempolicy || vma->vm_policy ||
-	    (vma->vm_ops && vma->vm_ops->get_policy))
+	struct mempolicy *pol;
+	pgoff_t ilx;
+
+	/* A tmpfs can be asked for one, and mostly has none. */
+	pol = __get_vma_policy(vma, addr, &ilx);
+	mpol_cond_put(pol);
+	if (pol || current->mempolicy)
 		return false;
 	return node_isset(page_to_nid(symswap_page(win, 0)),
 			  cpuset_current_mems_allowed);
 }
 #else
-static bool symswap_policy_ok(const struct vm_area_struct *vma,
+static bool symswap_policy_ok(struct vm_area_struct *vma, unsigned long addr,
 			      const struct symswap_window *win)
 {
 	return true;
@@ -245,7 +250,7 @@ again:
 	rcu_read_lock();
 	win = rcu_dereference(symswap_touch_window);
 	if (!win || !symswap_touch_needed(win, mm, &facts) ||
-	    !symswap_touch_vma_ok(vma) || !symswap_policy_ok(vma, win) ||
+	    !symswap_touch_vma_ok(vma) || !symswap_policy_ok(vma, addr, win) ||
 	    !symswap_touch_wanted(win, mm, &facts))
 		goto unlock;
 	if (symswap_stock_get(win, &slot)) {
