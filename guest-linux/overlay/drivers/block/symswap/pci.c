@@ -29,19 +29,32 @@ static bool symswap_is_ours(struct pci_dev *pdev)
 		pdev->subsystem_device == SYMSWAP_PCI_SUBDEVICE);
 }
 
-/* What is wrong with the BAR, before the PCI core says it in its own words. */
+/*
+ * The PCI core forgets all of a BAR that it found no address for. The register still
+ * says what it is; one that is not there is 0, and memory of this size is 64-bit.
+ */
+static bool symswap_has_bar(struct pci_dev *pdev)
+{
+	u32 reg = 0;
+
+	pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * SYMSWAP_BAR, &reg);
+	return (reg & PCI_BASE_ADDRESS_SPACE) == PCI_BASE_ADDRESS_SPACE_MEMORY &&
+	       (reg & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64;
+}
+
+/* What is wrong with the BAR, which the PCI core has said in its own words. */
 static int symswap_check_bar(struct pci_dev *pdev)
 {
 	const struct resource *bar = &pdev->resource[SYMSWAP_BAR];
+	bool is_memory = bar->flags & IORESOURCE_MEM;
 
-	if (!(bar->flags & IORESOURCE_MEM) || !resource_size(bar))
+	if (!is_memory && !symswap_has_bar(pdev))
 		return dev_err_probe(&pdev->dev, -ENODEV,
 				     "BAR %d is no memory: the VMM shares none by this device\n",
 				     SYMSWAP_BAR);
-	if ((bar->flags & IORESOURCE_UNSET) || !bar->start)
+	if (!is_memory || (bar->flags & IORESOURCE_UNSET) || !bar->start)
 		return dev_err_probe(&pdev->dev, -ENOSPC,
-				     "no address for a window of %llu MiB: the VMM's PCI hole is too small for it\n",
-				     (u64)resource_size(bar) >> 20);
+				     "no address for the window: the VMM's PCI hole is too small for it\n");
 	return 0;
 }
 
