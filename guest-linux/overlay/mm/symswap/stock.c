@@ -4,9 +4,9 @@
  *
  * They have SWAP_HAS_CACHE and nothing else, so that nobody else gets them, and
  * count as slots in use. Those that are not used for a while go back; all of them
- * do when the window is no longer for first touches. Who puts some into a stock
- * looks at that under the stock's lock, and who empties the stocks has said so
- * before he takes it.
+ * do when the window is no longer for first touches, and during a swapoff. Who puts
+ * some into a stock looks at that under the stock's lock, and who empties the
+ * stocks has said so before he takes it.
  */
 
 #include <linux/jiffies.h>
@@ -14,6 +14,7 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/swap.h>
+#include <linux/swap_slots.h>
 #include <linux/swapops.h>
 #include <linux/symswap.h>
 #include <linux/workqueue.h>
@@ -66,11 +67,15 @@ unsigned int symswap_stock_empty(struct symswap_stock *stock, unsigned int *slot
 
 /* ---- Those of a window -------------------------------------------------- */
 
+/*
+ * As the kernel's own caches of slots, stocks are empty during a swapoff, of any swap
+ * device: shmem's read-ahead then waits for each slot to be used or freed.
+ */
 static bool symswap_stocks_up(const struct symswap_window *win,
 			      const struct swap_info_struct *si)
 {
-	return READ_ONCE(win->active) && READ_ONCE(win->touch) != SYMSWAP_TOUCH_OFF &&
-	       READ_ONCE(win->si) == si;
+	return READ_ONCE(swap_slot_cache_enabled) && READ_ONCE(win->active) &&
+	       READ_ONCE(win->touch) != SYMSWAP_TOUCH_OFF && READ_ONCE(win->si) == si;
 }
 
 static void symswap_stock_free(const struct symswap_window *win,
@@ -143,6 +148,8 @@ bool symswap_stock_refill(struct symswap_window *win, struct swap_info_struct *s
 	bool put;
 	int i, nr;
 
+	if (!symswap_stocks_up(win, si))
+		return false;
 	nr = symswap_slots_alloc(si, entries, SYMSWAP_STOCK);
 	if (!nr)
 		return false;

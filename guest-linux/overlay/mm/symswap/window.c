@@ -304,6 +304,9 @@ void symswap_swapoff(struct swap_info_struct *si)
 		return;
 
 	mutex_lock(&symswap_mutex);
+	/* No CPU is to have slots ahead, which disable_swap_slots_cache_lock() has said. */
+	list_for_each_entry(win, &symswap_windows, list)
+		symswap_stock_drain(win);
 	win = si->bdev ? symswap_window_on(si->bdev->bd_disk) : NULL;
 	if (win && win->si == si) {
 		WRITE_ONCE(win->active, false);
