@@ -162,7 +162,14 @@ bool symbiotic_module_allows(const char *device);
 void symbiotic_modules_lost(const char *why);
 
 /**
- * symbiotic_modules_reset: there are no modules any more
+ * symbiotic_modules_init: called once, in a symbiotic VM
+ */
+void symbiotic_modules_init(void);
+
+/**
+ * symbiotic_modules_reset: the VM is reset, so there are no modules any more
+ *
+ * Unless it is reset because it wakes up.
  */
 void symbiotic_modules_reset(void);
 

@@ -36,7 +36,9 @@
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
 #include "qemu/guest-random.h"
+#include "qemu/notify.h"
 #include "qemu/timer.h"
+#include "sysemu/runstate.h"
 #include "symbiotic-int.h"
 
 #define MODULE_TIMEOUT_MS       60000
@@ -86,6 +88,7 @@ static struct {
     int next_vcpu;                      /* to be asked if this one cannot */
     QEMUTimer *timer;
 
+    bool asleep;                        /* since then there was no reset */
     unsigned int nr_records;
     ModuleRecord records[MODULE_RECORDS];
     unsigned int nr_guards;
@@ -456,8 +459,29 @@ void symbiotic_modules_lost(const char *why)
 
 void symbiotic_modules_reset(void)
 {
-    mod.nr_records = 0;
-    symbiotic_dma_recheck();
+    /*
+     * A PC is reset when it wakes up, too, and its guest has then what it had.
+     * It is not called suspended any more, unlike one that is reset asleep.
+     */
+    bool wakes = mod.asleep && !runstate_check(RUN_STATE_SUSPENDED);
+
+    mod.asleep = false;
+    if (!wakes) {
+        mod.nr_records = 0;
+        symbiotic_dma_recheck();
+    }
+}
+
+static void guest_sleeps(Notifier *n, void *unused)
+{
+    mod.asleep = true;
+}
+
+void symbiotic_modules_init(void)
+{
+    static Notifier suspend = { .notify = guest_sleeps };
+
+    qemu_register_suspend_notifier(&suspend);
 }
 
 /* ---- Devices ---- */

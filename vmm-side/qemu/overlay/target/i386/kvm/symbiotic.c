@@ -201,6 +201,7 @@ void symbiotic_init(MachineState *ms, KVMState *s)
     symb.vcpus = g_new0(SymbioticVCPU, ms->smp.max_cpus);
     vmstate_register(NULL, 0, &vmstate_symbiotic, NULL);
     qemu_register_reset(symbiotic_vm_reset, NULL);
+    symbiotic_modules_init();
 }
 
 /* ---- CPUID ---- */
