@@ -238,6 +238,9 @@ static bool in_module(const struct module *mod, struct pt_regs *regs)
 {
 	struct unwind_state state;
 
+	/* The unwinder begins with who has called that. */
+	if (within_module(regs->ip, mod))
+		return true;
 	for (unwind_start(&state, current, regs, NULL); !unwind_done(&state);
 	     unwind_next_frame(&state)) {
 		unsigned long ip = unwind_get_return_address(&state);
@@ -272,10 +275,13 @@ static int die_notify(struct notifier_block *nb, unsigned long val, void *data)
 
 	/* The thread ends here, wherever it is. Its memory is lost. */
 	if (current == READ_ONCE(loader)) {
+		/* Another's as soon as the lane is free. */
+		u64 cookie = now_cookie;
+
 		pr_emerg("module %s has crashed while it was loaded or unloaded\n", now_name);
 		WRITE_ONCE(loader, NULL);
 		symb_lane_end(&lane);
-		tell(now_cookie, SYMB_MODULE_IS_DEAD, 0);
+		tell(cookie, SYMB_MODULE_IS_DEAD, 0);
 	}
 	return NOTIFY_DONE;
 }
