@@ -986,7 +986,7 @@ static bool is_loaded(struct json_object *info, const char *name)
 
 /*
  * Returns the name that the kernel has for the module, for the caller to free. @needed:
- * it need not be loaded now.
+ * the VMM may have brought it before.
  */
 static char *load_modules(struct qmp *qmp, const char *which, int argc, char **argv,
 			  bool needed, int *status)
@@ -1005,11 +1005,14 @@ static char *load_modules(struct qmp *qmp, const char *which, int argc, char **a
 	for (i = 0; i < set.nr && *status == EXIT_SUCCESS; i++) {
 		bool last = i == set.nr - 1;
 
+		/*
+		 * One that has come another way will do for others, but no device
+		 * can hang on it.
+		 */
 		if ((!last || needed) && is_loaded(info, set.mods[i].name))
 			printf("%s is there\n", set.mods[i].name);
 		else
-			*status = offer(qmp, &set.mods[i], last ? params : "",
-					!last || needed);
+			*status = offer(qmp, &set.mods[i], last ? params : "", !last);
 	}
 	json_object_put(info);
 	name = strdup(set.mods[set.nr - 1].name);

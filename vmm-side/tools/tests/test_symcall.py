@@ -337,6 +337,16 @@ class Symcall(unittest.TestCase):
         _, said = self.modules(guest, files, "module", "load", "c")
         self.assertEqual(said, ["query", "getfd", "load a_b", "getfd", "load c"])
 
+    def test_module_device(self) -> None:
+        """A device hangs on a module that the VMM has brought, or there is no device."""
+        guest = Guest()
+        guest.ends["a"] = {"change": "failed", "errno": 17}
+        done, said = self.modules(guest, {"a.ko": module("a")}, "attach-device", "0000:00:12.0",
+                                  "--driver", "a")
+        self.assertEqual((done.returncode, done.stdout, said),
+                         (1, "a failed: the guest says: File exists (17)\n",
+                          ["query", "getfd", "load a"]))
+
     def test_module_stops(self) -> None:
         """After the first that fails none is offered."""
         files = {"a.ko": module("a"), "b.ko": module("b", "a")}
