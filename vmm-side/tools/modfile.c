@@ -374,11 +374,11 @@ bool modfile_find(void *ctx, const char *name, struct modfile *mod,
 		return fail(error, "there is no %s.ko in %s", name, dir->path);
 	if (!modfile_read(path, dir->limit, mod, why))
 		return fail(error, "%s %s", path, why);
-	if (!modfile_same_name(mod->name, name)) {
-		fail(error, "%s is the module %s", path, mod->name);
-	} else if (dir->vermagic && strcmp(mod->vermagic, dir->vermagic)) {
+	if (dir->vermagic && strcmp(mod->vermagic, dir->vermagic)) {
 		fail(error, "%s is for %s, the guest is %s", name, mod->vermagic,
 		     dir->vermagic);
+	} else if (!modfile_same_name(mod->name, name)) {
+		fail(error, "%s is the module %s", path, mod->name);
 	} else {
 		return true;
 	}
