@@ -36,9 +36,10 @@ host_says()
 
 vmalloc_kb()
 {
-	# All but the stacks of tasks, of which some are kept.
-	awk '!/thread_stack|copy_process|dup_task/ { n += $2 } END { print int(n / 1024) }' \
-		/proc/vmallocinfo
+	# All but the stacks of tasks, of which some are kept, and addresses that are not in
+	# use any more, of which there are many before somebody sees to them.
+	awk '!/thread_stack|copy_process|dup_task|kernel_clone|unpurged/ { n += $2 }
+		END { print int(n / 1024) }' /proc/vmallocinfo
 }
 
 t_off()
@@ -138,6 +139,7 @@ t_kexec()
 {
 	grep -q symb_kexec=1 /proc/cmdline && return
 	host_says 1
+	plan || exit
 	exec ./kexec.sh
 }
 

@@ -15,9 +15,11 @@ trap 'symcall word 9; vm_quit early' EXIT
 SYMBIOTIC_MODULES=$(dirname "$(command -v module_test.sh)")/modules
 export SYMBIOTIC_MODULES
 
+# There is one of each kernel, with a number of its content.
+set -- /run/images/guest-vmlinux-*
 vm early -M pc,graphics=off -accel kvm -m 128 -bios /usr/share/qemu/qboot.rom \
 	-cpu host,-tsc-deadline,-svm,-vmx,-xsave,-avx,-avx2,kvm-pv-eoi=off \
-	-kernel /run/images/guest.pvh -serial "file:$WORK/early" \
+	-kernel "$1" -serial "file:$WORK/early" \
 	-append 'console=ttyS0 nohz=off symbiotic.modules=signed root=/dev/vda rootwait' &
 check 'it takes modules' vm_until early 'module list' '^policy signed$'
 expect 0 '^symtest loaded$' symcall -q /run/early module load symtest

@@ -4,7 +4,6 @@
 # test-files.sh BUILD: what the machines of the tests need besides kernels and QEMU.
 #
 #   BUILD/tests/files   the guest's /files: programs and scripts of all tests/guest
-#   BUILD/tests/files   the guest's /files: programs and scripts of all tests/guest
 #                       directories, fuzz_mm and its corpus, benchmarks, cpuid with its
 #                       libraries, a kernel for kexec
 #   BUILD/tools         on the path of L1: programs and scripts for hosts; modules/,
