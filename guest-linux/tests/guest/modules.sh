@@ -6,6 +6,7 @@
 #
 #   off        nothing of it is there
 #   on         it is, and no module has come yet
+#   go         the host, which has waited for that, may begin
 #   wait       until the host's word is 9
 #   clean      nothing has stayed behind: no memory, no address, no module
 #   here       at 1: symtest has come, with the parameter text="a b"
@@ -17,6 +18,7 @@
 #   disabled   modules_disabled; says so by its own word
 #   kexec      at 1: another kernel, where all begins anew; see kexec.sh
 #   no-disk    there is no NVMe, nor a driver for it; disk: there are
+#   again      the host may take both; then there are
 #   no-net     there is no e1000e, nor a driver for it; net-comes: there are
 #   times      at 1: how long insmod takes, for the file that the host has loaded ten times
 #   edu-works, edu-stopped   the teaching device reaches memory, or does not
@@ -57,6 +59,11 @@ t_on()
 	equal 'policy' "$(cat /sys/module/symbiotic/parameters/modules)" signed
 	check 'no modprobe' [ ! -e /sbin/modprobe ]
 	vmalloc_kb >/tmp/vmalloc
+}
+
+t_go()
+{
+	echo 2 >"$SYSFS/guest_word"
 }
 
 t_wait()
@@ -154,8 +161,14 @@ t_disk()
 	wait_for 3000 [ -b /dev/nvme0n1 ]
 	check 'the disk' [ -b /dev/nvme0n1 ]
 	check 'its driver' [ -e "$MODULES/nvme" ]
-	# For a host that waits for it.
+}
+
+t_again()
+{
 	echo 1 >"$SYSFS/guest_word"
+	wait_for 3000 [ ! -e /dev/nvme0n1 ]
+	check 'it has gone' [ ! -e /dev/nvme0n1 ]
+	t_disk
 }
 
 t_no_net()
