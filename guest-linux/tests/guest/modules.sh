@@ -15,6 +15,7 @@
 #   oops       it has crashed in its init
 #   crash      at 1: symtest crashes in a program's system call
 #   suspend    at 1: not while a module is being loaded; after that, yes
+#   asleep     at 1: really, until the host wakes us up; symtest is still there
 #   disabled   modules_disabled; says so by its own word
 #   kexec      at 1: another kernel, where all begins anew; see kexec.sh
 #   no-disk    there is no NVMe, nor a driver for it; disk: there are
@@ -131,6 +132,15 @@ t_suspend()
 	echo core >/sys/power/pm_test
 	check 'then' sh -c 'echo mem >/sys/power/state'
 	echo none >/sys/power/pm_test
+	check 'it is still there' [ -e "$MODULES/symtest" ]
+	echo 1 >"$SYSFS/guest_word"
+}
+
+t_asleep()
+{
+	host_says 1
+	echo deep >/sys/power/mem_sleep
+	check 'deep sleep' sh -c 'echo mem >/sys/power/state'
 	check 'it is still there' [ -e "$MODULES/symtest" ]
 	echo 1 >"$SYSFS/guest_word"
 }

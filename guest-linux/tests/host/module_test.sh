@@ -298,6 +298,15 @@ suspend)
 	expect 0 '^symtest unloaded$' symcall module unload symtest
 	expect 0 '^symtest_base unloaded$' symcall module unload symtest_base
 	;;
+deep)
+	load
+	symcall word 1
+	wake_up.sh 1 >/dev/null || fail 'it does not sleep'
+	wait_info.sh 'guest-word 0x1$' || exit
+	expect 0 '^module symtest loaded$' symcall module list
+	unload
+	expect 0 '^symtest_base unloaded$' symcall module unload symtest_base
+	;;
 disabled)
 	wait_info.sh 'guest-word 0x1$' || exit
 	expect 1 '(1)' symcall module load symtest_base
