@@ -1040,6 +1040,18 @@ static int offer_unchecked(struct qmp *qmp, const char *file, const char *name, 
 	return status;
 }
 
+/* Files have '-' in their names, as they are loaded by; modules of the kernel never. */
+static int unload_module(struct qmp *qmp, char *name)
+{
+	char *c;
+
+	for (c = name; *c; c++)
+		if (*c == '-')
+			*c = '_';
+	json_object_put(qmp_command(qmp, "x-symbiotic-module-unload", offer_args(qmp, name)));
+	return offer_result(qmp, name, false);
+}
+
 static int list_modules(struct qmp *qmp)
 {
 	char name[SYMB_MODULE_NAME], state[32];
@@ -1076,11 +1088,8 @@ static int cmd_module(struct qmp *qmp, int argc, char **argv)
 	}
 	if (!strcmp(argv[0], "offer") && argc > 2)
 		return offer_unchecked(qmp, argv[1], argv[2], argc - 3, argv + 3);
-	if (!strcmp(argv[0], "unload") && argc == 2) {
-		json_object_put(qmp_command(qmp, "x-symbiotic-module-unload",
-					    offer_args(qmp, argv[1])));
-		return offer_result(qmp, argv[1], false);
-	}
+	if (!strcmp(argv[0], "unload") && argc == 2)
+		return unload_module(qmp, argv[1]);
 	if (!strcmp(argv[0], "list") && argc == 1)
 		return list_modules(qmp);
 	if (!strcmp(argv[0], "withdraw") && argc == 1) {

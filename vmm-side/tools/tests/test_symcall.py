@@ -403,6 +403,8 @@ class Symcall(unittest.TestCase):
         done, said = self.modules(guest, {}, "module", "unload", "nvme")
         self.assertEqual((done.returncode, done.stdout, said),
                          (0, "nvme unloaded\n", ["unload nvme"]), done.stderr)
+        _, said = self.modules(guest, {}, "module", "unload", "nvme-core")
+        self.assertEqual(said, ["unload nvme_core"])
         guest.ends["nvme"] = {"change": "failed", "errno": 11}
         done, _ = self.modules(guest, {}, "module", "unload", "nvme")
         self.assertEqual(done.returncode, 1, done.stdout)
