@@ -393,6 +393,33 @@ static void test_vmxe(void)
 	test_cr4(CR4_VMXE);
 }
 
+/* A step that the vCPU is ready for; whether it is one of nested paging. */
+static void expect_nested_step(void)
+{
+	__u64 before = vcpu_stat("invlpg");
+
+	expect(run_vcpu(), PORT_DONE);
+	settle();
+	expect(vcpu_stat("invlpg"), before);
+}
+
+/* VMX operation without CR4.VMXE, which is user space's to set. */
+static void test_vmxon(void)
+{
+	struct kvm_nested_state state = {
+		.size = sizeof(state), .format = KVM_STATE_NESTED_FORMAT_VMX,
+		.hdr.vmx = { .vmxon_pa = DATA_GPA, .vmcs12_pa = -1ULL },
+	};
+	struct kvm_regs regs = { .rax = DATA_GPA };
+
+	make_switching_vm(SHADOW, 0);
+	expect(seen_mode(), SHADOW);
+	begin_step(g_invlpg_load, 0, &regs);
+	if (ioctl(vcpu, KVM_SET_NESTED_STATE, &state))
+		skip("no nested VMX in this KVM");
+	expect_nested_step();
+}
+
 /* A nested guest that runs, and one that comes from another VM. */
 static void test_nested(void)
 {
@@ -953,6 +980,7 @@ const struct test paging_tests[] = {
 	{ "paging-svme", test_svme, 0 },
 	{ "paging-pke", test_pke, 0 },
 	{ "paging-vmxe", test_vmxe, 0 },
+	{ "paging-vmxon", test_vmxon, 0 },
 	{ "paging-nested", test_nested, 0 },
 	{ "paging-invalidated", test_invalidated, 0 },
 	{ "paging-dirty", test_dirty, 0 },
