@@ -470,6 +470,34 @@ static void test_nested(void)
 
 /* ---- What the guest sees ------------------------------------------------------ */
 
+/*
+ * An exception waits when shadow paging comes, and the segments are such that VT-x
+ * would leave the guest to KVM's emulator then, which delivers no exceptions.
+ */
+static void test_exception(void)
+{
+	struct kvm_vcpu_events events;
+	struct kvm_regs regs = { 0 };
+	struct kvm_sregs s;
+
+	make_switching_vm(NESTED, 0);
+	expect(seen_mode(), NESTED);
+	begin_step(g_spin, 0, &regs);
+	IOCTL(vcpu, KVM_GET_SREGS, &s);
+	s.ds.selector |= 3;
+	s.ds.dpl = 0;
+	IOCTL(vcpu, KVM_SET_SREGS, &s);
+	IOCTL(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	events.exception.injected = 1;
+	events.exception.nr = 6;
+	events.exception.has_error_code = 0;
+	IOCTL(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	set_paging(SHADOW);
+	expect(run_vcpu(), PORT_UD);
+	settle();
+	expect_mode(SHADOW, 0, 1);
+}
+
 /* The host exchanges memory under either mode; the other must not have the old. */
 static void test_invalidated(void)
 {
@@ -982,6 +1010,7 @@ const struct test paging_tests[] = {
 	{ "paging-vmxe", test_vmxe, 0 },
 	{ "paging-vmxon", test_vmxon, 0 },
 	{ "paging-nested", test_nested, 0 },
+	{ "paging-exception", test_exception, 0 },
 	{ "paging-invalidated", test_invalidated, 0 },
 	{ "paging-dirty", test_dirty, 0 },
 	{ "paging-huge", test_huge, 0 },
