@@ -403,6 +403,25 @@ static void expect_nested_step(void)
 	expect(vcpu_stat("invlpg"), before);
 }
 
+/* SMM that begins by user space, as after a migration, not by an interrupt. */
+static void test_smm(void)
+{
+	struct kvm_vcpu_events events;
+	struct kvm_regs regs = { .rax = GUEST_DATA };
+
+	make_switching_vm(SHADOW, 0);
+	if (ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) <= 0)
+		skip("no SMM in this KVM");
+	set_slot(1 << 16, 0, ram, GUEST_RAM);	/* as SMM sees it */
+	expect(seen_mode(), SHADOW);
+	begin_step(g_invlpg_load, 0, &regs);
+	IOCTL(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	events.flags |= KVM_VCPUEVENT_VALID_SMM;
+	events.smi.smm = 1;
+	IOCTL(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	expect_nested_step();
+}
+
 /* VMX operation without CR4.VMXE, which is user space's to set. */
 static void test_vmxon(void)
 {
@@ -1008,6 +1027,7 @@ const struct test paging_tests[] = {
 	{ "paging-svme", test_svme, 0 },
 	{ "paging-pke", test_pke, 0 },
 	{ "paging-vmxe", test_vmxe, 0 },
+	{ "paging-smm", test_smm, 0 },
 	{ "paging-vmxon", test_vmxon, 0 },
 	{ "paging-nested", test_nested, 0 },
 	{ "paging-exception", test_exception, 0 },
