@@ -303,6 +303,8 @@ static void take(__u64 efer, __u64 cr4)
 /* What holds a VM in nested paging, and how it gets out of it. */
 static void holds(__u64 efer, __u64 cr4)
 {
+	struct kvm_mp_state waits = { KVM_MP_STATE_UNINITIALIZED };
+
 	/* It has it before shadow paging is asked for. */
 	make_switching_vm(NESTED, 0);
 	take(efer, cr4);
@@ -346,6 +348,14 @@ static void holds(__u64 efer, __u64 cr4)
 	expect(seen_mode(), SHADOW);
 	swap_vcpus();
 	expect_mode(SHADOW, 0, 5);
+
+	/* It is reset by user space, and waits to be started. */
+	take(efer, cr4);
+	expect_mode(NESTED, KVM_SYMB_PAGING_PENDING, 6);
+	enter(g_load, 0);
+	IOCTL(vcpu, KVM_SET_MP_STATE, &waits);
+	to_the_entry(KVM_RUN, NULL);
+	expect_mode(SHADOW, 0, 7);
 }
 
 /* Whether the vCPU can have that: EFER.SVME, without which there is no nested SVM. */
@@ -365,9 +375,9 @@ static void test_svme(void)
 
 	/* By the guest's own instruction; then a reset takes it away. */
 	must_wrmsr(MSR_EFER, EFER_LONG_MODE | EFER_SVME);
-	expect_mode(NESTED, KVM_SYMB_PAGING_PENDING, 6);
+	expect_mode(NESTED, KVM_SYMB_PAGING_PENDING, 8);
 	expect(seen_mode(), SHADOW);
-	expect_mode(SHADOW, 0, 7);
+	expect_mode(SHADOW, 0, 9);
 }
 
 static void test_cr4(__u64 bit)
