@@ -740,7 +740,10 @@ static __u64 map_32(enum kind kind, unsigned int nr)
 static void begin_mix(unsigned int nr)
 {
 	enum kind kind = cpus[nr].kind;
-	struct kvm_regs regs = { .rbp = GUEST_DATA + DATA_ROUNDS + 4 * nr };
+	/* Bochs has no interrupt of the host exit while IF is 0. */
+	struct kvm_regs regs = {
+		.rbp = GUEST_DATA + DATA_ROUNDS + 4 * nr, .rflags = RFLAGS_FIXED | RFLAGS_IF,
+	};
 	__u64 *pd = (__u64 *)(ram + GUEST_PD) + (GUEST_UNMAPPED >> 21);
 	struct kvm_sregs s;
 
@@ -755,7 +758,6 @@ static void begin_mix(unsigned int nr)
 		return;
 	}
 
-	regs.rflags = RFLAGS_FIXED;
 	enter(g_mix32, 0);
 	IOCTL(vcpu, KVM_GET_SREGS, &s);
 	s.efer = 0;

@@ -213,11 +213,15 @@ static bool parameter(const char *path)
 	return on == 'Y' || on == '1';
 }
 
-/* Whether this is VT-x, whose guests must have segments as it likes them. */
+/*
+ * Whether this is VT-x, whose guests must have segments as it likes them: with shadow
+ * paging, whatever the host has.
+ */
 bool restricted_guest(void)
 {
 	return !access("/sys/module/kvm_intel", F_OK) &&
-	       !parameter("/sys/module/kvm_intel/parameters/unrestricted_guest");
+	       (!parameter("/sys/module/kvm_intel/parameters/unrestricted_guest") ||
+		vm_paging == KVM_SYMB_PAGING_SHADOW);
 }
 
 /* Whether VMs have nested paging here, if they do not ask for anything else. */
