@@ -146,11 +146,11 @@ struct kvm_symb_paging {
 
 /*
  * VM: set the mode. No vCPU executes an instruction in the old one after that, but
- * for those of SMM, which have nested paging.
+ * for those of SMM, and on VT-x those without paging, which have nested paging.
  * What the guest is doing does not matter, but for what shadow paging has not got:
- * EFER.SVME (it is a hypervisor) and CR4.PKE. While a vCPU has one of these set,
- * shadow paging fails with EBUSY, or is waited for. A guest that sets it later gets
- * nested paging at once, and the mode that was set when it is over.
+ * EFER.SVME or CR4.VMXE (it is a hypervisor) and CR4.PKE. While a vCPU has one of
+ * these set, shadow paging fails with EBUSY, or is waited for. A guest that sets it
+ * later gets nested paging at once, and the mode that was set when it is over.
  *
  * EOPNOTSUPP if the VM may not switch; ENOMEM with nothing changed. GET works for
  * all VMs.

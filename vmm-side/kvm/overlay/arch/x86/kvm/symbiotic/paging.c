@@ -13,11 +13,12 @@
  * shadow pages are both kept right by whatever changes memory, but only the former
  * stay when they are not in use, see kvm_paging_mmu_zap_shadow().
  *
- * A vCPU in SMM has nested paging, for that short time. Nothing else that the guest
- * does keeps a vCPU from following, symcalls or paging that is off for example. But
- * shadow paging has no nested guests and no protection keys. A vCPU with EFER.SVME,
- * CR4.VMXE or CR4.PKE holds the VM in nested paging, at once: it follows before it
- * executes an instruction with that bit.
+ * A vCPU in SMM has nested paging, for that short time, and VT-x has more of such
+ * (vmx_paging_nested_only()). Nothing else that the guest does keeps a vCPU from
+ * following, symcalls for example, or on AMD-V paging that is off. But shadow paging
+ * has no nested guests and no protection keys. A vCPU with EFER.SVME, CR4.VMXE or
+ * CR4.PKE holds the VM in nested paging, at once: it follows before it executes an
+ * instruction with that bit.
  *
  * A vCPU begins with nested paging, and looks at what it has to have when others
  * can find it, so that it misses no change.
