@@ -140,6 +140,18 @@ mix_page:
 	or	%r10, %rbx
 	ret
 
+/* What is at RDI when its PTE, at RSI, has become RDX, and INVPCID has said so. */
+	.globl	g_remap
+g_remap:
+	mov	(%rdi), %rbx
+	mov	%rdx, (%rsi)
+	push	$0
+	push	$0
+	mov	$2, %eax		/* all addresses of all PCIDs */
+	invpcid	(%rsp), %rax
+	mov	(%rdi), %rbx
+	outb	%al, $PORT_DONE
+
 /* Without long mode: pages at EDI, in EBP rounds are counted, ESI is CR3 or 0. */
 	.code32
 g_mix32:
