@@ -363,7 +363,7 @@ static void start_vcpu(unsigned int nr)
 	*box32(nr, BOX_IN_CALL) = 0;
 	*box64(nr, BOX_OTHER_CR3) = root_gpa(1);
 	*box64(nr, BOX_VMCB) = FUZZ_VMCB + nr * 0x2000ULL;
-	build_vmcb(*box64(nr, BOX_VMCB), &s);
+	build_nested(*box64(nr, BOX_VMCB), &s);
 	m.root[nr] = 0;
 	m.wp[nr] = true;
 	m.mode[nr] = MODE_LONG;

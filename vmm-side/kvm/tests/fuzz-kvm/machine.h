@@ -115,7 +115,7 @@ void exec_host(struct doing *d);
 void exec_vcpu(struct doing *d);
 
 /* nested.c */
-void build_vmcb(__u64 vmcb, const struct kvm_sregs *s);
+void build_nested(__u64 vmcb, const struct kvm_sregs *s);
 
 /* check.c */
 void check_access(const struct doing *d);

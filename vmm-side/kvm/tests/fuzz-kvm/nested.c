@@ -21,7 +21,7 @@ static void put(__u64 vmcb, unsigned int offset, __u64 val)
 	memcpy(ram + vmcb + offset, &val, sizeof(val));
 }
 
-void build_vmcb(__u64 vmcb, const struct kvm_sregs *s)
+void build_nested(__u64 vmcb, const struct kvm_sregs *s)
 {
 	struct vmcb_segment *segment = (struct vmcb_segment *)(ram + vmcb + 0x400);
 	const struct vmcb_segment data = { SEL_CALL_DATA, 0xc93, ~0U, 0 };
