@@ -88,7 +88,7 @@ class Fuzzer:
     def shrink(self, find: Find, paging: str) -> Find:
         """The smallest program at which the host dies."""
         for _ in range(MOST_BOOTS):
-            _, smaller = self.run(f"-x /dev/stdin <<'EOF'\n{find.text}EOF", paging, 0)
+            _, smaller = self.run(f"-x /proc/self/fd/0 <<'EOF'\n{find.text}EOF", paging, 0)
             if smaller is None or smaller.text == find.text:
                 break
             find = Find(smaller.text, find.why)
