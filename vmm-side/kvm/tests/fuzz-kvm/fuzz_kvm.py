@@ -17,6 +17,7 @@ import hashlib
 import pathlib
 import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 
 from e2e import ktap
@@ -85,9 +86,12 @@ class Fuzzer:
             self.close()
         return result, find
 
-    def shrink(self, find: Find, paging: str) -> Find:
+    def shrink(self, find: Find, paging: str, seconds: float) -> Find:
         """The smallest program at which the host dies."""
+        end = time.monotonic() + seconds
         for _ in range(MOST_BOOTS):
+            if time.monotonic() > end:
+                break
             _, smaller = self.run(f"-x /proc/self/fd/0 <<'EOF'\n{find.text}EOF", paging, 0)
             if smaller is None or smaller.text == find.text:
                 break
@@ -131,7 +135,7 @@ def fuzz(a: argparse.Namespace, pagings: Sequence[str]) -> int:
         good = result.status == 0
         figures = first(r"# (\d+ programs, .* covered)$", result.stdout, "no figures")
         if find and died(result):
-            find = fuzzer.shrink(find, paging)
+            find = fuzzer.shrink(find, paging, a.shrink)
         if find:
             path = find.leave(paging)
             print(comments(f"{find.why}\n{find.text}in {path}"), end="")
@@ -163,7 +167,7 @@ def faults(a: argparse.Namespace) -> int:
         operations = first(r"^# program \d+, (\d+) steps", result.stdout)
         if find and died(result):
             seconds = seconds or f"{result.seconds:.0f}"
-            find = fuzzer.shrink(find, "shadow")
+            find = fuzzer.shrink(find, "shadow", a.shrink)
         fuzzer.close()
         good = find is not None and find.steps <= 12
         failed += not good
@@ -185,6 +189,8 @@ def main() -> int:
     ap.add_argument("--host-kernel", default="host", help="host or debug")
     ap.add_argument("--smp", type=int, default=2, help="CPUs of the host")
     ap.add_argument("--options", default="", help="more for kvm_fuzz")
+    ap.add_argument("--shrink", type=float, default=1800,
+                    help="seconds to make smaller what kills the host")
     ap.add_argument("--faults", action="store_true", help="leave rules out, one at a time")
     ap.add_argument("--only", default="", help="regular expression for rules")
     a = ap.parse_args()
