@@ -210,8 +210,8 @@ def l1_initramfs(kernel: str = "host") -> bytes:
         if tool.is_file():
             a.file(f"usr/bin/{tool.name}", tool)
     # Beside them: what a host may offer its guests.
-    for module in sorted((BUILD / "tools" / "modules").rglob("*.ko*")):
-        a.file(f"usr/bin/{module.relative_to(BUILD / 'tools')}", module, 0o644)
+    for offered in sorted((BUILD / "tools" / "modules").rglob("*.ko*")):
+        a.file(f"usr/bin/{offered.relative_to(BUILD / 'tools')}", offered, 0o644)
     return a.bytes()
 
 
