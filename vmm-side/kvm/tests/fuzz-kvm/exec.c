@@ -15,6 +15,7 @@
 #define BUDGET_MS		100
 
 struct shared *shared;
+bool vms_switch;
 
 void found(const char *fmt, ...)
 {

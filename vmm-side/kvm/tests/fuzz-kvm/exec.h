@@ -50,6 +50,8 @@ struct shared {
 };
 
 extern struct shared *shared;
+/* VMs may change their paging mode while they run; they begin with shadow paging. */
+extern bool vms_switch;
 
 __attribute__((noreturn, format(printf, 1, 2)))
 void found(const char *fmt, ...);

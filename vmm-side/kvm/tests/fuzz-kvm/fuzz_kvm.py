@@ -26,6 +26,9 @@ from rig import Bench, Machine, Result
 TOP = pathlib.Path(__file__).resolve().parents[4]
 FINDS = TOP / "build" / "fuzz" / "finds"
 RULES = TOP / "vmm-side/kvm/overlay/arch/x86/kvm/symbiotic/rules.h"
+# By --paging: how KVM is loaded, and what kvm_fuzz is told: VMs of the third kind change
+# their mode while they run.
+PAGINGS = {"shadow": ("shadow", ""), "nested": ("nested", ""), "switched": ("nested", "-p ")}
 MOST_BOOTS = 24
 # All of a report is wanted, not only that of the first fault; and KVM's slabs by their names.
 APPEND = "kasan_multi_shot slab_nomerge"
@@ -72,8 +75,9 @@ class Fuzzer:
         if self._bench is None:
             self._bench = Bench(machine=self._machine, l1_append=APPEND)
         bench = self._bench
-        result = bench.run_l1(f"fuzz_on_swap.sh -w $JOB/now -f $JOB {options}", paging=paging,
-                              kvm_params=self._params, timeout=seconds + SLACK)
+        module, option = PAGINGS[paging]
+        result = bench.run_l1(f"fuzz_on_swap.sh -w $JOB/now -f $JOB {option}{options}",
+                              paging=module, kvm_params=self._params, timeout=seconds + SLACK)
         job = max((d for d in bench.dir.iterdir() if d.name.isdigit()), key=lambda d: int(d.name))
         find = None
         if (job / "kvm-find").exists():
@@ -185,7 +189,7 @@ def main() -> int:
     ap = argparse.ArgumentParser(description="Run kvm_fuzz in a host machine.")
     ap.add_argument("--seconds", type=float, default=60, help="for each paging mode, or fault")
     ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--paging", default="", help="shadow or nested; both if it is empty")
+    ap.add_argument("--paging", choices=("", *PAGINGS), default="", help="all if it is empty")
     ap.add_argument("--host-kernel", default="host", help="host or debug")
     ap.add_argument("--smp", type=int, default=2, help="CPUs of the host")
     ap.add_argument("--options", default="", help="more for kvm_fuzz")
@@ -197,7 +201,7 @@ def main() -> int:
     if a.faults:
         a.host_kernel = "debug"
         return faults(a)
-    return fuzz(a, [a.paging] if a.paging else ["shadow", "nested"])
+    return fuzz(a, [a.paging] if a.paging else list(PAGINGS))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@
  * and KVM, with an oracle that knows what each step may come to. No operating system in
  * the guest.
  *
- * usage: kvm_fuzz [-t seconds] [-n programs] [-s seed] [-c vcpus] [-1] [-k finds]
+ * usage: kvm_fuzz [-t seconds] [-n programs] [-s seed] [-c vcpus] [-1] [-p] [-k finds]
  *	[-w file] [-f dir]
  *	makes programs, and executes them. Those that do what was not seen before are
  *	kept, and changed. What is wrong ends it, and is made small.
  *	-c	most vCPUs; with 1, a seed always makes the same
  *	-1	one thing at a time
+ *	-p	VMs may change their paging mode, with -r and -x, too; needs nested paging
  *	-k	how many finds end it, 1 if not this many
  *	-w	the program that is being executed is in this file: for who finds the host dead
  *	-f	where finds are left
@@ -434,7 +435,7 @@ int main(int argc, char **argv)
 	double seconds = 60;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:n:s:c:1k:w:f:rx")) != -1) {
+	while ((opt = getopt(argc, argv, "t:n:s:c:1pk:w:f:rx")) != -1) {
 		switch (opt) {
 		case 't':
 			seconds = strtod(optarg, NULL);
@@ -450,6 +451,9 @@ int main(int argc, char **argv)
 			break;
 		case '1':
 			alongside = false;
+			break;
+		case 'p':
+			vms_switch = true;
 			break;
 		case 'k':
 			finds_most = strtoul(optarg, NULL, 0);

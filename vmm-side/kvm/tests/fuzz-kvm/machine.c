@@ -639,6 +639,7 @@ void begin_vm(const struct program *p)
 	nr_vcpus = 0;
 	serial = 0;
 	global_gpa = 0;
+	vm_paging = vms_switch ? KVM_SYMB_PAGING_SHADOW : 0;
 	make_vm(SYMB_FEAT_ALL);
 	write_vm_file("bypass_mode", mode_names[p->vm.arg[VM_MODE]]);
 	load_code(FUZZ_CODE, fuzz_start, fuzz_end);
