@@ -249,8 +249,10 @@ style: guest host qemu		## checkpatch, sparse, shellcheck, flake8, mypy --strict
 	@vmm-side/e2e/suites.py style='vmm-side/e2e/style.sh $(B)'
 
 # With FUZZ=SECONDS, each fuzzer for so long besides, which are not in make test's time.
+# What they find need not be small.
 TEST_FUZZERS	= fuzz-vmm='vmm-side/e2e/fuzz.sh $(B) $(FUZZ) $(SEED)' \
-		  fuzz-kvm='$(FUZZ_KVM)' fuzz-mm='$(FUZZ_MM)'
+		  fuzz-kvm='$(FUZZ_KVM) --seconds $$(($(FUZZ) / 3)) --shrink 60' \
+		  fuzz-mm='$(FUZZ_MM) --shrink 60'
 
 # KVM's interface also under a kernel that checks memory and locking: what a
 # hostile guest does to its host shows there first; and on VT-x.
