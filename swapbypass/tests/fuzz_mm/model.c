@@ -80,6 +80,8 @@ static void fresh(struct mpage *m)
 		return;
 	m->maybe_zero = false;
 	m->pinned = false;
+	/* Its page-table entry has gone, and the bits in it. */
+	m->written = false;
 	m->now = (struct content) { 0, 0 };
 	m->line = new_line();
 }
@@ -134,6 +136,7 @@ void model_grow(int proc, int page, int count)
 		m->dontfork = last->dontfork;
 		m->wipeonfork = last->wipeonfork;
 		m->dontdump = last->dontdump;
+		m->mergeable = last->mergeable;
 	}
 }
 
@@ -194,6 +197,12 @@ void model_discard(int proc, int page, int count)
 {
 	for (; count--; page++)
 		fresh(page_of(proc, page));
+}
+
+void model_mergeable(int proc, int page, int count)
+{
+	for (; count--; page++)
+		page_of(proc, page)->mergeable = true;
 }
 
 void model_advise(int proc, int page, int count, enum advice advice)

@@ -21,6 +21,7 @@ struct mpage {
 	uint8_t prot;
 	bool maybe_zero;	/* MADV_FREE: what it holds, or zeroes */
 	bool locked, dontfork, wipeonfork, dontdump;
+	bool mergeable;		/* it has been, so KSM may have taken its soft-dirty bit */
 	bool written;		/* since soft-dirty bits were cleared last */
 	bool fresh;		/* its VMA is newer than that */
 	bool pinned;		/* is page number @pin of the fixed buffer */
@@ -81,6 +82,7 @@ void model_pin_write(int proc, unsigned int pin, const struct content *content);
 /* Shared pages are taken from their file: zeroes, whoever has them. */
 void model_remove(int proc, int page, int count);
 void model_discard(int proc, int page, int count);
+void model_mergeable(int proc, int page, int count);
 void model_advise(int proc, int page, int count, enum advice advice);
 void model_move(int proc, int from, int count, int to, enum move_how how);
 void model_uffd_move(int proc, int from, int count, int to);

@@ -149,6 +149,9 @@ const char *step_advise(const struct step *s)
 	const char *text;
 	long ret;
 
+	/* Of those that are mapped. */
+	if (a[3] == ADV_MERGEABLE)
+		model_mergeable(a[0], a[1], a[2]);
 	if (neutral(a[3]))
 		return s->bg ? meanwhile(s) : ask(s, &ret);
 	if (!model_mapped(a[0], a[1], a[2]))

@@ -52,8 +52,9 @@ const char *step_dirty(const struct step *s)
 	int i;
 
 	for (i = 0; !text && i < a[2]; i++)
-		/* Page tables of what is shared come and go. */
-		if (m[i].mapped && !m[i].share && m[i].written && !(entries[i] & PM_SOFT_DIRTY))
+		/* Page tables of what is shared come and go; what is free to go takes its bit. */
+		if (m[i].mapped && !m[i].share && !m[i].maybe_zero && !m[i].mergeable &&
+		    m[i].written && !(entries[i] & PM_SOFT_DIRTY))
 			text = say("page %d of process %d was written, and is not soft-dirty",
 				   a[1] + i, a[0]);
 	return text;
