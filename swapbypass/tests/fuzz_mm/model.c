@@ -63,6 +63,14 @@ bool model_shared(int proc, int page, int count)
 	return false;
 }
 
+bool model_free(int proc, int page, int count)
+{
+	for (; count--; page++)
+		if (page_of(proc, page)->maybe_zero)
+			return true;
+	return false;
+}
+
 bool model_locked(int proc, int page, int count)
 {
 	for (; count--; page++)

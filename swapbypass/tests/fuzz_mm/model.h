@@ -66,11 +66,15 @@ extern struct model model;
 
 void model_reset(void);
 
-/* Of a range: are all pages mapped; with that access; is any locked; is any shared? */
+/*
+ * Of a range: are all pages mapped; with that access; is any locked; is any shared; may any
+ * go at any time?
+ */
 bool model_mapped(int proc, int page, int count);
 bool model_allows(int proc, int page, int count, enum prot prot);
 bool model_locked(int proc, int page, int count);
 bool model_shared(int proc, int page, int count);
+bool model_free(int proc, int page, int count);
 bool model_in_arena(int page, int count);
 
 void model_map(int proc, int page, int count, enum prot prot, enum map_how how);

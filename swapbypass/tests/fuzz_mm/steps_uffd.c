@@ -93,7 +93,9 @@ const char *step_uffd_wait(const struct step *s)
 	const char *text;
 	long ret;
 
-	if (!model_allows(a[0], a[1], a[2], P_RW) || model_shared(a[0], a[1], a[2]))
+	/* What MADV_FREE lets go meanwhile is not watched any more. */
+	if (!model_allows(a[0], a[1], a[2], P_RW) || model_shared(a[0], a[1], a[2]) ||
+	    model_free(a[0], a[1], a[2]))
 		return left_out;
 	text = ask(s, &ret);
 	if (text || ret == -EBUSY)
