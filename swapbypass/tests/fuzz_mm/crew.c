@@ -182,6 +182,21 @@ static const char *died(int proc)
 	return say("process %d ended with status %d", proc, WEXITSTATUS(status));
 }
 
+bool was_killed(int proc)
+{
+	unsigned int ms;
+
+	if (machine_kills() == kills)
+		return false;
+	/* It may be on its way. */
+	for (ms = 0; pids[proc] && ms < 1000; ms++) {
+		if (died(proc) == give_up)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
 /* Waits for an answer. */
 static const char *answer(int proc, int thread)
 {

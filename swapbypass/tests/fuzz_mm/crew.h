@@ -58,6 +58,8 @@ void order(int proc, int thread, int what, const int *arg);
 /* NULL if the process has done it; *@ret is what it came to. */
 const char *ask(const struct step *s, long *ret);
 const char *join_helper(int proc);
+/* Has the kernel killed it for memory? Then what others wanted of it has failed, too. */
+bool was_killed(int proc);
 /* All helpers, and all jobs. */
 const char *join_all(void);
 /* Another thread of the process does it, and what it comes to does not matter. */

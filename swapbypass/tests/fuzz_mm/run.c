@@ -126,6 +126,15 @@ static const char *run_step(const struct step *s)
 	return steps[s->op] ? steps[s->op](s) : step_machine(s);
 }
 
+static const char *judge_step(const struct step *s)
+{
+	const char *text = run_step(s);
+
+	if (text && text != left_out && step_of_process(s->op) && was_killed(s->arg[0]))
+		return give_up;
+	return text;
+}
+
 static void open_pipes(void)
 {
 	int i, fd[2];
@@ -223,7 +232,7 @@ bool run_program(const struct program *p, struct find *find)
 	begin();
 	count.programs++;
 	for (i = 0; !text && i < p->nr; i++) {
-		text = run_step(&p->step[i]);
+		text = judge_step(&p->step[i]);
 		if (text == left_out) {
 			text = NULL;
 			continue;

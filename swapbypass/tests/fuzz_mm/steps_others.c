@@ -50,7 +50,10 @@ static const char *trace(int proc, bool stop)
 		}
 		usleep(100);
 	}
-	return WIFSTOPPED(status) ? NULL : say("process %d died while traced", proc);
+	if (WIFSTOPPED(status))
+		return NULL;
+	gone(proc);
+	return machine_kills() != kills ? give_up : say("process %d died while traced", proc);
 }
 
 /* How many pages from the first on may be seen that way. */
