@@ -8,7 +8,9 @@
  *
  *	-t	for so long (10)
  *	-s	with the same seed, the same lies
- *	-r	and features are turned off and on all the time, so that all is read anew
+ *	-r	and features are turned off and on all the time, so that all is read anew,
+ *		beside another process that lies as fast as it can: the VMM writes a page
+ *		anew when it maps it, so only who is in time lies about what is read first
  *
  * When it ends the pages hold what the VMM had written. It does not look at what comes of
  * it: the guest must go on, perhaps without a feature. Needs /dev/mem.
@@ -22,6 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -182,6 +186,28 @@ static bool control(const char *word)
 	return good;
 }
 
+/* Off and on; false if they stay off. */
+static bool restart_features(void)
+{
+	bool good;
+	pid_t pid;
+
+	control("stop");
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			lie();
+	}
+	good = control("start");
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return good;
+}
+
 static void on_signal(int sig)
 {
 	(void)sig;
@@ -229,10 +255,9 @@ int main(int argc, char **argv)
 		lie();
 		usleep(rnd(MOST_PAUSE_US));
 		if (restart && !rnd(64)) {
-			control("stop");
 			/* A lie about who it is keeps the features off. */
 			starts++;
-			refused += !control("start");
+			refused += !restart_features();
 		}
 	}
 	tell_the_truth();
