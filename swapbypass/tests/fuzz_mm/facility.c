@@ -30,6 +30,11 @@ static void lack(enum op op, const char *what, int error)
 		 error ? strerror(error) : "");
 }
 
+void facility_leave_out(enum op op)
+{
+	lack(op, "wish for it (-L)", 0);
+}
+
 static void need_file(enum op op, const char *what, const char *path)
 {
 	if (access(path, W_OK))

@@ -10,6 +10,8 @@
 
 #include "program.h"
 
+/* Such steps are left out, whatever there is. */
+void facility_leave_out(enum op op);
 /* Looks for all of it. After machine_open(). */
 void facility_open(bool disk);
 /* Why a kind of step is not possible here, or NULL. */

@@ -3,7 +3,7 @@
  * Random programs against the memory management of a guest that swaps to a window.
  *
  *   fuzz_mm [-s seed] [-n first] [-t seconds] [-l seconds] [-i device] [-b FILE=VALUE]
- *           [-F step] [-S seconds] [-1] [swap device...]
+ *           [-F step] [-L step] [-S seconds] [-1] [swap device...]
  *   fuzz_mm -r [...] -f program [-f ...] [swap device...]
  *   fuzz_mm -m known -f program [...]
  *   fuzz_mm -p number [-s seed] [swap device...]
@@ -17,6 +17,7 @@
  *   -i  a disk for direct I/O, which loses what it holds
  *   -b  what is broken on purpose while programs run
  *   -F  a kind of step that processes do not do, but say that they have: to test this
+ *   -L  a kind of step to leave out; may be said several times
  *   -S  time for making a find smaller (60)
  *   -1  stop after the first find
  *   -r  run those programs, once each (KTAP); devices that they name and that are
@@ -230,7 +231,7 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "--worker"))
 		worker_exec(atoi(argv[2]), atoi(argv[3]));
 
-	while ((opt = getopt(argc, argv, "s:n:t:l:i:b:F:S:1rm:f:p:")) != -1) {
+	while ((opt = getopt(argc, argv, "s:n:t:l:i:b:F:L:S:1rm:f:p:")) != -1) {
 		switch (opt) {
 		case 's':
 			o.seed = strtoull(optarg, NULL, 0);
@@ -252,6 +253,11 @@ int main(int argc, char **argv)
 			break;
 		case 'F':
 			worker_forgets = op_find(optarg);
+			break;
+		case 'L':
+			if (op_find(optarg) == OP_NR)
+				setup_error("no step %s", optarg);
+			facility_leave_out(op_find(optarg));
 			break;
 		case 'S':
 			o.shrink_seconds = strtoul(optarg, NULL, 0);

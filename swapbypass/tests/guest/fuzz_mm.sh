@@ -22,6 +22,11 @@ if ! { mke2fs /dev/zram2 >/dev/null && mount -t ext2 /dev/zram2 /mnt &&
 	exit 2
 fi
 set -- "$@" -i /dev/zram1
+# Emulated CPUs may go on with what was patched meanwhile (docs/design.md, "Faults of the
+# emulator"). These steps make the kernel patch itself; guests there have this argument.
+case $(cat /proc/cmdline) in
+*noreplace-smp*) set -- "$@" -L lru_gen -L suspend ;;
+esac
 for window in /dev/symswap*; do
 	set -- "$@" "$window"
 done
