@@ -55,7 +55,7 @@ member()
 
 policy()
 {
-	one_of '"nested"' '"shadow"' '"auto"' '"off"' '""' 1 null
+	one_of '"nested"' '"shadow"' '"auto"' '"default"' '"off"' '""' 1 null
 }
 
 flag()
@@ -71,7 +71,7 @@ nothing()
 choose()
 {
 	json=''
-	pick 8
+	pick 12
 	case $picked in
 	0 | 1 | 2)
 		name=x-symcall
@@ -95,6 +95,29 @@ choose()
 		member wait flag
 		;;
 	6) name=x-query-symbiotic ;;
+	7)
+		name=x-symbiotic-module-load
+		member id text
+		member name text
+		member fd text
+		member args text
+		member timeout number
+		;;
+	8)
+		name=x-symbiotic-module-unload
+		member id text
+		member name text
+		member timeout number
+		;;
+	9)
+		name=x-symbiotic-module-guard
+		member device text
+		member module text
+		;;
+	10)
+		one_of x-symbiotic-module-withdraw x-symbiotic-module-query
+		name=$word
+		;;
 	*) name=x-query-paging ;;
 	esac
 	# What a command does not know.
@@ -109,8 +132,14 @@ while [ $step -lt "$steps" ]; do
 	symcall qmp "$name" "{$json}" >"/run/words.$$" 2>&1
 	case $? in
 	0) taken=$((taken + 1)) ;;
-	# 2: no JSON, and QEMU has not seen it. 3: an error of QEMU's.
-	2 | 3) refused=$((refused + 1)) ;;
+	# 2: no JSON, and QEMU has not seen it. 3: an error of QEMU's; or that it says nothing.
+	2 | 3)
+		if grep -qE 'no answer|closed the connection|not QMP' "/run/words.$$"; then
+			sed 's/^/# /' "/run/words.$$"
+			fail "step $step: $name {$json}"
+		fi
+		refused=$((refused + 1))
+		;;
 	*)
 		sed 's/^/# /' "/run/words.$$"
 		fail "step $step: $name {$json}"
