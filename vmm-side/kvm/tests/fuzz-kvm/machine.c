@@ -261,6 +261,10 @@ void run_to_end(unsigned int nr, struct doing *d, unsigned long request, void *a
 		case KVM_EXIT_X86_WRMSR:
 			on_wrmsr(v);
 			break;
+		case KVM_EXIT_HYPERCALL:
+			/* It says something of a module that nobody has offered. */
+			v->run->hypercall.ret = -SYMB_HC_EINVAL;
+			break;
 		case KVM_EXIT_SYMCALL:
 			if (request == KVM_SYMCALL)
 				goto out;
