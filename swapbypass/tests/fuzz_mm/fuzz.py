@@ -78,7 +78,7 @@ class Fuzzer:
         self._bench, self._options, self._broken = bench, options, broken
         machine, mode, self._devices = MODES[options.swap]
         debug = options.kernel == "debug"
-        self._limit = 120 if debug else 30
+        self._limit = 120 if debug else 60
         self._guest = {
             **machine, "kernel": options.kernel, "smp": options.smp,
             "guest_mem": 768 if debug else 256, "files": FILES,
