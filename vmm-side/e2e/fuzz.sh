@@ -83,7 +83,7 @@ run_faults()
 		rm -rf "$tree"
 		mkdir -p "$tree"
 		(cd "$top" && cp -a --parents symspy symcall swapbypass dma-offset guest-kitten \
-			vmm-side/tools vmm-side/e2e vmm-side/rig/build "$tree")
+			vmm-side/tools vmm-side/symbioticd vmm-side/e2e vmm-side/rig/build "$tree")
 		if ! patch -s -d "$tree" -p1 --fuzz=0 <"$patch" || ! build "$tree/$dir" "$tree/out"; then
 			result 1 "$name" 'the patch does not apply, or the code does not build'
 			continue
