@@ -54,9 +54,11 @@ static void change(struct file *file, size_t at, size_t size)
 
 static bool name_good(const char *name, const char *more)
 {
+	static const char common[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
 	for (; *name; name++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", *name) &&
-		    !strchr(more, *name))
+		if (!strchr(common, *name) && !strchr(more, *name))
 			return false;
 	return true;
 }

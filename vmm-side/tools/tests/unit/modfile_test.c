@@ -318,7 +318,7 @@ static void test_find(void)
 {
 	char error[MODFILE_ERROR];
 
-	strcpy(dir, "/tmp/modfile-test-XXXXXX");
+	snprintf(dir, sizeof(dir), "/tmp/modfile-test-XXXXXX");
 	if (!mkdtemp(dir))
 		exit(1);
 	good_file("nvme_core", "");

@@ -444,7 +444,7 @@ static int loader_thread(void *data)
 			unloading ? "unloaded" : "loaded", err);
 	else
 		pr_notice("module %s %s\n", now_name,
-			unloading ? "unloaded" : "loaded, from the VMM");
+			  unloading ? "unloaded" : "loaded, from the VMM");
 	kfree(l->entry);
 	kfree(l);
 
