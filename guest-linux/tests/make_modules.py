@@ -46,7 +46,10 @@ class Elf:
 
     def find(self, name: str) -> int:
         """The section of a name."""
-        return next(i for i in range(self.count) if self.name(i) == name)
+        for i in range(self.count):
+            if self.name(i) == name:
+                return i
+        raise ValueError(f"no section {name}")
 
     def content(self, name: str) -> tuple[int, int]:
         """Offset and size of a section."""
@@ -137,7 +140,7 @@ def bad(kernel: pathlib.Path, raw: bytes, where: pathlib.Path) -> Iterator[tuple
     # Sections over each other, relocations outside: nobody looks before the signature.
     overlap = Elf(good)
     yield "overlapping", overlap.change(".text", 4, overlap.content(".modinfo")[0])
-    relocations, _ = Elf(good).content(".rela.text")
+    relocations, _ = Elf(good).content(".rela.init.text")
     yield "relocation-outside", \
         good[:relocations] + struct.pack("<Q", 1 << 40) + good[relocations + 8:]
     for name, content in unsigned_bad(raw):
