@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # paging_set.sh MODE: a VM whose paging mode was MODE at first: query, set, event, and
-# what cannot be. The guest waits for the host's word and says in its own what it saw.
+# what cannot be. A second monitor is at $WORK/qmp2. The guest waits for the host's word
+# and says in its own what it saw.
 
 # shellcheck source=vmm-side/e2e/ktap.sh
 . ktap.sh
@@ -28,6 +29,15 @@ seen()
 	done
 }
 
+# From now on: a change of the mode. Who waits has a monitor of its own.
+listen()
+{
+	rm -f /run/event /run/waiting
+	symcall -q "$WORK/qmp2" -t 60 event PAGING_CHANGED >/run/event 2>/run/waiting &
+	listener=$!
+	until grep -qs waiting /run/waiting || ! kill -0 $listener 2>/dev/null; do sleep 0.1; done
+}
+
 # event_is MODE SWITCHES REASON: its members come in any order
 event_is()
 {
@@ -47,10 +57,9 @@ equal 'mode' "$(paging mode)" "$1"
 equal 'no change so far' "$(paging switches)" 0
 check 'the guest sees that' seen 1
 
-symcall -t 60 event PAGING_CHANGED >/run/event 2>/run/waiting &
-until grep -q waiting /run/waiting; do sleep 0.1; done
+listen
 check 'set the other' symcall paging $other
-wait $!
+wait $listener
 check 'the event' event_is $other 1 QMP
 equal 'it is' "$(paging mode)" $other
 check 'set it again' symcall paging $other
@@ -59,10 +68,9 @@ symcall word 2
 check 'the guest follows' seen 2
 
 # Whoever does it: the guest, QEMU and its users hear of it.
-symcall -t 60 event PAGING_CHANGED >/run/event 2>/run/waiting &
-until grep -q waiting /run/waiting; do sleep 0.1; done
+listen
 check 'by the file' sh -c "echo $1 >$KVMDIR/paging_mode"
-wait $!
+wait $listener
 check 'the event' event_is "$1" 2 'not by QEMU'
 symcall word 3
 check 'the guest follows' seen 3
