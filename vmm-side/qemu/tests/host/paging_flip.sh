@@ -28,9 +28,9 @@ while [ "$(date +%s)" -lt "$end" ]; do
 		else
 			refused=$((refused + 1))
 		fi
+		# Now and then long enough for the working set to be mapped, in either mode.
+		[ $(((n + refused) % 7)) != 0 ] || sleep "0.$(((n + refused) / 7 % 4))"
 	done
-	# Now and then long enough for the working set to be mapped.
-	[ $((n % 8)) != 0 ] || sleep "0.$((n / 8 % 4))"
 done
 echo "# $n changes, $refused refused"
 check "changed $n times, at least $2" [ "$n" -ge "$2" ]
