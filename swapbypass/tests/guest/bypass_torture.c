@@ -13,7 +13,8 @@
  * than the guest has.
  *
  * Exit status: 0 all right, 1 wrong data, 2 could not run, or the bypass was
- * expected (-b, default: if attached; -1: both are fine) and did not happen.
+ * expected (-b, default: if attached; -1: both are fine; 2: it is, though it is not
+ * attached all the time) and did not happen.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -491,7 +492,7 @@ int main(int argc, char **argv)
 		mib = sysconf(_SC_AVPHYS_PAGES) * PAGE * 5 / 4 >> 20;
 	if (!workers || workers > 64 || !threads || threads > MAX_THREADS)
 		setup_error("too many, or no, workers or threads");
-	if (expect > 0 && !bypass_attached())
+	if (expect == 1 && !bypass_attached())
 		setup_error("SwapBypass is not attached");
 	if (!swap_device(dev, sizeof(dev)))
 		setup_error("no swap");

@@ -356,6 +356,8 @@ static void holds(__u64 efer, __u64 cr4)
 	IOCTL(vcpu, KVM_SET_MP_STATE, &waits);
 	to_the_entry(KVM_RUN, NULL);
 	expect_mode(SHADOW, 0, 7);
+	more_efer = 0;
+	more_cr4 = 0;
 }
 
 /* Whether the vCPU can have that: EFER.SVME, without which there is no nested SVM. */

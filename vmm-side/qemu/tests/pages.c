@@ -308,7 +308,8 @@ static void check_global(uint64_t a, uint64_t b, uint32_t features)
 	g = map(a);
 	check(g->magic == SYMSPY_GLOBAL_MAGIC, "global magic 0x%" PRIx64,
 	      (uint64_t)g->magic);
-	check(!g->flags, "global flags 0x%x", g->flags);
+	check(g->flags == (features & SYMB_FEAT_MODULES ? SYMSPY_GLOBAL_MODULES : 0),
+	      "global flags 0x%x", g->flags);
 	for (i = 0; i < sizeof(g->pci_map); i++)
 		any |= g->pci_map[i];
 	check(!any, "passthrough devices in the map");
