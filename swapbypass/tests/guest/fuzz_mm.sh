@@ -16,7 +16,7 @@ disk=$(sed -n '2s/ .*//p' /proc/swaps)
 echo 32M >/sys/block/zram1/disksize
 echo 40M >/sys/block/zram2/disksize
 mkdir -p /mnt
-if ! { mke2fs /dev/zram2 >/dev/null && mount -t ext2 /dev/zram2 /mnt &&
+if ! { mke2fs -b 4096 /dev/zram2 >/dev/null && mount -t ext2 /dev/zram2 /mnt &&
 	dd if=/dev/zero of=/mnt/swapfile bs=1M count=32 2>/dev/null; }; then
 	echo 'fuzz_mm.sh: no file system for a swap file' >&2
 	exit 2
