@@ -65,6 +65,8 @@ int main(int argc, char **argv)
 	if (!nr)
 		setup_error("how many MiB?");
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* What is hot is to stay where it is, although memory is free. */
+	must_write(WINDOW, "first_touch", "off");
 	say(SHADOW);
 	if (!bypass_attached())
 		setup_error("SwapBypass is not attached");
