@@ -312,6 +312,11 @@ bench-noise: deps all		## noise of both guests under the VMM
 bench-phases: deps all		## shadow, nested and a VMM that chooses, for a guest of many phases
 	@python3 vmm-side/experiment/phases.py $(RUN_ARGS)
 
+# Half an hour; the only one that needs this package, which brings an MPI.
+bench-hpcc: deps all		## HPC Challenge: native, shadow, nested, and a VMM that chooses
+	@$(STEPS)/deps.sh hpcc
+	@python3 vmm-side/experiment/hpcc.py $(RUN_ARGS)
+
 bench-paging: deps all		## shadow against nested paging, both guests
 	@python3 guest-kitten/experiment/paging.py $(RUN_ARGS)
 

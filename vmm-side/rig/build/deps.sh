@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Install the packages of packages.txt that are missing. Does nothing, fast
-# and without root, when all are there.
+# deps.sh [PACKAGE...]: install the packages of packages.txt, and those that are named, that
+# are missing. Does nothing, fast and without root, when all are there.
 
 set -eu
 
@@ -11,7 +11,7 @@ cd "$(dirname "$0")"
 . ../../../versions.mk
 list=$(sed -e 's/#.*//' -e "s/\$LINUX/$LINUX/" packages.txt)
 missing=
-for p in $list; do
+for p in $list "$@"; do
 	state=$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null || :)
 	[ "$state" = installed ] || missing="$missing $p"
 done
