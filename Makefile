@@ -309,7 +309,7 @@ bench-cost: deps all guest-base	## what the extension costs where it is not used
 bench-noise: deps all		## noise of both guests under the VMM
 	@python3 guest-kitten/experiment/noise.py $(RUN_ARGS)
 
-bench-phases: deps all		## shadow, nested and a VMM that chooses, for a guest of many phases
+bench-phases: deps test-files	## shadow, nested and a VMM that chooses, for a guest of many phases
 	@python3 vmm-side/experiment/phases.py $(RUN_ARGS)
 
 # Half an hour; the only one that needs this package, which brings an MPI.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -23,10 +24,10 @@ STATIC = ("shadow", "nested")
 PAGINGS = (*STATIC, "auto")
 PHASES = ("forks", "stream", "gups", "fills", "kv")
 UNITS = {False: "s", True: "10^9 instructions"}
-# How often each is done: so that the faster mode takes ten seconds or more.
-TIMES = {False: (1300, 70, 60, 22, 160), True: (300, 35, 150, 10, 70)}
-# Shorter phases have more of the changes in them.
-LONG = 10.0
+# A short run, with each done so often, says how often it takes the faster mode LONG or more. A
+# shorter phase has more of the changes in it, and is not judged.
+PROBE = (260, 14, 12, 3, 3)
+LONG, AIM = 10.0, 13.0
 MOST = 1.05
 
 
@@ -48,16 +49,22 @@ Found = dict[str, list[Phases]]
 def run_phases(bench: measure.Runner, paging: str, args: argparse.Namespace,
                times: Sequence[int]) -> Phases:
     """One boot."""
-    scale = [max(1, round(n * args.scale)) for n in times]
-    result = bench.run(measure.script(HERE / "phases.sh", args.mib, *scale),
+    result = bench.run(measure.script(HERE / "phases.sh", args.mib, *times),
                        files=args.programs, paging=paging, guest_mem=args.mib * 2 + 160,
-                       timeout=1500)
+                       timeout=3600)
     lines = [measure.fields(line) for line in measure.checked(result, paging).splitlines()]
     rows = {f["name"]: f for f in lines if "name" in f}
     if set(rows) != set(PHASES):
         raise RuntimeError(f"{paging}: not all phases\n{result.stdout}")
     return Phases({n: float(f["end"]) - float(f["begin"]) for n, f in rows.items()},
                   {n: int(f["switches"]) for n, f in rows.items()})
+
+
+def times_of(bench: measure.Runner, args: argparse.Namespace) -> list[int]:
+    """How often each phase is done."""
+    runs = [run_phases(bench, paging, args, PROBE) for paging in STATIC]
+    return [math.ceil(n * AIM * args.scale / max(best(runs, phase), 0.01))
+            for n, phase in zip(PROBE, PHASES)]
 
 
 def best(runs: Sequence[Phases], phase: str) -> float:
@@ -76,10 +83,11 @@ def targets(found: Found, counted: bool) -> Iterator[Target]:
     for phase in PHASES:
         static = {p: best(found[p], phase) for p in STATIC}
         auto, low = best(found["auto"], phase), min(static.values())
-        if low >= LONG or counted:
-            yield Target(f"{phase}, {unit}: auto / the better mode", auto / low, MOST,
-                         form="{:.3f}", detail=f"{auto:.2f} / {low:.2f}; "
-                         + ", ".join(f"{p} {v:.2f}" for p, v in static.items()))
+        short = low < LONG
+        yield Target(f"{phase}, {unit}: auto / the better mode", None if short else auto / low,
+                     MOST, form="{:.3f}", detail=f"{auto:.2f} / {low:.2f}; "
+                     + ", ".join(f"{p} {v:.2f}" for p, v in static.items())
+                     + (f"; shorter than {LONG:.0f}" if short else ""))
     auto, low = total(found["auto"]), min(total(found[p]) for p in STATIC)
     yield Target(f"all, {unit}: auto / the better mode", auto / low, 1.0, form="{:.3f}",
                  detail=f"{auto:.2f} / {low:.2f}")
@@ -95,44 +103,39 @@ def table(found: Found, counted: bool) -> list[str]:
 
 # ---- what a change costs --------------------------------------------------------
 
-SIZES = (1, 4, 16, 64)
-PAIRS = 5
-# Updates of a pass, which reach every page, and passes, which take longer than the changes.
-# Counted, a pass costs the same in either mode, so what is more is the changes'.
-UPDATES, PASSES = 1_000_000, 600
+CHANGE_MIB = 256
 
 
 class Change(NamedTuple):
-    """What a pair of changes costs, there and back."""
+    """What it takes until all of so much data is mapped again: seconds, or 10^9 instructions;
+    exits."""
     mib: int
-    cost: float                 # as above
-    steady: float               # a pass without
-    exits: float
+    to: str                     # the mode
+    cost: float
+    call: float                 # of that, the system call of who changes it
+    exits: int
+    steady: float               # a pass over the data without
 
 
-def cost_of_change(bench: measure.Runner, mib: int, args: argparse.Namespace) -> Change:
-    """Passes over all of the data while the mode changes, against the same without."""
-    def run(paging: str, host_cmd: str) -> tuple[float, int]:
-        result = bench.run(f"exec ./gups -m {mib} -u {UPDATES} -n {PASSES}", files=args.programs,
-                           paging=paging, guest_mem=mib + 160, host_cmd=host_cmd, timeout=900)
-        out = measure.checked(result, f"{mib} MiB")
-        took = [float(f["seconds"]) for f in map(measure.fields, out.splitlines())
-                if f.get("kernel") == "update"]
-        if len(took) != PASSES or host_cmd and result.host_status != 0:
-            raise RuntimeError(f"{mib} MiB: no result\n{out}{result.host_out}")
-        return sum(took), result.host_after.get("exits", 0) - result.host_before.get("exits", 0)
-
-    calm = [run(f"vm-{paging}", "") for paging in STATIC]
-    took, exits = run("vm-nested", measure.script(HERE / "flips.sh", PAIRS))
-    return Change(mib, (took - sum(t for t, _ in calm) / 2) / PAIRS, took / PASSES,
-                  (exits - sum(e for _, e in calm) / 2) / PAIRS)
+def changes(bench: measure.Runner) -> list[Change]:
+    """As KVM's tests measure it, whose guest has no operating system."""
+    out = measure.checked(bench.run_l1(f"symbiotic_test -m {CHANGE_MIB} paging-cost",
+                                       paging="nested", timeout=900))
+    found = [Change(int(f["mib"]), f["to"], int(f["ns"]) / 1e9, int(f["call"]) / 1e9,
+                    int(f["exits"]), int(f["pass"]) / 1e9)
+             for f in map(measure.fields, out.splitlines()) if "mib" in f]
+    if not found or found[-1].mib != CHANGE_MIB:
+        raise RuntimeError(f"no cost of changes:\n{out}")
+    return found
 
 
-def changes_table(found: Sequence[Change]) -> list[str]:
+def changes_table(found: Sequence[Change], counted: bool) -> list[str]:
     """The lines of one table."""
+    unit = "10^6 instructions" if counted else "ms"
     return measure.table(
-        ["MiB", f"{UNITS[True]} of a pair of changes", "exits", "a pass"],
-        [[c.mib, f"{c.cost:.4f}", f"{c.exits:.0f}", f"{c.steady:.4f}"] for c in found])
+        ["a change, MiB of data", "to", unit, "of it the call", "exits", "a pass without"],
+        [[c.mib, c.to, f"{c.cost * 1000:.3f}", f"{c.call * 1000:.3f}", c.exits,
+          f"{c.steady * 1000:.3f}"] for c in found])
 
 
 # ---------------------------------------------------------------------------------
@@ -156,24 +159,28 @@ def main(argv: Sequence[str] | None = None, benches: measure.Benches = Bench) ->
         with benches(host="symbiotic", icount=counted) as bench:
             # Counted instructions nearly repeat: one round is enough.
             rounds = range(1, 2 if counted else args.rounds + 1)
-            found: Found = {p: [] for p in PAGINGS}
-            for number, paging in itertools.product(rounds, PAGINGS):
-                if args.part == "changes":
-                    continue
-                found[paging].append(run_phases(bench, paging, args, TIMES[counted]))
-                say(f"  {paging}, round {number}: {found[paging][-1].total:.1f} {UNITS[counted]}")
             if args.part != "changes":
-                lines += ["", *table(found, counted)]
+                found: Found = {p: [] for p in PAGINGS}
+                times = times_of(bench, args)
+                for number, paging in itertools.product(rounds, PAGINGS):
+                    found[paging].append(run_phases(bench, paging, args, times))
+                    say(f"  {paging}, round {number}: {found[paging][-1].total:.1f} "
+                        f"{UNITS[counted]}")
+                lines += ["", "how often: " + ", ".join(
+                    f"{phase} {n}" for phase, n in zip(PHASES, times)), *table(found, counted)]
                 wanted += targets(found, counted)
                 rows += [(p, number, phase, f"{run.took[phase]:.3f}", UNITS[counted],
                           run.switches[phase])
                          for p in PAGINGS for number, run in enumerate(found[p], 1)
                          for phase in PHASES]
-            if args.part != "phases" and counted:
-                changes = [cost_of_change(bench, mib, args) for mib in SIZES]
-                lines += ["", *changes_table(changes)]
-                rows += [("changes", 1, f"{c.mib} MiB", f"{c.cost:.5f}", UNITS[counted], 2)
-                         for c in changes]
+            if args.part != "phases":
+                costs = changes(bench)
+                lines += ["", *changes_table(costs, counted)]
+                rows += [(f"to {c.to}", 1, f"{c.mib} MiB, {what}", value, unit, 1)
+                         for c in costs
+                         for what, value, unit in (("cost", f"{c.cost:.6f}", UNITS[counted]),
+                                                   ("call", f"{c.call:.6f}", UNITS[counted]),
+                                                   ("cost", c.exits, "exits"))]
 
     report = measure.Report(args.results, "phases", measure.about(counted=not args.time_only))
     report.csv(("paging", "round", "what", "value", "unit", "changes"), rows)

@@ -24,22 +24,27 @@ TOOK = {"shadow": (40, 11, 10, 30, 12), "nested": (12, 12, 25, 14, 15),
 class Machine(FakeBench):
     """Answers as the script and the programs do."""
     lost = ""
+    asked: list[str] = []
 
     def answer(self, guest: Guest) -> Result:
-        """Pretends to run one of the two."""
-        if "gups -m" in guest.cmd.split("\n")[-1] and "phase" not in guest.cmd:
-            extra = 2 if guest.host_cmd else 0
-            out = "".join(f"pass kernel=update pass={n} seconds={0.0131 + (n < extra)}\n"
-                          for n in range(phases.PASSES))
-            return Result(status=0, out=out.encode(), host_status=0,
-                          host_before={"exits": 10}, host_after={"exits": 10 + 5000 * bool(extra)})
+        """Pretends to run the phases."""
         now, out = 100.0, ""
         for number, (name, took) in enumerate(zip(phases.PHASES, TOOK[guest.paging])):
             if name != self.lost:
                 out += (f"phase name={name} begin={now} end={now + took} switches={number} "
                         "paging=x\n")
             now += took
+        self.asked.append(guest.cmd.split("\n")[0])
         return Result(status=0, out=out.encode())
+
+    def answer_l1(self, cmd: str, paging: str) -> Result:
+        """And KVM's tests."""
+        assert paging == "nested"
+        out = "1..1\n"
+        for mib in (1, 4, 16, 64, int(cmd.split()[2])):
+            out += (f"# cost mib={mib} to=shadow ns={mib * 1000000} call=50 exits={mib * 256} "
+                    f"pass=70\n# cost mib={mib} to=nested ns=-20 call=10 exits=0 pass=80\n")
+        return Result(status=0, out=(out + "ok 1 paging-cost\n").encode())
 
 
 class Hasty(Machine):
@@ -67,18 +72,39 @@ class PhasesTest(unittest.TestCase):
         self.assertIn("MISS  fills, s: auto / the better mode", text)
         self.assertIn("PASS  gups, s: auto / the better mode", text)
         self.assertIn("PASS  all, s: auto / the better mode", text)
-        self.assertEqual(len(rows), 2 * 15 + 15 + len(phases.SIZES))
-        costs = {float(r["value"]) for r in rows if r["paging"] == "changes"}
-        self.assertEqual(costs, {0.4})
+        self.assertEqual(len(rows), 2 * 15 + 15 + 2 * 5 * 2 * 3)
+        costs = {(r["what"], r["value"]) for r in rows if r["paging"] == "to shadow"}
+        self.assertIn(("256 MiB, cost", "0.256000"), costs)
+        self.assertIn(("256 MiB, cost", "65536"), costs)
+        self.assertRegex(text, r"16 +shadow +16\.000 +0\.000 +4096 +0\.000")
         self.assertEqual(run(Machine, "--strict")[2], 1)
 
     def test_short(self) -> None:
         """A phase that is too short is no target in time."""
         text, _, _ = run(Machine, "--time-only", "--part", "phases")
-        self.assertIn("stream, s", text)
+        self.assertIn("PASS  stream, s", text)
         with unittest.mock.patch.dict(TOOK, {p: (9,) * 5 for p in TOOK}):
-            text, _, _ = run(Machine, "--time-only", "--part", "phases")
-        self.assertNotIn("stream, s", text)
+            text, _, status = run(Machine, "--time-only", "--part", "phases", "--strict")
+        self.assertIn("----  stream, s", text)
+        self.assertIn("shorter than 10", text)
+        self.assertEqual(status, 1)
+
+    def test_times(self) -> None:
+        """How often each phase is done: by how long it took."""
+        Machine.asked.clear()
+        run(Machine, "--part", "phases", "--rounds", "1", "--time-only", "--scale", "2")
+        self.assertEqual(Machine.asked, ["set -- 64 260 14 12 3 3"] * 2 +
+                         ["set -- 64 564 34 32 6 7"] * 3)
+
+    def test_changes(self) -> None:
+        """Changes alone, and KVM's tests that measure none."""
+        text, rows, _ = run(Machine, "--part", "changes")
+        self.assertNotIn("auto", text)
+        self.assertEqual({r["paging"] for r in rows}, {"to shadow", "to nested"})
+        with unittest.mock.patch.object(Machine, "answer_l1", return_value=Result(
+                status=0, out=b"1..1\nok 1 paging-cost # SKIP this host\n")):
+            with self.assertRaisesRegex(RuntimeError, "no cost of changes"):
+                run(Machine, "--part", "changes")
 
     def test_incomplete(self) -> None:
         """A run that lacks a phase is none."""

@@ -29,7 +29,7 @@ guest_start:
 
 /* One instruction each, then the end of the test step. */
 	.globl	g_wrmsr, g_rdmsr, g_hypercall, g_spin, g_hlt, g_sti_spin, g_iret
-	.globl	g_load, g_invlpg_load, g_ss_load, g_store, g_touch, g_hv_call
+	.globl	g_load, g_invlpg_load, g_ss_load, g_store, g_touch, g_count, g_hv_call
 g_wrmsr:
 	wrmsr
 	outb	%al, $PORT_DONE
@@ -62,6 +62,13 @@ g_touch:
 	add	%rcx, %rax
 	dec	%rbp
 	jnz	g_touch
+	outb	%al, $PORT_DONE
+/* The same, and each becomes one more. */
+g_count:
+	incq	(%rax)
+	add	%rcx, %rax
+	dec	%rbp
+	jnz	g_count
 	outb	%al, $PORT_DONE
 g_spin:
 	incl	GUEST_DATA + DATA_SPINS

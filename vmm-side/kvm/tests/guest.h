@@ -23,7 +23,7 @@
 extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 	g_hypercall[], g_spin[], g_sti_spin[], g_hlt[], g_iret[], g_gp[], g_ud[], g_pf[],
 	g_nmi[], g_nmi_flags[], g_irq[], g_symcall[], g_symcall_fast[], g_hypercall_loop[],
-	g_load[], g_invlpg_load[], g_ss_load[], g_store[], g_touch[], g_nested[],
+	g_load[], g_invlpg_load[], g_ss_load[], g_store[], g_touch[], g_count[], g_nested[],
 	g_hv_call[], g_db[], g_mc[], g_mix[], g_mix32[], g_mix16[], g_vmrun[],
 	g_nested_out[], g_bad[], g_remap[];
 #endif

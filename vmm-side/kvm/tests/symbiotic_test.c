@@ -3,8 +3,9 @@
  * Tests of the symbiotic extension at KVM's user interface, with a tiny guest
  * of its own (guest.S).
  *
- * usage: symbiotic_test [-v] [-b calls] [-p nested|shadow] [-s switches] [name...]
+ * usage: symbiotic_test [-v] [-b calls] [-m MiB] [-p nested|shadow] [-s switches] [name...]
  *	-b	benchmark: null hypercall against null symcall, not tests
+ *	-m	what changes of the paging mode cost, up to that size, up to 256; instead of 4
  *	-p	VMs that may switch, and begin with that paging mode
  *	-s	switches of paging modes while vCPUs run, instead of 200
  *
@@ -53,6 +54,7 @@ static void benchmark(unsigned long n)
 
 static const struct test * const suites[] = {
 	msr_tests, memory_tests, symcall_tests, swapbypass_tests, paging_tests,
+	paging_cost_tests,
 };
 
 static bool wanted(const struct test *t, char **names)
@@ -153,13 +155,16 @@ int main(int argc, char **argv)
 	int opt;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((opt = getopt(argc, argv, "vb:p:s:")) != -1) {
+	while ((opt = getopt(argc, argv, "vb:m:p:s:")) != -1) {
 		switch (opt) {
 		case 'v':
 			verbose = true;
 			break;
 		case 'b':
 			bench = strtoul(optarg, NULL, 0);
+			break;
+		case 'm':
+			cost_mib = strtoul(optarg, NULL, 0);
 			break;
 		case 's':
 			switches = strtoul(optarg, NULL, 0);

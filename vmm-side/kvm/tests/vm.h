@@ -38,7 +38,7 @@ struct test {
 };
 
 extern const struct test msr_tests[], memory_tests[], symcall_tests[], swapbypass_tests[],
-	paging_tests[];
+	paging_tests[], paging_cost_tests[];
 
 /* The VM. Slots 0 to 2 are its RAM and the two pages. */
 extern int kvm, vm, vcpu;
@@ -92,6 +92,7 @@ __u32 all_features(void);
 bool host_nested(void);
 bool restricted_guest(void);
 extern unsigned int switches;	/* of paging modes, in the longer tests */
+extern unsigned int cost_mib;	/* up to which size their cost is measured */
 int try_paging(unsigned int mode, unsigned int flags);
 void set_paging(unsigned int mode);
 bool build_vmcb(const char *label);
