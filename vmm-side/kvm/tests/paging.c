@@ -21,6 +21,10 @@
 
 #include "vm.h"
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE		25
+#endif
+
 #define NESTED		KVM_SYMB_PAGING_NESTED
 #define SHADOW		KVM_SYMB_PAGING_SHADOW
 
@@ -554,6 +558,66 @@ static void test_invalidated(void)
 	}
 }
 
+/* All of the slot's memory is another mapping's from now on, as mremap() can make it. */
+static void exchange(__u8 *with)
+{
+	__u8 *aside = alloc(DATA_SIZE);
+	const int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+
+	if (mremap(data, DATA_SIZE, DATA_SIZE, flags, aside) != aside ||
+	    mremap(with, DATA_SIZE, DATA_SIZE, flags, data) != data ||
+	    mremap(aside, DATA_SIZE, DATA_SIZE, flags, with) != with)
+		fail("mremap: %s", strerror(errno));
+}
+
+/*
+ * Whatever the host does to the guest's memory under either mode, a page of the one and a
+ * page of the other have what is there now.
+ */
+static void test_host_memory(void)
+{
+	static const int advice[] = {
+		MADV_PAGEOUT, MADV_COLLAPSE, MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_COLD,
+	};
+	__u64 a, b, *at_a, *at_b;
+	unsigned int i, mode = NESTED;
+	static __u8 *with;
+
+	make_switching_vm(NESTED, 0);
+	if (!with)
+		with = alloc(DATA_SIZE);
+	memset(with, 0xee, DATA_SIZE);
+	for (i = 0; i < 120; i++) {
+		a = DATA_GPA + i * 7 % 1024 * 4096;
+		b = DATA_GPA + (i * 7 + 512) % 1024 * 4096;
+		at_a = (__u64 *)(data + (a - DATA_GPA));
+		at_b = (__u64 *)(data + (b - DATA_GPA));
+		step(g_store, a, 2 * i);
+		mode ^= NESTED | SHADOW;
+		set_paging(mode);
+		step(g_store, b, 2 * i + 1);
+		expect(*at_a, 2 * i);
+		expect(*at_b, 2 * i + 1);
+
+		/* Not all of it works everywhere, and none of it changes contents. */
+		if (i % (NR(advice) + 1))
+			madvise(data, DATA_SIZE, advice[i % (NR(advice) + 1) - 1]);
+		else
+			exchange(with);
+		expect(step(g_load, a, 0), *at_a);
+		expect(step(g_load, b, 0), *at_b);
+		mode ^= NESTED | SHADOW;
+		set_paging(mode);
+		expect(step(g_load, a, 0), *at_a);
+		expect(step(g_load, b, 0), *at_b);
+		/* One more time than back: which of both begins changes, too. */
+		if (i % 3) {
+			mode ^= NESTED | SHADOW;
+			set_paging(mode);
+		}
+	}
+}
+
 /* Pages that are written are in the log, and no others, whoever writes and when. */
 static void test_dirty(void)
 {
@@ -1079,6 +1143,7 @@ const struct test paging_tests[] = {
 	{ "paging-nested", test_nested, 0 },
 	{ "paging-exception", test_exception, 0 },
 	{ "paging-invalidated", test_invalidated, 0 },
+	{ "paging-host-memory", test_host_memory, 0 },
 	{ "paging-dirty", test_dirty, 0 },
 	{ "paging-huge", test_huge, 0 },
 	{ "paging-symcall", test_symcall, 0 },

@@ -3,17 +3,22 @@
  * Tests of the symbiotic extension at KVM's user interface, with a tiny guest
  * of its own (guest.S).
  *
- * usage: symbiotic_test [-v] [-b calls] [-m MiB] [-p nested|shadow] [-s switches] [name...]
+ * usage: symbiotic_test [-v] [-b calls] [-m MiB] [-p nested|shadow|switched]
+ *	[-s switches] [name...]
  *	-b	benchmark: null hypercall against null symcall, not tests
  *	-m	what changes of the paging mode cost, up to that size, up to 256; instead of 4
- *	-p	VMs that may switch, and begin with that paging mode
+ *	-p	VMs that may switch, and begin with that paging mode; switched: and change it
+ *		all the time. That is for tests that are about neither, the others are left out
  *	-s	switches of paging modes while vCPUs run, instead of 200
  *
  * Prints KTAP; exits 0 if none failed. While it runs, the host's other symcalls
  * have more time than usual (kvm.symcall_budget_ms).
  */
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,6 +61,11 @@ static const struct test * const suites[] = {
 	msr_tests, memory_tests, symcall_tests, swapbypass_tests, paging_tests,
 	paging_cost_tests,
 };
+#define NR_ANY_MODE	3	/* of these: no matter what the paging mode is */
+
+/* -p switched */
+static unsigned int nr_suites = NR(suites);
+static bool switched;
 
 static bool wanted(const struct test *t, char **names)
 {
@@ -73,7 +83,7 @@ static const struct test *find_test(unsigned int nr, char **names)
 	const struct test *t;
 	unsigned int i;
 
-	for (i = 0; i < NR(suites); i++)
+	for (i = 0; i < nr_suites; i++)
 		for (t = suites[i]; t->name; t++)
 			if (wanted(t, names) && !nr--)
 				return t;
@@ -117,17 +127,59 @@ static void forget_nmi_blocking(void)
 	drop_vm();
 }
 
+static bool test_runs;		/* read without a lock */
+static unsigned long changes;
+
+/* Of whatever VM there is: a test may make others. */
+static void *change_modes(void *arg)
+{
+	struct kvm_symb_paging set = { .mode = KVM_SYMB_PAGING_NESTED };
+
+	do {
+		set.mode ^= KVM_SYMB_PAGING_NESTED | KVM_SYMB_PAGING_SHADOW;
+		changes += !ioctl(vm, KVM_SYMB_SET_PAGING, &set);
+		usleep(1000);
+	} while (__atomic_load_n(&test_runs, __ATOMIC_RELAXED));
+	return NULL;
+}
+
+/* Signals are the test's. */
+static void start_changes(pthread_t *thread)
+{
+	sigset_t all, old;
+
+	test_runs = true;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	if (pthread_create(thread, NULL, change_modes, NULL))
+		abort();
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void stop_changes(pthread_t thread)
+{
+	__atomic_store_n(&test_runs, false, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+}
+
 static void run_test(const struct test *t, unsigned int paging)
 {
 	unsigned long warned = warnings();
+	static pthread_t thread;
+	static bool changing;
 	bool ok = true;
 
 	skipped = NULL;
+	changing = false;
 	vm_paging = paging;
 	vm_eventfd = -1;
 	switch (setjmp(ended)) {
 	case 0:
 		make_vm(t->features);
+		if (switched) {
+			start_changes(&thread);
+			changing = true;
+		}
 		t->fn();
 		break;
 	case SKIPPED:
@@ -135,6 +187,8 @@ static void run_test(const struct test *t, unsigned int paging)
 	default:
 		ok = false;
 	}
+	if (changing)
+		stop_changes(thread);
 	set_budget(0);
 	drop_vm();
 	if (warnings() != warned) {
@@ -172,6 +226,9 @@ int main(int argc, char **argv)
 		case 'p':
 			paging = strcmp(optarg, "shadow") ? KVM_SYMB_PAGING_NESTED :
 							    KVM_SYMB_PAGING_SHADOW;
+			switched = !strcmp(optarg, "switched");
+			if (switched)
+				nr_suites = NR_ANY_MODE;
 			break;
 		default:
 			return 2;
@@ -200,12 +257,15 @@ int main(int argc, char **argv)
 
 	for (i = 0; find_test(i, names); i++)
 		;
-	ktap_plan(i);
+	ktap_plan(i + switched);
 	forget_nmi_blocking();
 	for (i = 0; (t = find_test(i, names)); i++) {
 		if (verbose)
 			printf("# %s\n", t->name);
 		run_test(t, paging);
 	}
+	/* Else they have tested nothing that others do not. */
+	if (switched)
+		ktap(changes > i, "%lu changes meanwhile", changes);
 	return ktap_end();
 }
