@@ -236,6 +236,13 @@ fuzz-mm: test-files $(filter debug,$(KERNEL))	## programs against the guest's sw
 fuzz-mm-faults: test-files debug	## does it find what it must? SECONDS= for each fault
 	@vmm-side/e2e/suites.py fuzz-mm-faults='$(FUZZ_MM) --faults'
 
+# Minutes of building and running, for KVM's own code: not among all tests.
+kvm-selftests: test-files	## the kernel's own tests of KVM, while the paging mode changes
+	$(call say,TESTS,$(B)/selftests)
+	@$(call LOCK,selftests) $(STEP) kvm-selftests $(B)/log/kvm-selftests.log \
+		vmm-side/kvm/tests/selftests/build.sh $(B)
+	@vmm-side/e2e/suites.py kvm-selftests='vmm-side/e2e/run.py --only kvm-selftests'
+
 kunit: all			## KUnit suites in the guest: symbiotic, plain KVM, bare metal
 	@vmm-side/e2e/suites.py kunit='kunit/kunit.py $(KUNIT_ARGS)'
 
