@@ -61,6 +61,7 @@ static const struct test * const suites[] = {
 	msr_tests, memory_tests, symcall_tests, swapbypass_tests, paging_tests,
 	paging_cost_tests,
 };
+
 #define NR_ANY_MODE	3	/* of these: no matter what the paging mode is */
 
 /* -p switched */

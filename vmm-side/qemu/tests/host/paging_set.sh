@@ -80,6 +80,9 @@ check 'nor the default' refused symcall paging default
 check 'which says so' grep -q 'nested, shadow or auto' /run/refused
 check 'the file knows none either' sh -c "! echo direct >$KVMDIR/paging_mode 2>/dev/null"
 equal 'still' "$(paging mode) $(paging switches)" "$1 2"
+# There is nothing to wait for, so it is done at once.
+check 'waits if need be' symcall qmp x-set-paging "{\"policy\":\"$other\",\"wait\":true}"
+equal 'no need' "$(paging mode) $(paging switches)" "$other 3"
 check 'auto' symcall paging auto
 equal 'says why' "$(paging auto-tlb-counted | grep -c .)" 1
 plan
