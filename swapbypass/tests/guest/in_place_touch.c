@@ -451,6 +451,92 @@ static void t_touch_idle(void)
 			violated("%lld slots are reserved for nobody", window("reserved"));
 }
 
+static void say(const char *word)
+{
+	must_write("/sys/kernel/symbiotic/", "guest_word", word);
+}
+
+static void host_says(unsigned long word)
+{
+	unsigned long said = 0;
+	uint64_t end;
+	FILE *f;
+
+	for (end = now_ms() + 2 * WAIT_MS; said != word; usleep(10000)) {
+		f = fopen("/sys/kernel/symbiotic/host_word", "re");
+		if (!f || fscanf(f, "%lx", &said) != 1)
+			setup_error("host_word: %s", strerror(errno));
+		fclose(f);
+		if (now_ms() > end)
+			violated("the host does not say %lu", word);
+	}
+}
+
+/*
+ * Memory behind free slots goes back to the host: give_slots.sh looks at the file,
+ * when 32 MiB are in it and when they have gone. What is in use there stays, and what
+ * comes next is zero. Clusters that others have slots of do not go.
+ */
+static void t_touch_give(void)
+{
+	const long long others = 6 * 512;
+	long long given;
+	char *p, *stay;
+	uint64_t end;
+
+	npages = 1024;
+	stay = touch(0x2680);
+	npages = 8192;
+	p = touch(0x4000);
+	say("1");
+	host_says(1);
+
+	given = window("given_pages");
+	munmap(p, len());
+	for (end = now_ms() + WAIT_MS;
+	     window("given_pages") < given + (long long)npages - others; usleep(10000))
+		if (now_ms() > end)
+			violated("%lld of %zu pages given to the host",
+				 window("given_pages") - given, npages);
+	say("2");
+	host_says(2);
+
+	p = anon_map(len());
+	for (size_t i = 0; i < npages; i++) {
+		for (size_t at = 0; at < PAGE; at += sizeof(long))
+			if (*(long *)(p + i * PAGE + at))
+				violated("old data in new page %zu", i);
+		page_fill(p + i * PAGE, 0x6000 + i, 1);
+	}
+	verify("behind what was given", p, 0x6000, 1);
+	npages = 1024;
+	verify("what stayed", stay, 0x2680, 1);
+}
+
+/* The same while memory comes and goes all the time. */
+static void t_touch_give_turns(void)
+{
+	uint64_t end = now_ms() + 4000, last = now_ms() + WAIT_MS, id = 0x8000;
+	long long given = window("given_pages");
+	char *p[2] = { 0 };
+	size_t i;
+
+	npages = 2048;
+	touch_mode("always");
+	for (i = 0; now_ms() < end || window("given_pages") == given; i++, id += npages) {
+		if (now_ms() > last)
+			violated("no page given to the host in %zu turns", i);
+		if (p[i % 2]) {
+			verify("in turns", p[i % 2], id - 2 * npages, 1);
+			munmap(p[i % 2], len());
+			/* Some are on their way when the next ones come. */
+			usleep(i % 7 * 100000);
+		}
+		p[i % 2] = anon_map(len());
+		fill(p[i % 2], id, 1);
+	}
+}
+
 const struct test_case in_place_touch[] = {
 	{ "touch", "first touch: zero, pushed out, in place again", t_touch },
 	{ "touch_auto", "first touch: when memory is short", t_touch_auto },
@@ -464,6 +550,10 @@ const struct test_case in_place_touch[] = {
 	{ "touch_swapoff", "first touch: swapoff among them", t_touch_swapoff },
 	{ "touch_held", "first touch: pages in a pipe", t_touch_held },
 	{ "touch_idle", "first touch: reserved slots", t_touch_idle },
+	{ "touch_give", "first touch: memory goes back to the host", t_touch_give,
+	  .special = true },
+	{ "touch_give_turns", "first touch: memory that goes back all the time",
+	  t_touch_give_turns, .special = true },
 	{ "touch_oom", "first touch: a memory cgroup out of both", t_touch_oom, .special = true },
 	{ 0 }
 };

@@ -9,6 +9,7 @@
  *	stock.c		free slots for that, by CPU
  *	group.c		what it means to a memory cgroup
  *	ram.c		is memory short, or free for pages that are hot?
+ *	give.c		memory behind free slots goes back to the host
  *	window.c	windows, their modes, and the driver's functions
  *	sysfs.c		/sys/block/symswap<n>/symswap
  */
@@ -57,6 +58,7 @@ enum symswap_stat {
 	SYMSWAP_TOUCHED,	/* pages taken by a first touch */
 	SYMSWAP_TOUCH_DECLINED,	/* first touches left to memory: no grant */
 	SYMSWAP_LIFTED,		/* of the migrated: hot, while memory was free */
+	SYMSWAP_GIVEN,		/* free ones, whose memory went back to the host */
 	SYMSWAP_NR_STATS
 };
 
@@ -151,6 +153,10 @@ struct symswap_stock {
  * @held_backoff: when it tries again
  * @stock: free slots for first touches
  * @stock_work: gives back those that nobody uses
+ * @backed: clusters that may have memory of the host's behind them, and were free
+ * @fresh: those of them that have become free since the last look
+ * @nr_clusters: bits of these
+ * @give_work: gives that memory back
  * @lifter: who moves pages to memory that is free, and reclaims none for it
  * @stats: counters
  * @list: in symswap_windows, under symswap_mutex
@@ -188,6 +194,10 @@ struct symswap_window {
 	struct symswap_backoff held_backoff;
 	struct symswap_stock __percpu *stock;
 	struct delayed_work stock_work;
+	unsigned long *backed;
+	unsigned long *fresh;
+	unsigned long nr_clusters;
+	struct delayed_work give_work;
 	struct task_struct *lifter;
 	unsigned long __percpu *stats;
 	struct list_head list;
@@ -365,6 +375,27 @@ unsigned long symswap_ram_spare(void);
 bool symswap_may_lift(struct symswap_window *win, struct folio *folio);
 bool symswap_lift(struct symswap_window *win, struct folio *folio);
 unsigned long symswap_lift_any(struct symswap_window *win, unsigned long nr);
+
+/* give.c */
+
+/* On their way at a time: 16 MiB on x86. */
+#define SYMSWAP_GIVE_BATCH	8
+
+/* Clusters that are out of use, to be given to the host. */
+struct symswap_gift {
+	unsigned long clusters[SYMSWAP_GIVE_BATCH];
+	unsigned int nr;
+	unsigned long next;	/* where to look next */
+};
+
+int symswap_give_init(struct symswap_window *win, unsigned long nr_pages);
+void symswap_give_free(struct symswap_window *win);
+void symswap_give_later(struct symswap_window *win);
+void symswap_give_note(struct symswap_window *win, unsigned long nr);
+bool symswap_give_pick(struct symswap_window *win, struct swap_info_struct *si,
+		       struct symswap_gift *gift, bool now);
+void symswap_give_all(struct symswap_window *win, struct swap_info_struct *si);
+void symswap_give_work(struct work_struct *work);
 
 /* group.c */
 #ifdef CONFIG_MEMCG

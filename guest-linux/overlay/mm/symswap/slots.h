@@ -25,6 +25,7 @@
 #include <linux/pagemap.h>
 #include <linux/rbtree.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
 
@@ -250,6 +251,69 @@ static inline void symswap_slot_retire(struct swap_info_struct *si, unsigned lon
 	smp_wmb();
 	atomic_long_inc(&nr_swap_pages);
 	WRITE_ONCE(si->inuse_pages, si->inuse_pages - 1);
+	spin_unlock(&si->lock);
+}
+
+/* ---- Clusters of free slots ----------------------------------------------- */
+
+enum symswap_cluster {
+	SYMSWAP_CLUSTER_TAKEN,
+	SYMSWAP_CLUSTER_NEXT,	/* free, and the next one to be used */
+	SYMSWAP_CLUSTER_USED,
+};
+
+/**
+ * symswap_cluster_take() - take a cluster of free slots out of use
+ * @si: the swap device
+ * @nr: the cluster's number
+ * @next: also if it is the next one to be used
+ *
+ * As swap_cluster_schedule_discard(): it is on no list, and a CPU that has a place
+ * in it finds bad slots there.
+ *
+ * Context: takes and releases the locks of the device and the cluster.
+ */
+static inline enum symswap_cluster symswap_cluster_take(struct swap_info_struct *si,
+							unsigned long nr, bool next)
+{
+	struct swap_cluster_info *ci = &si->cluster_info[nr];
+	enum symswap_cluster is = SYMSWAP_CLUSTER_USED;
+
+	spin_lock(&si->lock);
+	spin_lock(&ci->lock);
+	if (ci->flags == CLUSTER_FLAG_FREE) {
+		is = SYMSWAP_CLUSTER_NEXT;
+		if (next || !list_is_first(&ci->list, &si->free_clusters)) {
+			list_del(&ci->list);
+			ci->flags = 0;
+			memset(&si->swap_map[nr * SWAPFILE_CLUSTER], SWAP_MAP_BAD,
+			       SWAPFILE_CLUSTER);
+			is = SYMSWAP_CLUSTER_TAKEN;
+		}
+	}
+	spin_unlock(&ci->lock);
+	spin_unlock(&si->lock);
+	return is;
+}
+
+/**
+ * symswap_cluster_put() - and back; it is the last one to be used again
+ * @si: the swap device
+ * @nr: the cluster's number
+ *
+ * Context: takes and releases the locks of the device and the cluster.
+ */
+static inline void symswap_cluster_put(struct swap_info_struct *si, unsigned long nr)
+{
+	struct swap_cluster_info *ci = &si->cluster_info[nr];
+
+	spin_lock(&si->lock);
+	spin_lock(&ci->lock);
+	memset(&si->swap_map[nr * SWAPFILE_CLUSTER], 0, SWAPFILE_CLUSTER);
+	list_add_tail(&ci->list, &si->free_clusters);
+	ci->flags = CLUSTER_FLAG_FREE;
+	ci->order = 0;
+	spin_unlock(&ci->lock);
 	spin_unlock(&si->lock);
 }
 

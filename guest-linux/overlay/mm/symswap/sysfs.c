@@ -159,6 +159,7 @@ SYMSWAP_ATTR(first_touch, 0644, .show = first_touch_show, .store = first_touch_s
 SYMSWAP_ATTR(touched_pages, 0444, .stat = SYMSWAP_TOUCHED);
 SYMSWAP_ATTR(declined_touches, 0444, .stat = SYMSWAP_TOUCH_DECLINED);
 SYMSWAP_ATTR(lifted_pages, 0444, .stat = SYMSWAP_LIFTED);
+SYMSWAP_ATTR(given_pages, 0444, .stat = SYMSWAP_GIVEN);
 SYMSWAP_ATTR(reserved, 0444, .show = reserved_show);
 
 static ssize_t symswap_show(struct device *dev, struct device_attribute *attr,
@@ -211,6 +212,7 @@ static struct attribute *symswap_attrs[] = {
 	&symswap_attr_touched_pages.attr.attr,
 	&symswap_attr_declined_touches.attr.attr,
 	&symswap_attr_lifted_pages.attr.attr,
+	&symswap_attr_given_pages.attr.attr,
 	&symswap_attr_reserved.attr.attr,
 	NULL
 };

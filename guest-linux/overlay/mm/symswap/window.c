@@ -283,6 +283,8 @@ void symswap_swapon(struct swap_info_struct *si)
 		win->type = si->type;
 		WRITE_ONCE(symswap_by_type[si->type], win);
 		symswap_apply(win);
+		/* What was free already. */
+		symswap_give_later(win);
 	}
 	mutex_unlock(&symswap_mutex);
 }
@@ -314,6 +316,7 @@ void symswap_swapoff(struct swap_info_struct *si)
 		cancel_delayed_work_sync(&win->age_work);
 		/* It may have slots in its hands. */
 		cancel_delayed_work_sync(&win->stock_work);
+		cancel_delayed_work_sync(&win->give_work);
 		symswap_touch_choose();
 		symswap_report(win, NULL);
 	}
@@ -333,9 +336,14 @@ static bool symswap_type_is_over(void)
  */
 void symswap_swapoff_done(struct swap_info_struct *si)
 {
+	struct symswap_window *win;
+
 	if (!static_branch_unlikely(&symswap_key))
 		return;
 
+	win = symswap_of(si);
+	if (win)
+		symswap_give_all(win, si);
 	mutex_lock(&symswap_mutex);
 	if (symswap_type_is_over())
 		WRITE_ONCE(symswap_by_type[si->type], NULL);
@@ -352,8 +360,12 @@ void symswap_swapoff_done(struct swap_info_struct *si)
  */
 void __symswap_cluster_freed(struct swap_info_struct *si, struct swap_cluster_info *ci)
 {
-	if (symswap_of(si))
-		list_move(&ci->list, &si->free_clusters);
+	struct symswap_window *win = symswap_of(si);
+
+	if (!win)
+		return;
+	list_move(&ci->list, &si->free_clusters);
+	symswap_give_note(win, ci - si->cluster_info);
 }
 
 /*
@@ -462,6 +474,10 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 	if (!win->retry)
 		goto free;
 
+	ret = symswap_give_init(win, pages - reserved);
+	if (ret)
+		goto free;
+
 	win->pgmap.type = MEMORY_DEVICE_COHERENT;
 	win->pgmap.ops = &symswap_pgmap_ops;
 	win->pgmap.owner = win;
@@ -489,10 +505,12 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 	INIT_DELAYED_WORK(&win->age_work, symswap_age_work);
 	INIT_DELAYED_WORK(&win->held_work, symswap_held_work);
 	INIT_DELAYED_WORK(&win->stock_work, symswap_stock_work);
+	INIT_DELAYED_WORK(&win->give_work, symswap_give_work);
 	INIT_LIST_HEAD(&win->list);
 	return win;
 
 free:
+	symswap_give_free(win);
 	kvfree(win->retry);
 	free_percpu(win->stock);
 	free_percpu(win->stats);
@@ -554,10 +572,12 @@ void symswap_window_destroy(struct symswap_window *win)
 	/* First touches that have found the window. */
 	synchronize_rcu();
 	cancel_delayed_work_sync(&win->stock_work);
+	cancel_delayed_work_sync(&win->give_work);
 	cancel_delayed_work_sync(&win->held_work);
 	flush_work(&win->retry_work);
 	flush_delayed_work(&win->free_work);
 	memunmap_pages(&win->pgmap);
+	symswap_give_free(win);
 	kvfree(win->retry);
 	symswap_uncount_window();
 	free_percpu(win->stock);

@@ -8,6 +8,7 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
+#include <linux/string.h>
 #include <linux/swap.h>
 #include <linux/symswap.h>
 
@@ -240,6 +241,38 @@ static void symswap_test_stock(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, symswap_stock_pop(stock, &slot));
 }
 
+/* A window, and @nr clusters of free slots on @si. */
+static struct symswap_window *window_of_clusters(struct kunit *test,
+						 struct swap_info_struct *si, unsigned long nr)
+{
+	struct symswap_window *win = kunit_kzalloc(test, sizeof(*win), GFP_KERNEL);
+	unsigned long i;
+
+	KUNIT_ASSERT_NOT_NULL(test, win);
+	KUNIT_ASSERT_EQ(test, symswap_give_init(win, nr * SWAPFILE_CLUSTER), 0);
+	INIT_DELAYED_WORK(&win->give_work, symswap_give_work);
+	si->max = nr * SWAPFILE_CLUSTER;
+	si->cluster_info = kunit_kcalloc(test, nr, sizeof(*si->cluster_info), GFP_KERNEL);
+	si->swap_map = kunit_kzalloc(test, nr * SWAPFILE_CLUSTER, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, si->cluster_info);
+	KUNIT_ASSERT_NOT_NULL(test, si->swap_map);
+	spin_lock_init(&si->lock);
+	INIT_LIST_HEAD(&si->free_clusters);
+	for (i = 0; i < nr; i++) {
+		spin_lock_init(&si->cluster_info[i].lock);
+		si->cluster_info[i].flags = CLUSTER_FLAG_FREE;
+		list_add_tail(&si->cluster_info[i].list, &si->free_clusters);
+	}
+	return win;
+}
+
+static void end_of_clusters(struct symswap_window *win)
+{
+	/* It finds no swap device. */
+	cancel_delayed_work_sync(&win->give_work);
+	symswap_give_free(win);
+}
+
 /* In a window, the cluster that became free last is the next one; not elsewhere. */
 static void symswap_test_clusters(struct kunit *test)
 {
@@ -247,17 +280,11 @@ static void symswap_test_clusters(struct kunit *test)
 	struct swap_info_struct *si = &area->si;
 	struct swap_cluster_info *ci;
 	struct symswap_window *win;
-	int i;
 
-	win = kunit_kzalloc(test, sizeof(*win), GFP_KERNEL);
-	ci = kunit_kcalloc(test, 3, sizeof(*ci), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, win);
-	KUNIT_ASSERT_NOT_NULL(test, ci);
+	win = window_of_clusters(test, si, 3);
+	ci = si->cluster_info;
 	si->type = MAX_SWAPFILES - 1;
 	KUNIT_ASSERT_NULL(test, symswap_of(si));
-	INIT_LIST_HEAD(&si->free_clusters);
-	for (i = 0; i < 3; i++)
-		list_add_tail(&ci[i].list, &si->free_clusters);
 
 	__symswap_cluster_freed(si, &ci[2]);
 	KUNIT_EXPECT_PTR_EQ(test, si->free_clusters.next, &ci[0].list);
@@ -269,6 +296,100 @@ static void symswap_test_clusters(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, si->free_clusters.next, &ci[1].list);
 	KUNIT_EXPECT_PTR_EQ(test, si->free_clusters.prev, &ci[0].list);
 	WRITE_ONCE(symswap_by_type[si->type], NULL);
+	KUNIT_EXPECT_FALSE(test, test_bit(0, win->backed));
+	KUNIT_EXPECT_TRUE(test, test_bit(1, win->backed));
+	KUNIT_EXPECT_TRUE(test, test_bit(2, win->backed));
+	end_of_clusters(win);
+}
+
+static bool cluster_is(const struct swap_info_struct *si, unsigned long nr, unsigned char state)
+{
+	return !memchr_inv(&si->swap_map[nr * SWAPFILE_CLUSTER], state, SWAPFILE_CLUSTER);
+}
+
+/* A cluster goes to the host when it stays free; not what is used, or the next to be. */
+static void symswap_test_give(struct kunit *test)
+{
+	struct swap_info_struct *si = &whole_disk(test)->si;
+	struct symswap_gift gift = { };
+	struct swap_cluster_info *ci;
+	struct symswap_window *win;
+	unsigned long nr;
+
+	win = window_of_clusters(test, si, 4);
+	ci = si->cluster_info;
+	for (nr = 0; nr < 4; nr++)
+		symswap_give_note(win, nr);
+
+	/* All have just become free. */
+	KUNIT_EXPECT_TRUE(test, symswap_give_pick(win, si, &gift, false));
+	KUNIT_EXPECT_EQ(test, gift.nr, 0);
+	KUNIT_EXPECT_GE(test, gift.next, 4UL);
+
+	/* 1 has been used meanwhile, 2 is, and 0 is the next one to be. */
+	symswap_give_note(win, 1);
+	list_del(&ci[2].list);
+	ci[2].flags = CLUSTER_FLAG_FULL;
+	gift.next = 0;
+	KUNIT_EXPECT_TRUE(test, symswap_give_pick(win, si, &gift, false));
+	KUNIT_ASSERT_EQ(test, gift.nr, 1);
+	KUNIT_EXPECT_EQ(test, gift.clusters[0], 3);
+	KUNIT_EXPECT_TRUE(test, cluster_is(si, 3, SWAP_MAP_BAD));
+	KUNIT_EXPECT_NE(test, ci[3].flags, CLUSTER_FLAG_FREE);
+	KUNIT_EXPECT_PTR_EQ(test, si->free_clusters.prev, &ci[1].list);
+	KUNIT_EXPECT_EQ(test, win->backed[0], BIT(0) | BIT(1));
+
+	/* What has been given is the last one to be used. */
+	symswap_cluster_put(si, 3);
+	KUNIT_EXPECT_TRUE(test, cluster_is(si, 3, 0));
+	KUNIT_EXPECT_EQ(test, ci[3].flags, CLUSTER_FLAG_FREE);
+	KUNIT_EXPECT_PTR_EQ(test, si->free_clusters.prev, &ci[3].list);
+
+	gift.next = 0;
+	KUNIT_EXPECT_FALSE(test, symswap_give_pick(win, si, &gift, false));
+	KUNIT_ASSERT_EQ(test, gift.nr, 1);
+	KUNIT_EXPECT_EQ(test, gift.clusters[0], 1);
+	symswap_cluster_put(si, 1);
+
+	/* Nobody uses any. */
+	gift.next = 0;
+	KUNIT_EXPECT_FALSE(test, symswap_give_pick(win, si, &gift, true));
+	KUNIT_ASSERT_EQ(test, gift.nr, 1);
+	KUNIT_EXPECT_EQ(test, gift.clusters[0], 0);
+	KUNIT_EXPECT_EQ(test, win->backed[0], 0);
+	end_of_clusters(win);
+}
+
+/* No more than a few are on their way, and the next look goes on behind them. */
+static void symswap_test_give_few(struct kunit *test)
+{
+	struct swap_info_struct *si = &whole_disk(test)->si;
+	const unsigned long clusters = 2 * SYMSWAP_GIVE_BATCH;
+	struct symswap_gift gift = { };
+	struct symswap_window *win = window_of_clusters(test, si, clusters);
+	unsigned long nr, given = 0;
+
+	for (nr = 0; nr < clusters; nr++)
+		symswap_give_note(win, nr);
+	while (gift.next < clusters) {
+		symswap_give_pick(win, si, &gift, true);
+		KUNIT_EXPECT_LE(test, gift.nr, SYMSWAP_GIVE_BATCH);
+		KUNIT_ASSERT_NE(test, gift.nr, 0);
+		for (nr = 0; nr < gift.nr; nr++)
+			KUNIT_EXPECT_EQ(test, gift.clusters[nr], given++);
+	}
+	KUNIT_EXPECT_EQ(test, given, clusters);
+
+	/* A smaller swap area has no more than it has. */
+	symswap_give_note(win, 0);
+	symswap_give_note(win, clusters - 1);
+	si->max = SWAPFILE_CLUSTER;
+	symswap_cluster_put(si, 0);
+	gift.next = 0;
+	symswap_give_pick(win, si, &gift, true);
+	KUNIT_EXPECT_EQ(test, gift.nr, 1);
+	KUNIT_EXPECT_EQ(test, gift.clusters[0], 0);
+	end_of_clusters(win);
 }
 
 /* What cannot have struct pages is refused, before anything is changed. */
@@ -291,6 +412,8 @@ static struct kunit_case symswap_cases[] = {
 	KUNIT_CASE_PARAM(symswap_test_touch, touch_gen_params),
 	KUNIT_CASE(symswap_test_stock),
 	KUNIT_CASE(symswap_test_clusters),
+	KUNIT_CASE(symswap_test_give),
+	KUNIT_CASE(symswap_test_give_few),
 	KUNIT_CASE(symswap_test_bad_window),
 	{ }
 };
