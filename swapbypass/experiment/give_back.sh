@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# give_back.sh grant PAGES | balloon BYTES | dimm: how long the guest needs to
-# give memory back, and with a DIMM also to get it. Runs in the host beside a
+# give_back.sh grant PAGES | balloon BYTES | exit MIB | dimm: how long the guest needs
+# to give memory back, and with a DIMM also to get it. Runs in the host beside a
 # guest that writes 1 to its word when it is ready, with QMP set; what it does is
 # the rig's host_cmd, with the arguments set before. Afterwards the host's word is
 # 1. Prints lines "WHAT SECONDS", by the host's clock.
@@ -35,6 +35,17 @@ balloon()
 	[ "$(symcall qmp query-balloon | tr -dc '0-9')" -le "$1" ]
 }
 
+# kib: of the host's memory, behind the window
+kib()
+{
+	du -k "$SWAPFILE" | sed 's/[^0-9].*//'
+}
+
+kib_at_most()
+{
+	[ "$(kib)" -le "$1" ]
+}
+
 no_dimm()
 {
 	symcall qmp query-memory-devices | grep -q '^\[ *\]$'
@@ -60,6 +71,17 @@ grant)
 balloon)
 	symcall qmp balloon "{\"value\":$2}" >/dev/null || exit
 	timed balloon balloon "$2"
+	;;
+exit)
+	less=$(($2 * 1024 * 3 / 4))
+	left=$(($(kib) - less))
+	if [ $left -lt 0 ]; then
+		echo "give_back: $(kib) KiB in use, for a process of $2 MiB"
+		exit 1
+	fi
+	# From here on it is being killed.
+	symcall word 2
+	timed exit kib_at_most $left
 	;;
 dimm)
 	symcall qmp device_del '{"id":"swap"}' >/dev/null || exit

@@ -62,8 +62,7 @@ class NestedPlan(Plan):
             # compared with it.
             jobs += [dataclasses.replace(jobs[0], repeat=i, passes=2)
                      for i in range(1, FIRST_PASSES)]
-        jobs.append(self.small_operations(mode, "kv", passes=4, options=("-u", "200000")))
-        jobs.append(self.forkmix(mode))
+        jobs += self.beside_fills(mode)
         if SWEEP in mode.parts:
             # The sweep needs no limit: it prints each point as it is done.
             jobs.append(self.job("memperf", mode, "nested", self.gups_table(), passes=1,
@@ -76,6 +75,11 @@ class NestedPlan(Plan):
         return self.small_operations(mode, "shift", passes=10, run_limit=0,
                                      options=("-u", "100000", "-H", "95", "-S"))
 
+    def beside_fills(self, mode: Mode) -> list[Job]:
+        """What first touches are not to make slower."""
+        return [self.forkmix(mode),
+                self.small_operations(mode, "kv", passes=4, options=("-u", "200000"))]
+
     def fills(self, mode: Mode) -> list[Job]:
         """Memory that is filled, used a little and given back, some times; and a spike."""
         return [self.job("fill", mode, "nested", ws, passes=FILL_PASSES, page_out=False,
@@ -87,6 +91,7 @@ class NestedPlan(Plan):
         guests = []
         for mode in taking_part(NESTED):
             guests += [self.of_mode(mode), [self.gups(mode)]]
+        guests += [self.beside_fills(FIRST_TOUCH)]
         guests += [[self.shifting(mode)] for mode in taking_part(SHIFT)]
         guests += [self.fills(mode) for mode in taking_part(FILL)]
         return [Guest.of(jobs) for jobs in guests]
@@ -94,10 +99,11 @@ class NestedPlan(Plan):
     def near_one(self) -> list[list[Guest]]:
         """The guests of the targets near 1."""
         return [[Guest.of([*self.streams(mode), self.gups(mode)]),
-                 Guest.of([self.forkmix(forks)]),
+                 *(Guest.of(jobs) for jobs in others),
                  *(Guest.of(self.fills(filled)) for filled in fills)]
-                for mode, forks, fills in ((NEVER, ZRAM, (NEVER,)),
-                                           (IN_PLACE, IN_PLACE, (IN_PLACE, FIRST_TOUCH)))]
+                for mode, others, fills in (
+                    (NEVER, ([self.forkmix(ZRAM)], self.beside_fills(FIRST_TOUCH)), (NEVER,)),
+                    (IN_PLACE, (self.beside_fills(IN_PLACE),), (IN_PLACE, FIRST_TOUCH)))]
 
 
 def targets(results: Results, counted: Results, ws: int, gups_table: int) -> list[Target]:
@@ -107,8 +113,9 @@ def targets(results: Results, counted: Results, ws: int, gups_table: int) -> lis
         return found.best(value, program, mode, gups_table if program == "gups" else ws, "nested",
                           contents)
 
-    def near_one(text: str, limit: float, program: str, peer: Mode) -> Target:
-        timed, count = ((best(r, program, IN_PLACE), best(r, program, peer))
+    def near_one(text: str, limit: float, program: str, peer: Mode,
+                 ours: Mode = IN_PLACE) -> Target:
+        timed, count = ((best(r, program, ours), best(r, program, peer))
                         for r in (results, counted))
         return report.exact(text, limit, timed, count)
 
@@ -132,6 +139,8 @@ def targets(results: Results, counted: Results, ws: int, gups_table: int) -> lis
                          best(results, "gups", IN_PLACE), best(results, "gups", NEVER)),
         # Not dearer. Counts of a mix of processes differ by 0.5 % from run to run.
         near_one("Fork and exec: in place / zram", 1.01, "forkmix", ZRAM),
+        near_one("Fork and exec: first touch / in place", 1.01, "forkmix", IN_PLACE, FIRST_TOUCH),
+        near_one("Key-value store: first touch / in place", 1.01, "kv", IN_PLACE, FIRST_TOUCH),
         filled("Fill, passes and exit: first touch / never swaps", 1.05, ws, Outcome.whole),
         filled("Fill of a spike, twice as much: first touch / never swaps", 1.1,
                round(ws * SPIKE_SIZE / TARGET_SIZE), lambda outcome: outcome.fill_seconds),

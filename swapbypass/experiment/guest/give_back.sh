@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# give_back.sh rest MIB | use MIB | nothing | dimm: the guest's side, while the host's
+# give_back.sh rest MIB | use MIB | exit MIB | nothing | dimm: the guest's side, while the host's
 # give_back.sh takes memory back.
 #
 #   rest MIB   a process with so much data has it in place, and is stopped; before, how long
 #              swapon takes: "swapon SECONDS SECONDS", the times around it
 #   use MIB    the process uses its data meanwhile
+#   exit MIB   the process is killed as soon as the host's word is 2
 #   nothing    the memory is free
 #   dimm       says 3 when the DIMM's memory has gone, and 2 when it has come again
 #
@@ -55,6 +56,12 @@ watch_dimm()
 	say 2
 }
 
+kill_when_told()
+{
+	until told 2; do sleep 0.02; done
+	kill -KILL $holder
+}
+
 case $1 in
 rest)
 	swapon_takes
@@ -63,6 +70,11 @@ rest)
 	;;
 use)
 	hold "$2"
+	;;
+exit)
+	hold "$2"
+	kill -STOP $holder
+	kill_when_told &
 	;;
 dimm)
 	watch_dimm &

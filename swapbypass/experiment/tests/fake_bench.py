@@ -15,7 +15,7 @@ PER_MIB = {"none": 0.0006, "dimm": 0.0006, "in-place": 0.00061, "bypass": 0.0006
            "symswap": 0.08, "zram": 0.045, "virtio-blk": 0.25}
 PEER_PER_MIB = 0.06
 # Of the ways to give memory back.
-GIVE_BACK = {"grant": 0.5, "balloon": 2.0, "dimm": 3.0}
+GIVE_BACK = {"grant": 0.5, "balloon": 2.0, "exit": 0.6, "dimm": 3.0}
 VERIFIED = "verify result=ok checked=9 of=9 wrong=0 seconds=0.1\n"
 
 

@@ -183,7 +183,7 @@ class Experiment(unittest.TestCase):
         """The experiment of the window in place: targets and tables."""
         status, text = self.experiment(FakeBench, "--nested", "--strict")
         self.assertEqual(status, 0, text)
-        self.assertEqual(text.count("  PASS  "), 9)
+        self.assertEqual(text.count("  PASS  "), 12)
         self.assertRegex(text, r"first touch in place +64 +1 +1.500 +0.078 +0.150 +1.728\n")
         self.assertRegex(text, r"plug a DIMM of .* 3.00\n")
         self.assertRegex(text, r"swapon of the window +0.25\n")
@@ -197,13 +197,14 @@ class Experiment(unittest.TestCase):
         """A balloon that is faster, and a program that does not hold."""
         class Balloon(FakeBench):
             """Memory goes back at once."""
-            give_back = {**GIVE_BACK, "balloon": 0.1}
+            give_back = {**GIVE_BACK, "balloon": 0.1, "exit": 1.2}
             damage = "in-place"
             turns = "two_guests: no answer from /run/x\n"
         status, text = self.experiment(Balloon, "--nested")
         self.assertEqual(status, 1)
         self.assertIn("FAILED two guests, halves: two_guests: no answer", text)
         self.assertIn("MISS  Half the window back", text)
+        self.assertIn("MISS  A process's window back", text)
         self.assertIn("WRONG DATA", text)
 
     def test_full(self) -> None:
