@@ -130,6 +130,12 @@ bool page_resident(const void *addr)
 	return pagemap(addr) & PM_PRESENT;
 }
 
+uint64_t page_slot(const void *addr)
+{
+	/* Behind 5 bits of the type. */
+	return (pagemap(addr) & ((1ULL << 55) - 1)) >> 5;
+}
+
 size_t pages_swapped(const void *addr, size_t len)
 {
 	size_t i, n = 0;

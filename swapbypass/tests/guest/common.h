@@ -42,6 +42,8 @@ void *anon_map(size_t len);
 bool page_swapped(const void *addr);
 bool page_resident(const void *addr);
 size_t pages_swapped(const void *addr, size_t len);
+/* The swap slot of a page that is swapped out. */
+uint64_t page_slot(const void *addr);
 
 /*
  * Puts pages that wait in a CPU's LRU batch onto their lists. MADV_PAGEOUT does so for its

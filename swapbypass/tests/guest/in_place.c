@@ -112,7 +112,7 @@ static void skip(unsigned int rules)
 
 static const struct test_case *const tables[] = {
 	in_place_faults, in_place_space, in_place_others, in_place_grant, in_place_memcg,
-	in_place_device, in_place_touch, NULL
+	in_place_device, in_place_touch, in_place_large, NULL
 };
 
 static const struct test_case last = { "swapoff_last", "no slot is left", last_swapoff, false };

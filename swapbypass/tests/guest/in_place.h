@@ -70,6 +70,6 @@ int leave_removal(void);
 
 extern const struct test_case in_place_faults[], in_place_space[], in_place_others[];
 extern const struct test_case in_place_grant[], in_place_memcg[], in_place_device[];
-extern const struct test_case in_place_touch[];
+extern const struct test_case in_place_touch[], in_place_large[];
 
 #endif /* IN_PLACE_TEST_H */
