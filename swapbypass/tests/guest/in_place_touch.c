@@ -250,7 +250,7 @@ static void t_touch_charge(void)
 		p = touch(0x2280);
 		/* What it needs itself counts, too. */
 		if (group_swap() < swap + (long long)len() ||
-		    group_swap() > swap + (long long)(len() + 16 * PAGE))
+		    group_swap() > swap + (long long)(len() + 32 * PAGE))
 			violated("%lld bytes of swap charged for %zu by first touch",
 				 group_swap() - swap, len());
 		if (group("memory.current") > memory + (long long)len() / 2)
@@ -440,6 +440,64 @@ static void t_touch_held(void)
 	verify("in memory", p, 0x2580, 1);
 }
 
+/* Pages mapped next to those that are touched: for a run, and no more than it had. */
+static void t_touch_ahead(void)
+{
+	const char *params = "/sys/module/symswap/parameters/";
+	long long ahead = must_read(params, "touch_ahead"), before;
+	char *p = anon_map(len());
+	size_t i, at, resident = 0;
+
+	if (ahead < 1)
+		setup_error("touch_ahead is %lld", ahead);
+	touch_mode("always");
+	/* Here and there: none. */
+	before = window("ahead_pages");
+	for (i = 0; i < npages; i += 2)
+		p[i * PAGE] = 1;
+	for (i = 0; i < npages; i++)
+		resident += page_resident(p + i * PAGE);
+	if (resident != npages / 2)
+		violated("%zu pages for %zu that were touched", resident, npages / 2);
+	munmap(p, len());
+
+	/* In a row. What comes besides is zero, and written to like any other. */
+	p = anon_map(len());
+	for (i = 0; i < npages / 2; i++) {
+		for (at = 0; at < PAGE; at++)
+			if (i && page_resident(p + i * PAGE) && p[i * PAGE + at])
+				violated("old data in page %zu", i);
+		page_fill(p + i * PAGE, 0x2a00 + i, 1);
+	}
+	if (window("ahead_pages") < before + (long long)npages / 4)
+		violated("%lld pages ahead of %zu in a row", window("ahead_pages") - before,
+			 npages / 2);
+	for (resident = 0, i = npages / 2; i < npages; i++)
+		resident += page_resident(p + i * PAGE);
+	if (resident > (size_t)ahead)
+		violated("%zu pages behind the last one, not %lld", resident, ahead);
+	for (; i > npages / 2; i--)
+		page_fill(p + (i - 1) * PAGE, 0x2a00 + i - 1, 1);
+	verify("both ways", p, 0x2a00, 1);
+	munmap(p, len());
+
+	/* None behind the end of a mapping, or where they are not wanted. */
+	must_write(params, "touch_ahead", "0");
+	before = window("ahead_pages");
+	fill(p = anon_map(len()), 0x2b00, 1);
+	if (window("ahead_pages") != before)
+		violated("pages ahead, with touch_ahead=0");
+	must_write(params, "touch_ahead", "7");
+	p = anon_map(2 * len());
+	if (mprotect(p + len(), len(), PROT_NONE))
+		setup_error("mprotect: %s", strerror(errno));
+	fill(p, 0x2c00, 1);
+	for (i = npages; i < 2 * npages; i++)
+		if (page_resident(p + i * PAGE))
+			violated("a page behind the end of the mapping");
+	verify("up to the end", p, 0x2c00, 1);
+}
+
 /* Slots that are reserved come back by themselves. */
 static void t_touch_idle(void)
 {
@@ -549,6 +607,7 @@ const struct test_case in_place_touch[] = {
 	{ "touch_turns", "first touch: grants and modes that change", t_touch_turns },
 	{ "touch_swapoff", "first touch: swapoff among them", t_touch_swapoff },
 	{ "touch_held", "first touch: pages in a pipe", t_touch_held },
+	{ "touch_ahead", "first touch: more than one page of a run", t_touch_ahead },
 	{ "touch_idle", "first touch: reserved slots", t_touch_idle },
 	{ "touch_give", "first touch: memory goes back to the host", t_touch_give,
 	  .special = true },

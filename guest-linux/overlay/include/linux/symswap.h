@@ -59,6 +59,7 @@ void __symswap_free_later(struct folio *folio);
 struct folio *__symswap_first_touch(struct mm_struct *mm, struct vm_area_struct *vma,
 				    unsigned long addr, bool zero);
 void __symswap_known(struct folio *folio);
+void __symswap_touch_ahead(struct vm_fault *vmf);
 void __symswap_cluster_freed(struct swap_info_struct *si, struct swap_cluster_info *ci);
 int __symswap_evict(struct swap_info_struct *si);
 unsigned long symswap_next_held(struct swap_info_struct *si, unsigned long prev);
@@ -185,6 +186,18 @@ static inline bool symswap_known(struct folio *folio)
 }
 
 /**
+ * symswap_touch_ahead() - a first touch has taken a page of the window: more of them?
+ * @vmf: the fault, with no page-table lock any more
+ *
+ * Context: may sleep. mmap_lock or the VMA's lock is held.
+ */
+static inline void symswap_touch_ahead(struct vm_fault *vmf)
+{
+	if (static_branch_unlikely(&symswap_key))
+		__symswap_touch_ahead(vmf);
+}
+
+/**
  * symswap_cluster_freed() - a cluster of slots has become free
  * @si: the swap device, locked
  * @ci: the cluster, locked, on its list of free clusters
@@ -281,6 +294,8 @@ static inline bool symswap_known(struct folio *folio)
 {
 	return false;
 }
+
+static inline void symswap_touch_ahead(struct vm_fault *vmf) { }
 
 static inline void symswap_cluster_freed(struct swap_info_struct *si,
 					 struct swap_cluster_info *ci) { }

@@ -58,27 +58,28 @@ bool symswap_group_short(struct mm_struct *mm)
 }
 
 /**
- * symswap_group_may_swap() - may a process have more swap, without being throttled?
+ * symswap_group_swap_left() - how much swap may a process have, without being throttled?
  * @mm: of the process
  *
  * Context: any. In an RCU read-side critical section.
- * Return: false if one of its groups is at swap.high or swap.max, or has no such
- * limits.
+ * Return: pages up to swap.high or swap.max of one of its groups; 0 if they have no
+ * such limits.
  */
-bool symswap_group_may_swap(struct mm_struct *mm)
+unsigned long symswap_group_swap_left(struct mm_struct *mm)
 {
+	unsigned long left = PAGE_COUNTER_MAX, limit;
 	struct mem_cgroup *memcg;
 
 	if (mem_cgroup_disabled())
-		return true;
+		return left;
 	if (do_memsw_account())
-		return false;
+		return 0;
 	for (memcg = symswap_group_of(mm); memcg && !mem_cgroup_is_root(memcg);
-	     memcg = parent_mem_cgroup(memcg))
-		if (page_counter_read(&memcg->swap) >=
-		    min(READ_ONCE(memcg->swap.high), READ_ONCE(memcg->swap.max)))
-			return false;
-	return true;
+	     memcg = parent_mem_cgroup(memcg)) {
+		limit = min(READ_ONCE(memcg->swap.high), READ_ONCE(memcg->swap.max));
+		left = min(left, limit - min(limit, page_counter_read(&memcg->swap)));
+	}
+	return left;
 }
 
 /**

@@ -57,6 +57,7 @@ enum symswap_stat {
 	SYMSWAP_SEARCHES,	/* looks at all pages, to give some back */
 	SYMSWAP_TOUCHED,	/* pages taken by a first touch */
 	SYMSWAP_TOUCH_DECLINED,	/* first touches left to memory: no grant */
+	SYMSWAP_AHEAD,		/* pages mapped next to one that was touched */
 	SYMSWAP_LIFTED,		/* of the migrated: hot, while memory was free */
 	SYMSWAP_GIVEN,		/* free ones, whose memory went back to the host */
 	SYMSWAP_NR_STATS
@@ -333,6 +334,7 @@ void symswap_age_work(struct work_struct *work);
  * @grant: how many may be
  * @slots: slots of the swap device
  * @used: of these, in use
+ * @left: pages of swap that the memory cgroup may have besides
  */
 struct symswap_touch_facts {
 	enum symswap_touch mode;
@@ -341,6 +343,7 @@ struct symswap_touch_facts {
 	unsigned long grant;
 	unsigned long slots;
 	unsigned long used;
+	unsigned long left;
 };
 
 /* What comes of it. */
@@ -353,6 +356,7 @@ enum symswap_touch_verdict {
 
 enum symswap_touch_verdict symswap_touch_decide(const struct symswap_touch_facts *f);
 unsigned long symswap_touch_limit(unsigned long grant);
+unsigned int symswap_touch_ahead_nr(const struct symswap_touch_facts *f, unsigned int run);
 void symswap_touch_set(struct symswap_window *win);
 
 /* stock.c */
@@ -400,7 +404,7 @@ void symswap_give_work(struct work_struct *work);
 /* group.c */
 #ifdef CONFIG_MEMCG
 bool symswap_group_short(struct mm_struct *mm);
-bool symswap_group_may_swap(struct mm_struct *mm);
+unsigned long symswap_group_swap_left(struct mm_struct *mm);
 bool symswap_group_charge(struct mm_struct *mm, swp_entry_t entry);
 bool symswap_group_of_slot_short(swp_entry_t entry);
 #else
@@ -409,9 +413,9 @@ static inline bool symswap_group_short(struct mm_struct *mm)
 	return false;
 }
 
-static inline bool symswap_group_may_swap(struct mm_struct *mm)
+static inline unsigned long symswap_group_swap_left(struct mm_struct *mm)
 {
-	return true;
+	return ULONG_MAX;
 }
 
 static inline bool symswap_group_charge(struct mm_struct *mm, swp_entry_t entry)

@@ -158,6 +158,7 @@ SYMSWAP_ATTR(searches, 0444, .stat = SYMSWAP_SEARCHES);
 SYMSWAP_ATTR(first_touch, 0644, .show = first_touch_show, .store = first_touch_store);
 SYMSWAP_ATTR(touched_pages, 0444, .stat = SYMSWAP_TOUCHED);
 SYMSWAP_ATTR(declined_touches, 0444, .stat = SYMSWAP_TOUCH_DECLINED);
+SYMSWAP_ATTR(ahead_pages, 0444, .stat = SYMSWAP_AHEAD);
 SYMSWAP_ATTR(lifted_pages, 0444, .stat = SYMSWAP_LIFTED);
 SYMSWAP_ATTR(given_pages, 0444, .stat = SYMSWAP_GIVEN);
 SYMSWAP_ATTR(reserved, 0444, .show = reserved_show);
@@ -211,6 +212,7 @@ static struct attribute *symswap_attrs[] = {
 	&symswap_attr_first_touch.attr.attr,
 	&symswap_attr_touched_pages.attr.attr,
 	&symswap_attr_declined_touches.attr.attr,
+	&symswap_attr_ahead_pages.attr.attr,
 	&symswap_attr_lifted_pages.attr.attr,
 	&symswap_attr_given_pages.attr.attr,
 	&symswap_attr_reserved.attr.attr,

@@ -24,8 +24,12 @@
 #include <linux/highmem.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
+#include <linux/minmax.h>
+#include <linux/moduleparam.h>
+#include <linux/oom.h>
 #include <linux/percpu-refcount.h>
 #include <linux/rcupdate.h>
+#include <linux/rmap.h>
 #include <linux/sched.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
@@ -33,11 +37,32 @@
 #include <linux/userfaultfd_k.h>
 #include <linux/zswap.h>
 
+#include "../internal.h"
 #include "internal.h"
 #include "slots.h"
 
 #define CREATE_TRACE_POINTS
 #include "symswap_trace.h"
+
+/* Pages that one fault maps besides its own, at the most. */
+#define SYMSWAP_AHEAD_MOST	15
+/* They take this share of what is left of grant, slots and swap.max. */
+#define SYMSWAP_AHEAD_SHARE	64
+
+static unsigned int touch_ahead = 7;
+
+static int touch_ahead_set(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 0, SYMSWAP_AHEAD_MOST);
+}
+
+static const struct kernel_param_ops touch_ahead_ops = {
+	.set = touch_ahead_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(touch_ahead, &touch_ahead_ops, &touch_ahead, 0644);
+MODULE_PARM_DESC(touch_ahead, "Pages mapped next to a first touch that is one of many in a row, up to 15");
 
 /* The window that first touches take pages of, or NULL. */
 static struct symswap_window __rcu *symswap_touch_window;
@@ -73,11 +98,15 @@ unsigned long symswap_touch_limit(unsigned long grant)
 	return grant - grant / 4;
 }
 
+/* An eighth of the slots is left to reclaim. */
+static unsigned long symswap_touch_slots(unsigned long slots)
+{
+	return slots - slots / 8;
+}
+
 /**
  * symswap_touch_decide() - does a first touch take a page of the window?
  * @f: what is known
- *
- * An eighth of the slots is left to reclaim.
  *
  * Context: any.
  * Return: the verdict.
@@ -89,9 +118,28 @@ enum symswap_touch_verdict symswap_touch_decide(const struct symswap_touch_facts
 		return SYMSWAP_TOUCH_NO_NEED;
 	if (f->in_place >= symswap_touch_limit(f->grant))
 		return SYMSWAP_TOUCH_NO_GRANT;
-	if (f->used >= f->slots - f->slots / 8)
+	if (f->used >= symswap_touch_slots(f->slots) || !f->left)
 		return SYMSWAP_TOUCH_NO_SLOTS;
 	return SYMSWAP_TOUCH_TAKE;
+}
+
+/**
+ * symswap_touch_ahead_nr() - how many pages to map next to one that was touched
+ * @f: what is known; such that a first touch takes a page
+ * @run: pages of the window that are mapped right before it
+ *
+ * As many as have come in a row, so no more is mapped in vain than was used; and a
+ * small part of what is left of everything that they take.
+ *
+ * Context: any.
+ * Return: pages.
+ */
+unsigned int symswap_touch_ahead_nr(const struct symswap_touch_facts *f, unsigned int run)
+{
+	unsigned long room = min3(symswap_touch_limit(f->grant) - f->in_place,
+				  symswap_touch_slots(f->slots) - f->used, f->left);
+
+	return min_t(unsigned long, run, room / SYMSWAP_AHEAD_SHARE);
 }
 
 #ifdef CONFIG_NUMA
@@ -146,14 +194,14 @@ static bool symswap_touch_wanted(struct symswap_window *win, struct mm_struct *m
 {
 	const struct swap_info_struct *si = READ_ONCE(win->si);
 
-	if (!si || !READ_ONCE(win->active) || !zswap_never_enabled() ||
-	    !symswap_group_may_swap(mm))
+	if (!si || !READ_ONCE(win->active) || !zswap_never_enabled())
 		return false;
 
 	f->in_place = atomic_long_read(&win->in_place);
 	f->grant = READ_ONCE(win->grant);
 	f->slots = READ_ONCE(si->pages);
 	f->used = READ_ONCE(si->inuse_pages);
+	f->left = symswap_group_swap_left(mm);
 	switch (symswap_touch_decide(f)) {
 	case SYMSWAP_TOUCH_TAKE:
 		return true;
@@ -163,6 +211,21 @@ static bool symswap_touch_wanted(struct symswap_window *win, struct mm_struct *m
 	default:
 		return false;
 	}
+}
+
+/* The window to take a page of, or NULL. In an RCU read-side critical section. */
+static struct symswap_window *symswap_touch_ask(struct mm_struct *mm,
+						struct vm_area_struct *vma,
+						unsigned long addr,
+						struct symswap_touch_facts *facts)
+{
+	struct symswap_window *win = rcu_dereference(symswap_touch_window);
+
+	if (!win || !symswap_touch_needed(win, mm, facts) ||
+	    !symswap_touch_vma_ok(vma) || !symswap_policy_ok(vma, addr, win) ||
+	    !symswap_touch_wanted(win, mm, facts))
+		return NULL;
+	return win;
 }
 
 /* ---- How ---------------------------------------------------------------- */
@@ -248,10 +311,8 @@ struct folio *__symswap_first_touch(struct mm_struct *mm, struct vm_area_struct 
 
 again:
 	rcu_read_lock();
-	win = rcu_dereference(symswap_touch_window);
-	if (!win || !symswap_touch_needed(win, mm, &facts) ||
-	    !symswap_touch_vma_ok(vma) || !symswap_policy_ok(vma, addr, win) ||
-	    !symswap_touch_wanted(win, mm, &facts))
+	win = symswap_touch_ask(mm, vma, addr, &facts);
+	if (!win)
 		goto unlock;
 	if (symswap_stock_get(win, &slot)) {
 		folio = symswap_touch_take(win, mm, slot);
@@ -291,4 +352,113 @@ void __symswap_known(struct folio *folio)
 	if (cmpxchg_release(state, SYMSWAP_NEW, SYMSWAP_KEPT) == SYMSWAP_HELD_NEW)
 		/* Pairs with symswap_is_known(), as the above does. */
 		smp_store_release(state, SYMSWAP_HELD);
+}
+
+/* ---- Ahead -------------------------------------------------------------- */
+
+/* How many pages of the window are mapped right before a fault's, up to @most. */
+static unsigned int symswap_touch_run(const struct vm_fault *vmf,
+				      const struct symswap_window *win, unsigned int most)
+{
+	unsigned long first = max(vmf->vma->vm_start, ALIGN_DOWN(vmf->address, PMD_SIZE));
+	unsigned long before = (vmf->address - first) >> PAGE_SHIFT;
+	unsigned int run = 0;
+	pte_t *table, pte;
+
+	table = pte_offset_map(vmf->pmd, vmf->address);
+	if (!table)
+		return 0;
+	for (most = min_t(unsigned long, most, before); run < most; run++) {
+		/* Only looked at: what is not so any more costs nothing but speed. */
+		pte = ptep_get_lockless(table - run - 1);
+		if (!pte_present(pte) || pte_pfn(pte) < win->first_pfn ||
+		    pte_pfn(pte) >= win->first_pfn + win->nr_pages)
+			break;
+	}
+	pte_unmap(table);
+	return run;
+}
+
+/* How many pages to map behind a fault's, in its mapping and page table. */
+static unsigned int symswap_touch_behind(const struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long end = min(vma->vm_end, ALIGN(vmf->address + 1, PMD_SIZE));
+	unsigned long most = ((end - vmf->address) >> PAGE_SHIFT) - 1;
+	struct symswap_touch_facts facts;
+	struct symswap_window *win;
+	unsigned int nr = 0;
+
+	most = min3(most, (unsigned long)READ_ONCE(touch_ahead), (unsigned long)SYMSWAP_AHEAD_MOST);
+	if (!most)
+		return 0;
+	rcu_read_lock();
+	win = symswap_touch_ask(vma->vm_mm, vma, vmf->address, &facts);
+	if (win)
+		nr = symswap_touch_ahead_nr(&facts, symswap_touch_run(vmf, win, most));
+	rcu_read_unlock();
+	return nr;
+}
+
+/* Nobody has touched it yet: neither young nor dirty. The page-table lock is held. */
+static void symswap_map_ahead(struct vm_area_struct *vma, unsigned long addr, pte_t *ptep,
+			      struct folio *folio)
+{
+	pte_t pte = pte_mkold(mk_pte(&folio->page, vma->vm_page_prot));
+
+	if ((vma->vm_flags & VM_WRITE) && !pte_needs_soft_dirty_wp(vma, pte))
+		pte = pte_mkwrite(pte, vma);
+	folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
+	folio_add_lru_vma(folio, vma);
+	set_pte_at(vma->vm_mm, addr, ptep, pte);
+}
+
+/**
+ * __symswap_touch_ahead() - map more pages behind one that a first touch has taken
+ * @vmf: the fault, which is over: write access to anonymous memory
+ *
+ * If pages have come in a row so far. Those that others have mapped meanwhile are
+ * let go of.
+ *
+ * Context: may sleep. mmap_lock or the VMA's lock is held, no page-table lock.
+ */
+void __symswap_touch_ahead(struct vm_fault *vmf)
+{
+	unsigned int nr = symswap_touch_behind(vmf), got, i, mapped = 0;
+	struct folio *folios[SYMSWAP_AHEAD_MOST], *folio;
+	unsigned long start = vmf->address + PAGE_SIZE;
+	struct vm_area_struct *vma = vmf->vma;
+	struct symswap_window *win = NULL;
+	spinlock_t *ptl;	/* of the page table */
+	pte_t *table;
+
+	for (got = 0; got < nr; got++) {
+		folio = __symswap_first_touch(vma->vm_mm, vma, start + got * PAGE_SIZE, true);
+		if (!folio)
+			break;
+		/* With a barrier: the content is there before the page is. */
+		__folio_mark_uptodate(folio);
+		win = symswap_window_of(folio);
+		folios[got] = folio;
+	}
+	if (!got)
+		return;
+
+	table = pte_offset_map_lock(vma->vm_mm, vmf->pmd, start, &ptl);
+	for (i = 0; i < got; i++) {
+		if (table && pte_none(ptep_get(table + i)) &&
+		    !check_stable_address_space(vma->vm_mm)) {
+			symswap_map_ahead(vma, start + i * PAGE_SIZE, table + i, folios[i]);
+			folios[i] = NULL;
+			mapped++;
+		}
+	}
+	if (table) {
+		add_mm_counter(vma->vm_mm, MM_ANONPAGES, mapped);
+		symswap_count(win, SYMSWAP_AHEAD, mapped);
+		pte_unmap_unlock(table, ptl);
+	}
+	for (i = 0; i < got; i++)
+		if (folios[i])
+			folio_put(folios[i]);
 }

@@ -182,7 +182,7 @@ struct touch_row {
 
 #define TOUCH(_mode, _short, _in_place, _grant, _used)			\
 	{ .mode = SYMSWAP_TOUCH_##_mode, .is_short = _short, .in_place = _in_place, \
-	  .grant = _grant, .slots = 800, .used = _used }
+	  .grant = _grant, .slots = 800, .used = _used, .left = 100 }
 
 static const struct touch_row touch_rows[] = {
 	{ "off", TOUCH(OFF, true, 0, 400, 0), SYMSWAP_TOUCH_NO_NEED },
@@ -208,6 +208,42 @@ static void symswap_test_touch(struct kunit *test)
 	const struct touch_row *row = test->param_value;
 
 	KUNIT_EXPECT_EQ(test, symswap_touch_decide(&row->facts), row->want);
+}
+
+static void symswap_test_touch_swap_max(struct kunit *test)
+{
+	struct symswap_touch_facts facts = TOUCH(ALWAYS, true, 0, 400, 0);
+
+	KUNIT_EXPECT_EQ(test, symswap_touch_decide(&facts), SYMSWAP_TOUCH_TAKE);
+	facts.left = 0;
+	KUNIT_EXPECT_EQ(test, symswap_touch_decide(&facts), SYMSWAP_TOUCH_NO_SLOTS);
+}
+
+/* As many as were used in a row, and a little of what is left. */
+static void symswap_test_touch_ahead(struct kunit *test)
+{
+	const struct symswap_touch_facts much = {
+		.in_place = 1000, .grant = 8000, .slots = 8000, .used = 2000, .left = ULONG_MAX,
+	};
+	struct symswap_touch_facts facts = much;
+
+	KUNIT_EXPECT_EQ(test, symswap_touch_ahead_nr(&facts, 0), 0);
+	KUNIT_EXPECT_EQ(test, symswap_touch_ahead_nr(&facts, 1), 1);
+	KUNIT_EXPECT_EQ(test, symswap_touch_ahead_nr(&facts, 7), 7);
+	facts.left = 3 * 64;
+	KUNIT_EXPECT_EQ(test, symswap_touch_ahead_nr(&facts, 7), 3);
+	facts.left = 63;
+	KUNIT_EXPECT_EQ(test, symswap_touch_ahead_nr(&facts, 7), 0);
+	facts = much;
+	/* Three quarters of the grant, seven eighths of the slots. */
+	facts.in_place = 6000 - 2 * 64;
+	KUNIT_EXPECT_EQ(test, symswap_touch_ahead_nr(&facts, 7), 2);
+	facts = much;
+	facts.used = 7000 - 64;
+	KUNIT_EXPECT_EQ(test, symswap_touch_ahead_nr(&facts, 7), 1);
+	facts = much;
+	facts.grant = ULONG_MAX;
+	KUNIT_EXPECT_EQ(test, symswap_touch_ahead_nr(&facts, 7), 7);
 }
 
 /* Slots come out in the order in which they were given, all of them once. */
@@ -410,6 +446,8 @@ static struct kunit_case symswap_cases[] = {
 	KUNIT_CASE(symswap_test_publication),
 	KUNIT_CASE(symswap_test_new),
 	KUNIT_CASE_PARAM(symswap_test_touch, touch_gen_params),
+	KUNIT_CASE(symswap_test_touch_swap_max),
+	KUNIT_CASE(symswap_test_touch_ahead),
 	KUNIT_CASE(symswap_test_stock),
 	KUNIT_CASE(symswap_test_clusters),
 	KUNIT_CASE(symswap_test_give),
