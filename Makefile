@@ -102,7 +102,8 @@ CONFIG_base	:= $(GCONF)/guest.config $(HCONF)/host.config
 CONFIG_guest	:= $(CONFIG_base) $(GCONF)/symbiotic.config
 CONFIG_host	:= $(CONFIG_guest) $(HCONF)/symbiotic.config
 
-# The modules are L1's, among them KVM as it is without the extension.
+# The modules are L1's, among them KVM as it is without the extension, and drivers of
+# devices that guests may be given.
 guest: tree-guest		## the symbiotic guest kernel, L1's too (build/guest)
 	$(call say,KERNEL,guest)
 	$(call kernel,guest,linux-guest,$(CONFIG_guest),vmlinux bzImage modules)
@@ -110,11 +111,6 @@ guest: tree-guest		## the symbiotic guest kernel, L1's too (build/guest)
 guest-base: | $(B)/src/linux-base $(B)/versions	## the same kernel without our changes, for comparison
 	$(call say,KERNEL,guest-base)
 	$(call kernel,guest-base,linux-base,$(CONFIG_base),vmlinux bzImage)
-
-# The symbiotic guest without drivers of passthrough devices, which the VMM brings.
-modular: tree-guest		## that kernel with such drivers as modules (build/modular)
-	$(call say,KERNEL,modular)
-	$(call kernel,modular,linux-guest,$(CONFIG_guest) $(GCONF)/modular.config,vmlinux bzImage modules)
 
 # The extension changes nothing outside KVM's own code, so the modules alone are
 # built, for the kernel in build/guest. Without a vmlinux beside them modpost can

@@ -12,7 +12,7 @@ import re
 import shlex
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 from .cpio import Cpio
@@ -31,6 +31,10 @@ BUSYBOX = "/bin/busybox"
 L1_KERNEL = {"host": "guest", "debug": "debug"}
 MODULES = {"irqbypass": "virt/lib/irqbypass.ko", "kvm": "arch/x86/kvm/kvm.ko",
            "kvm-amd": "arch/x86/kvm/kvm-amd.ko", "kvm-intel": "arch/x86/kvm/kvm-intel.ko"}
+# The guest's own driver of a device that it has from the start, and what that needs first;
+# a kernel without such files has it in its image, or not at all.
+DRIVERS = {"nvme": ("drivers/nvme/host/nvme-core.ko", "drivers/nvme/host/nvme.ko"),
+           "e1000e": ("drivers/net/ethernet/intel/e1000e/e1000e.ko",)}
 VFIO = ("drivers/vfio/vfio.ko", "drivers/vfio/vfio_iommu_type1.ko",
         "drivers/vfio/pci/vfio-pci-core.ko", "drivers/vfio/pci/vfio-pci.ko")
 
@@ -245,9 +249,22 @@ def kitten_initramfs(files: pathlib.Path | None = None) -> bytes:
     return a.bytes()
 
 
-def job_initramfs(cmd: str, env: dict[str, str]) -> bytes:
-    """What differs from job to job: the command, byte for byte, and its settings."""
+def drivers(kernel: str, devices: Iterable[str]) -> list[bytes]:
+    """Modules of a kernel for such devices, in the order in which they are loaded."""
+    out = BUILD / kernel
+    paths = [out / path for device in devices for path in DRIVERS.get(device, ())]
+    if not paths or not out.exists():
+        return []
+    with built(out.name):
+        return [path.read_bytes() for path in paths if path.exists()]
+
+
+def job_initramfs(cmd: str, env: dict[str, str], modules: Iterable[bytes] = ()) -> bytes:
+    """What differs from job to job: the command, byte for byte, its settings, and modules
+    that the guest loads first."""
     a = Cpio()
+    for number, module in enumerate(modules):
+        a.data(f"job/modules/{number:02}.ko", module)
     a.data("job/cmd", os.fsencode(cmd) + b"\n", 0o755)
     a.data("job/env", "".join(f"{k}={shlex.quote(v)}\n" for k, v in env.items()).encode())
     return a.bytes()

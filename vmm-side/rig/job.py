@@ -62,7 +62,8 @@ def guest_env(guest: Guest) -> dict[str, str]:
 
 def initrd_of_job(guest: Guest) -> bytes:
     """What differs from job to job in the guest's archive: one that is appended."""
-    return images.job_initramfs(guest.cmd, guest_env(guest))
+    modules = images.drivers(guest.kernel, guest.passthrough)
+    return images.job_initramfs(guest.cmd, guest_env(guest), modules)
 
 
 # ---- QEMU's arguments ----------------------------------------------------------

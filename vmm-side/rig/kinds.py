@@ -113,7 +113,6 @@ class Kernel:
 KERNELS = {"guest": Kernel(Linux()),
            "guest-base": Kernel(Linux(), driver=False),
            "debug": Kernel(Linux(), memory=384),
-           "modular": Kernel(Linux()),
            "kitten": Kernel(Kitten(), cpus=16, memory=16, append=400)}
 # One that is named by the directory that it was built in is whatever it is.
 ANY_KERNEL = Kernel(Linux(), cpus=255, memory=16)

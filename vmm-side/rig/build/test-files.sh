@@ -34,7 +34,7 @@ rm -rf "$files/fuzz_mm_corpus"
 cp -r swapbypass/tests/fuzz_mm/corpus "$files/fuzz_mm_corpus"
 # Of another kernel's, nothing stays.
 rm -rf "$build/tools/modules"
-for kernel in guest modular debug; do
+for kernel in guest debug; do
 	[ ! -e "$build/$kernel/arch/x86/symbiotic/tests/symtest.ko" ] ||
 		guest-linux/tests/make_modules.py "$build" "$kernel" "$build/tools/modules"
 done

@@ -28,7 +28,7 @@ REFUSED: tuple[tuple[dict[str, str], str], ...] = (
     ({"SWAP": "disk"}, "SWAP=disk: not one of none, bypass"),
     ({"SWAP_STORE": "ram"}, "SWAP_STORE=ram: not one of tmpfs, hugetlbfs, disk"),
     ({"KERNEL": "windows"},
-     "KERNEL=windows: not one of guest, guest-base, debug, modular, kitten, nor"),
+     "KERNEL=windows: not one of guest, guest-base, debug, kitten, nor"),
     ({"KERNEL": "../guest"}, "KERNEL=../guest: not one of"),
     ({"FILES": "/nonexistent"}, "FILES=/nonexistent: not a directory"),
     ({"FILES": "/nonexistent", "KERNEL": "kitten"}, "FILES=/nonexistent: not a directory"),

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import unittest
+from unittest import mock
 
 from rig_for_tests import HERE, RIG, SECONDS, RigTest
 
@@ -52,6 +53,21 @@ class OutputTest(RigTest):
             with self.subTest(name=name):
                 options: dict[str, str | bytes] = {"CMD": "x", name: b"\xff'\xfe"}
                 self.assertEqual(self.cli(**options)[:2], (0, b"ok"))
+
+    def test_drivers(self) -> None:
+        """Those of the guest's devices, what they need first, where the kernel has modules."""
+        for number, path in enumerate(path for paths in images.DRIVERS.values() for path in paths):
+            module = self.dir / "build/guest" / path
+            module.parent.mkdir(parents=True, exist_ok=True)
+            module.write_bytes(b"module %d" % number)
+        with mock.patch.object(images, "BUILD", self.dir / "build"):
+            self.assertEqual(images.drivers("guest", ("edu", "nvme")), [b"module 0", b"module 1"])
+            self.assertEqual(images.drivers("guest", ("edu",)), [])
+            self.assertEqual(images.drivers("debug", ("nvme",)), [])
+            archive = images.job_initramfs("x", {}, images.drivers("guest", ("nvme", "e1000e")))
+        places = [archive.index(b"job/modules/%02d.ko\0" % number) for number in range(3)]
+        self.assertEqual(places, sorted(places))
+        self.assertLess(archive.index(b"module 0"), archive.index(b"module 2"))
 
     def test_files_have_any_name(self) -> None:
         (self.dir / "files" / os.fsdecode(b"\xff name")).touch()
