@@ -20,7 +20,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-WANTED = ("symtest", "symtest_base", "nvme", "nvme-core", "e1000e")
+WANTED = ("symtest", "symtest_base", "nvme", "nvme-core", "e1000e", "virtio_net", "net_failover",
+          "failover", "dimlib")
 MARKER = b"~Module signature appended~\n"
 SECTION = struct.Struct("<IIQQQQIIQQ")
 NOTE_BUILD_ID = 3

@@ -35,6 +35,10 @@ MODULES = {"irqbypass": "virt/lib/irqbypass.ko", "kvm": "arch/x86/kvm/kvm.ko",
 # a kernel without such files has it in its image, or not at all.
 DRIVERS = {"nvme": ("drivers/nvme/host/nvme-core.ko", "drivers/nvme/host/nvme.ko"),
            "e1000e": ("drivers/net/ethernet/intel/e1000e/e1000e.ko",)}
+# For a link that is there twice, in the order in which they are loaded.
+NET = ("lib/dim/dimlib.ko", "net/core/failover.ko", "drivers/net/net_failover.ko",
+       "drivers/net/virtio_net.ko", "net/802/stp.ko", "net/llc/llc.ko", "net/bridge/bridge.ko",
+       "drivers/net/tun.ko")
 VFIO = ("drivers/vfio/vfio.ko", "drivers/vfio/vfio_iommu_type1.ko",
         "drivers/vfio/pci/vfio-pci-core.ko", "drivers/vfio/pci/vfio-pci.ko")
 
@@ -210,6 +214,10 @@ def l1_initramfs(kernel: str = "host") -> bytes:
     with built(l1):
         for path in VFIO:
             a.file(f"modules/vfio/{pathlib.Path(path).name}", need(BUILD / l1 / path, l1), 0o644)
+        for path in NET:
+            # A kernel without networks has none.
+            if (BUILD / l1 / path).exists():
+                a.file(f"modules/net/{pathlib.Path(path).name}", BUILD / l1 / path, 0o644)
     for tool in sorted((BUILD / "tools").glob("*")):
         if tool.is_file():
             a.file(f"usr/bin/{tool.name}", tool)

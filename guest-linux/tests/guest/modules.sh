@@ -21,6 +21,8 @@
 #   no-disk    there is no NVMe, nor a driver for it; disk: there are
 #   again      the host may take both; then there are
 #   no-net     there is no e1000e, nor a driver for it; net-comes: there are
+#   link       at 1: data runs both ways over a link of net_failover's, until the host has
+#              seen enough of it (link_moves.sh)
 #   times      at 1: how long insmod takes, for the file that the host has loaded ten times
 #   edu-works, edu-stopped   the teaching device reaches memory, or does not
 
@@ -192,6 +194,24 @@ t_net_comes()
 	wait_for 3000 [ -e /sys/class/net/eth0 ]
 	check 'the link' [ -e /sys/class/net/eth0 ]
 	check 'its driver' [ -e "$MODULES/e1000e" ]
+}
+
+failover()
+{
+	for lower in /sys/class/net/*/lower_*; do
+		[ ! -e "$lower" ] || basename "${lower%/*}"
+	done | head -n 1
+}
+
+t_link()
+{
+	host_says 1
+	wait_for 3000 sh -c 'ls -d /sys/class/net/*/lower_*'
+	link=$(failover)
+	check "$link is a link of two" [ -n "$link" ]
+	ip link set "$link" up
+	ip addr add 10.99.0.2/24 dev "$link"
+	check 'no byte is lost or wrong' ./link_stream 10.99.0.1 7000
 }
 
 # As module_times.sh.
