@@ -309,6 +309,9 @@ run-passthrough: deps test-files	## NVMe without an IOMMU: passthrough, bare met
 bench-cost: deps all guest-base	## what the extension costs where it is not used
 	@python3 guest-linux/experiment/cost.py $(RUN_ARGS)
 
+bench-modules: deps test-files	## a module from the VMM beside insmod of the same file
+	@python3 guest-linux/experiment/modules.py $(RUN_ARGS)
+
 bench-noise: deps all		## noise of both guests under the VMM
 	@python3 guest-kitten/experiment/noise.py $(RUN_ARGS)
 

@@ -23,7 +23,6 @@
 #   no-net     there is no e1000e, nor a driver for it; net-comes: there are
 #   link       at 1: data runs both ways over a link of net_failover's, until the host has
 #              seen enough of it (link_moves.sh)
-#   times      at 1: how long insmod takes, for the file that the host has loaded ten times
 #   edu-works, edu-stopped   the teaching device reaches memory, or does not
 
 # shellcheck source=/dev/null
@@ -212,20 +211,6 @@ t_link()
 	ip link set "$link" up
 	ip addr add 10.99.0.2/24 dev "$link"
 	check 'no byte is lost or wrong' ./link_stream 10.99.0.1 7000
-}
-
-# As module_times.sh.
-t_times()
-{
-	host_says 1
-	core=modules/nvme-core.ko
-	start=$(cut -d ' ' -f 1 /proc/uptime | tr -d .)
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		insmod "$core" && rmmod nvme_core || echo '# no module'
-	done
-	now=$(cut -d ' ' -f 1 /proc/uptime | tr -d .)
-	echo "insmod and rmmod of nvme-core.ko: $((now - start)) ms each"
-	echo 1 >"$SYSFS/guest_word"
 }
 
 t_edu_works()

@@ -40,8 +40,8 @@ for kernel in guest debug; do
 done
 # For guests that load one themselves, to compare.
 rm -rf "$files/modules"
-for f in "$build"/tools/modules/[0-9a-f]*/nvme-core.ko; do
-	[ ! -e "$f" ] || install -D -m 644 "$f" "$files/modules/nvme-core.ko"
+for f in "$build"/tools/modules/[0-9a-f]*/nvme.ko; do
+	[ ! -e "$f" ] || install -D -m 644 "$f" "$files/modules/nvme.ko"
 done
 vmm-side/rig/build/with-libs.sh "$files" /usr/bin/cpuid
 kernel=$build/guest/arch/x86/boot/bzImage

@@ -27,6 +27,7 @@
 #include <linux/kdebug.h>
 #include <linux/kobject.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
@@ -430,6 +431,7 @@ static int loader_thread(void *data)
 {
 	struct loading *l = data;
 	u64 cookie = l->req.cookie;
+	ktime_t began = ktime_get();
 	bool unloading;
 	int err;
 
@@ -442,9 +444,11 @@ static int loader_thread(void *data)
 	if (err)
 		pr_warn("module %s of the VMM's is not %s (%d)\n", now_name,
 			unloading ? "unloaded" : "loaded", err);
+	else if (unloading)
+		pr_notice("module %s unloaded\n", now_name);
 	else
-		pr_notice("module %s %s\n", now_name,
-			  unloading ? "unloaded" : "loaded, from the VMM");
+		pr_notice("module %s loaded, from the VMM, in %lld us\n", now_name,
+			  ktime_us_delta(ktime_get(), began));
 	kfree(l->entry);
 	kfree(l);
 
