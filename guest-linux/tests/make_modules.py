@@ -21,7 +21,7 @@ import tempfile
 from collections.abc import Iterator
 
 WANTED = ("symtest", "symtest_base", "nvme", "nvme-core", "e1000e", "virtio_net", "net_failover",
-          "failover", "dimlib")
+          "failover", "dimlib", "dm-mod", "dm-multipath", "dm-round-robin")
 MARKER = b"~Module signature appended~\n"
 SECTION = struct.Struct("<IIQQQQIIQQ")
 NOTE_BUILD_ID = 3

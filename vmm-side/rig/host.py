@@ -33,11 +33,13 @@ BOOT_TIMEOUT = {"host": 120, "debug": 360}
 # The disk of the NVMe that guests can have is a file of L0, so that L0 can check what a
 # guest writes. The network is inside L0's QEMU: port 7 of 10.0.2.100 returns what it is
 # sent. It is a hub, on which L1 has a card of its own (guest-linux/tests/host/link_moves.sh
-# knows the guest's address).
+# knows the guest's address). L1 reaches the disk's medium as well (disk_moves.sh).
 NVME_MB = 256
 CARD_MAC = "52:54:00:00:00:11"
-L1_CARD = ["-netdev", "hubport,id=wire,hubid=0",
-           "-device", "virtio-net-pci,netdev=wire,mac=52:54:00:00:00:01,romfile=,addr=0x13"]
+L1_BESIDE = [
+    "-netdev", "hubport,id=wire,hubid=0",
+    "-device", "virtio-net-pci,netdev=wire,mac=52:54:00:00:00:01,romfile=,addr=0x13",
+    "-device", "virtio-blk-pci,drive=nvme,serial=medium,share-rw=on,addr=0x14"]
 # What a device gets wrong when it takes guest addresses for host addresses lands
 # in a part of L1's memory that nobody else uses.
 GUARD = (512 << 20, 512 << 20)
@@ -94,8 +96,9 @@ def device_args(jobs: pathlib.Path, names: Iterable[str]) -> list[str]:
     nvme = jobs / "nvme"
     nvme.touch()
     os.truncate(nvme, NVME_MB << 20)
-    args = {"nvme": ["-drive", f"if=none,id=nvme,file={nvme},format=raw,cache=writeback",
-                     "-device", "nvme,drive=nvme,serial=nvme"],
+    args = {"nvme": ["-blockdev",
+                     f"driver=raw,node-name=nvme,file.driver=file,file.filename={nvme}",
+                     "-device", "nvme,drive=nvme,serial=nvme,share-rw=on"],
             "e1000e": ["-netdev", "user,id=user,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat",
                        "-netdev", "hubport,id=outside,hubid=0,netdev=user",
                        "-netdev", "hubport,id=net,hubid=0",
@@ -217,7 +220,7 @@ class L1(Host):
                "-chardev", f"socket,id=agent,fd={agent.fileno()}",
                "-device", "virtserialport,chardev=agent,name=agent"]
         if machine.devices:
-            cmd += [*device_args(jobs, PASSTHROUGH), *L1_CARD]
+            cmd += [*device_args(jobs, PASSTHROUGH), *L1_BESIDE]
         if interactive:
             cmd += ["-chardev", "stdio,id=tty,signal=off",
                     "-device", "virtconsole,chardev=tty,name=tty"]

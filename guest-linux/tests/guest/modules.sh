@@ -23,6 +23,8 @@
 #   no-net     there is no e1000e, nor a driver for it; net-comes: there are
 #   link       at 1: data runs both ways over a link of net_failover's, until the host has
 #              seen enough of it (link_moves.sh)
+#   two-ways   at 1: four programs write and read a disk of multipath's, to which the NVMe
+#              comes, and goes again, ten times (disk_moves.sh)
 #   edu-works, edu-stopped   the teaching device reaches memory, or does not
 
 # shellcheck source=/dev/null
@@ -211,6 +213,102 @@ t_link()
 	ip link set "$link" up
 	ip addr add 10.99.0.2/24 dev "$link"
 	check 'no byte is lost or wrong' ./link_stream 10.99.0.1 7000
+}
+
+# Names of disks: the one that is always there, and the one that comes and goes.
+way()
+{
+	for d in /sys/block/vd*; do
+		[ "$(cat "$d/serial" 2>/dev/null)" != way ] || echo "${d##*/}"
+	done
+}
+
+nvme()
+{
+	for d in /sys/block/nvme*n1; do
+		[ ! -e "$d" ] || echo "${d##*/}"
+	done
+}
+
+there()
+{
+	[ -n "$("$1")" ]
+}
+
+gone()
+{
+	! there "$1"
+}
+
+# table DISK...: these are the ways, the first one if it works
+table()
+{
+	groups=''
+	for d; do
+		groups="$groups round-robin 0 1 0 $(cat "/sys/block/$d/dev")"
+	done
+	echo "0 $(cat "/sys/block/$1/size") multipath 0 0 $# 1$groups"
+}
+
+# ways DISK...: from now on. What is under way ends on the old ones.
+ways()
+{
+	dmsetup reload two --noudevrules --noudevsync --table "$(table "$@")" &&
+		dmsetup resume two --noudevrules --noudevsync
+}
+
+# requests DISK: so many it has done
+requests()
+{
+	awk '{ print $1 + $5 }' "/sys/block/$1/stat"
+}
+
+more()
+{
+	[ "$(requests "$1")" -gt "$2" ]
+}
+
+# carries DISK: some of the load, from now on
+carries()
+{
+	enough=$(($(requests "$1") + 200))
+	wait_for 600 more "$1" "$enough"
+	check "$1 carries the load" more "$1" "$enough"
+}
+
+t_two_ways()
+{
+	host_says 1
+	wait_for 3000 there way
+	slow=$(way)
+	check 'a disk of one way' dmsetup create two --noudevrules --noudevsync \
+		--table "$(table "$slow")"
+	wait_for 100 [ -b /dev/dm-0 ]
+	streams=''
+	for at in 0 2 4 6; do
+		./disk_stream /dev/dm-0 $at 2 &
+		streams="$streams $!"
+	done
+	carries "$slow"
+	i=16
+	while [ $i -lt 36 ]; do
+		wait_for 3000 there nvme
+		check 'the NVMe is a way, too' ways "$(nvme)" "$slow"
+		carries "$(nvme)"
+		echo $i >"$SYSFS/guest_word"
+		wait_for 3000 gone nvme
+		carries "$slow"
+		check 'one way' ways "$slow"
+		echo $((i + 1)) >"$SYSFS/guest_word"
+		i=$((i + 2))
+	done
+	for stream in $streams; do
+		kill "$stream"
+		check 'no block is lost or wrong' wait "$stream"
+	done
+	echo "disk 0 8 $(dd if=/dev/dm-0 bs=1M count=8 iflag=direct 2>/dev/null |
+		sha256sum | cut -d ' ' -f 1)"
+	check 'nobody has it' dmsetup remove two --noudevrules --noudevsync
 }
 
 t_edu_works()

@@ -4,8 +4,8 @@
 # test-files.sh BUILD: what the machines of the tests need besides kernels and QEMU.
 #
 #   BUILD/tests/files   the guest's /files: programs and scripts of all tests/guest
-#                       directories, fuzz_mm and its corpus, benchmarks, cpuid with its
-#                       libraries, a kernel for kexec
+#                       directories, fuzz_mm and its corpus, benchmarks, cpuid and dmsetup
+#                       with their libraries, a kernel for kexec
 #   BUILD/tools         on the path of L1: programs and scripts for hosts; modules/,
 #                       which hosts offer their guests
 
@@ -43,6 +43,6 @@ rm -rf "$files/modules"
 for f in "$build"/tools/modules/[0-9a-f]*/nvme.ko; do
 	[ ! -e "$f" ] || install -D -m 644 "$f" "$files/modules/nvme.ko"
 done
-vmm-side/rig/build/with-libs.sh "$files" /usr/bin/cpuid
+vmm-side/rig/build/with-libs.sh "$files" /usr/bin/cpuid /usr/sbin/dmsetup
 kernel=$build/guest/arch/x86/boot/bzImage
 cmp -s "$kernel" "$files/bzImage" || cp "$kernel" "$files"
