@@ -16,7 +16,7 @@
 #   crash      at 1: symtest crashes in a program's system call
 #   suspend    at 1: not while a module is being loaded; after that, yes
 #   asleep     at 1: really, until the host wakes us up; symtest is still there
-#   disabled   modules_disabled; says so by its own word
+#   disabled   at 1: modules_disabled; says so by its own word
 #   kexec      at 1: another kernel, where all begins anew; see kexec.sh
 #   no-disk    there is no NVMe, nor a driver for it; disk: there are
 #   again      the host may take both; then there are
@@ -25,6 +25,7 @@
 #              seen enough of it (link_moves.sh)
 #   two-ways   at 1: four programs write and read a disk of multipath's, to which the NVMe
 #              comes, and goes again, ten times (disk_moves.sh)
+#   edu-waits  at 1: the teaching device has come and reaches no memory, until 2
 #   edu-works, edu-stopped   the teaching device reaches memory, or does not
 
 # shellcheck source=/dev/null
@@ -150,6 +151,7 @@ t_asleep()
 
 t_disabled()
 {
+	host_says 1
 	echo 1 >/proc/sys/kernel/modules_disabled
 	check 'modules_disabled' grep -qx 1 /proc/sys/kernel/modules_disabled
 	echo 1 >"$SYSFS/guest_word"
@@ -315,6 +317,15 @@ t_edu_works()
 {
 	wait_for 3000 [ -e /sys/kernel/debug/symbiotic_edu ]
 	subtest 'the device works' ./passthrough.sh edu
+}
+
+t_edu_waits()
+{
+	host_says 1
+	wait_for 3000 [ -e /sys/kernel/debug/symbiotic_edu ]
+	t_edu_stopped
+	echo 1 >"$SYSFS/guest_word"
+	host_says 2
 }
 
 t_edu_stopped()

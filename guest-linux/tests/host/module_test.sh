@@ -308,8 +308,12 @@ deep)
 	expect 0 '^symtest_base unloaded$' symcall module unload symtest_base
 	;;
 disabled)
-	wait_info.sh 'guest-word 0x1$' || exit
 	expect 1 '(1)' symcall module load symtest_base
+	expect 0 '^e1000e loaded$' symcall module load e1000e
+	expect 0 '^e1000e unloaded$' symcall module unload e1000e
+	symcall word 1
+	wait_info.sh 'guest-word 0x1$' || exit
+	expect 1 '(1)' symcall module load e1000e
 	nothing_shown
 	;;
 attach)
@@ -324,6 +328,16 @@ again)
 	expect 0 'detached$' symcall detach-device "$2"
 	expect 0 "^$3 unloaded$" symcall module unload "$3"
 	expect 0 'attached$' symcall attach-device "$2" --driver "$3"
+	;;
+before)
+	# ADDRESS: the device is there, and what its right hangs on has not come yet.
+	id=pci-$(echo "$2" | tr : -)
+	expect 0 '' symcall qmp x-symbiotic-module-guard '{"device":"'"$id"'","module":"symtest"}'
+	expect 0 'attached$' symcall attach-device "$2"
+	symcall word 1
+	wait_info.sh 'guest-word 0x1$' || exit
+	load
+	symcall word 2
 	;;
 guard)
 	# ADDRESS: the device's right hangs on a module that is not its driver.
