@@ -15,8 +15,9 @@ Each case is a section. What runs in it:
   machine    the host machine: host (default); debug, the same with the debug kernel; or
              bochs, which has VT-x. --host-kernel and --l0 overrule it
   needs      "emulated": only where L0 emulates the machine; "vt-x": only where it
-             has VT-x; "disk": only where L1 has a disk, which is not the user's; else a
-             file in build/ that may not have been made
+             has VT-x; "disk": only where L1 has a disk, which is not the user's; "network":
+             only where L1's kernel has networks; else a file in build/ that may not have
+             been made
 
 and any other field of rig.Guest, such as `swap = bypass`; guest_mem is 256 if it is not
 there. What must come of it:
@@ -294,8 +295,9 @@ def skip_reason(case: Case, machine: Machine) -> str:
         "only on an emulated machine with VT-x":
             needs == "vt-x" and (kind != "emulated" or machine.l0 != "bochs"),
         "only where L1 has a disk": needs == "disk" and (kind == "local" or machine.l0 == "bochs"),
+        "this host kernel has no networks": needs == "network" and host_kernel != "host",
         f"{needs} is not built":
-            needs not in ("emulated", "vt-x", "disk") and not (build / needs).exists(),
+            needs not in ("emulated", "vt-x", "disk", "network") and not (build / needs).exists(),
         "passthrough is tested with emulated devices":
             "passthrough" in case.row and kind == "local",
         "the debug kernel is not built":

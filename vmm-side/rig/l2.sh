@@ -149,7 +149,7 @@ bind_devices()
 	for d in $PASSTHROUGH; do
 		dev=/sys/bus/pci/devices/$d
 		[ -d "$dev" ] || finish "no device $d in L1"
-		# L1's kernel, being the guest's too, has drivers for them.
+		# None, or vfio-pci from another job, in the other mode.
 		driver=$(readlink "$dev/driver")
 		[ "${driver##*/} $(cat $mode)" = "vfio-pci $NOIOMMU" ] && continue
 		[ -z "$driver" ] || echo "$d" >"$dev/driver/unbind"

@@ -31,8 +31,8 @@ for d in /sys/block/vd*; do
 	[ "$(cat "$d/serial")" != medium ] || medium=/dev/${d##*/}
 done
 [ -b "$medium" ] || fail 'this machine does not share the medium'
-expect 0 '' symcall qmp blockdev-add '{"driver":"host_device","node-name":"way","filename":"'"$medium"'",
-	"cache":{"direct":true}}'
+expect 0 '' symcall qmp blockdev-add \
+	'{"driver":"host_device","node-name":"way","filename":"'"$medium"'","cache":{"direct":true}}'
 expect 0 '' symcall qmp device_add \
 	'{"driver":"virtio-blk-pci","id":"way","drive":"way","serial":"way"}'
 expect 0 '^dm_multipath loaded$' symcall module load dm_multipath

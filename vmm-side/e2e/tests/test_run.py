@@ -233,6 +233,7 @@ class Rows(Written):
             ({"needs": "emulated"}, "host", "nested", "only on an emulated machine"),
             ({"needs": "vt-x"}, "host", "emulated", "machine with VT-x"),
             ({"needs": "disk"}, "host", "local", "only where L1 has a disk"),
+            ({"needs": "network"}, "debug", "emulated", "has no networks"),
             ({"host": "plain-kvm"}, "host", "local", "the extended one"),
             ({"paging": "nested"}, "host", "local", "loaded otherwise"),
             ({"kvm_params": "symcall_budget_ms=6000"}, "host", "local", "loaded otherwise"),
