@@ -204,10 +204,15 @@ unit: | deps			## host unit tests with sanitizers
 record:				## write anew what becomes of guests (rig/tests/guests.txt)
 	@$(RIG)/tests/test_job.py --record
 
-# The corpora in git are where it begins, so a seed finds the same again.
+# The corpora in git are where it begins, so a seed finds the same again. With OPERATIONS those
+# that boot machines do a piece of a long run, SECONDS of it: build/fuzz/figures.csv knows what
+# is done. FAULTS is a regular expression for which; they have 300 s each if nothing is said.
 SECONDS		?= 60
 SEED		?= 1
 HOST_KERNEL	?= host
+OPERATIONS	?= 0
+FAULTS		?=
+FAULT_SECONDS	= $(if $(filter file,$(origin SECONDS)),300,$(SECONDS))
 fuzz-vmm: | deps		## liars and hostile files against the code, on the host; SECONDS=, SEED=
 	@mkdir -p $(B)
 	@vmm-side/e2e/suites.py fuzz-vmm='vmm-side/e2e/fuzz.sh $(B) $(SECONDS) $(SEED)'
@@ -218,19 +223,21 @@ fuzz-faults: | deps		## do the fuzzers find what they must? SECONDS= for each fa
 
 # What is found may be the host's end: that is another boot.
 PAGING		?=
-FUZZ_KVM	= vmm-side/kvm/tests/fuzz-kvm/fuzz_kvm.py --seconds $(SECONDS) --seed $(SEED)
-fuzz-kvm: test-files $(filter-out host,$(HOST_KERNEL))	## hostile guests and hosts against KVM; SECONDS=, SEED=, PAGING=, HOST_KERNEL=
-	@vmm-side/e2e/suites.py fuzz-kvm='$(FUZZ_KVM) --paging "$(PAGING)" --host-kernel $(HOST_KERNEL)'
+FUZZ_KVM	= vmm-side/kvm/tests/fuzz-kvm/fuzz_kvm.py --seed $(SEED)
+fuzz-kvm: test-files $(filter-out host,$(HOST_KERNEL))	## hostile guests and hosts against KVM; SECONDS=, SEED=, PAGING=, HOST_KERNEL=, OPERATIONS=
+	@vmm-side/e2e/suites.py fuzz-kvm$(PAGING:%=-%)='$(FUZZ_KVM) --seconds $(SECONDS) \
+		--operations $(OPERATIONS) --paging "$(PAGING)" --host-kernel $(HOST_KERNEL)'
 
-fuzz-kvm-faults: test-files debug	## does it find each rule of KVM's that is left out? SECONDS= for each
-	@vmm-side/e2e/suites.py fuzz-kvm-faults='$(FUZZ_KVM) --faults'
+fuzz-kvm-faults: test-files debug	## does it find each rule of KVM's that is left out? FAULTS=regex, SECONDS= for each
+	@vmm-side/e2e/suites.py fuzz-kvm-faults='$(FUZZ_KVM) --seconds $(FAULT_SECONDS) --faults "$(FAULTS)"'
 
-FUZZ_MM		= swapbypass/tests/fuzz_mm/fuzz.py --seconds $(SECONDS) --seed $(SEED)
-fuzz-mm: test-files $(filter debug,$(KERNEL))	## programs against the guest's swap; SECONDS=, SEED=, SWAP=, KERNEL=debug
-	@vmm-side/e2e/suites.py fuzz-mm='$(FUZZ_MM) --swap $(or $(SWAP),in-place) --kernel $(or $(KERNEL),guest)'
+FUZZ_MM		= swapbypass/tests/fuzz_mm/fuzz.py --seed $(SEED)
+fuzz-mm: test-files $(filter debug,$(KERNEL))	## programs against the guest's swap; SECONDS=, SEED=, SWAP=, KERNEL=debug, OPERATIONS=
+	@vmm-side/e2e/suites.py fuzz-mm$(SWAP:%=-%)='$(FUZZ_MM) --seconds $(SECONDS) \
+		--operations $(OPERATIONS) --swap $(or $(SWAP),in-place) --kernel $(or $(KERNEL),guest)'
 
-fuzz-mm-faults: test-files debug	## does it find what it must? SECONDS= for each fault
-	@vmm-side/e2e/suites.py fuzz-mm-faults='$(FUZZ_MM) --faults'
+fuzz-mm-faults: test-files debug	## does it find what it must? FAULTS=regex, SECONDS= for each
+	@vmm-side/e2e/suites.py fuzz-mm-faults='$(FUZZ_MM) --seconds $(FAULT_SECONDS) --faults "$(FAULTS)"'
 
 # Minutes of building and running, for KVM's own code: not among all tests.
 kvm-selftests: test-files	## the kernel's own tests of KVM, while the paging mode changes
@@ -255,11 +262,10 @@ style: guest host qemu		## checkpatch, sparse, shellcheck, flake8, mypy --strict
 # What they find need not be small.
 TEST_FUZZERS	= fuzz-vmm='vmm-side/e2e/fuzz.sh $(B) $(FUZZ) $(SEED)' \
 		  fuzz-kvm='$(FUZZ_KVM) --seconds $$(($(FUZZ) / 3)) --shrink 60' \
-		  fuzz-mm='$(FUZZ_MM) --shrink 60'
+		  fuzz-mm='$(FUZZ_MM) --seconds $(FUZZ) --shrink 60'
 
 # KVM's interface also under a kernel that checks memory and locking: what a
 # hostile guest does to its host shows there first; and on VT-x.
-test: SECONDS := $(or $(FUZZ),$(SECONDS))
 test: debug test-files		## everything: unit, style, KUnit, end-to-end; FUZZ=seconds
 	@vmm-side/e2e/suites.py \
 		--beside style='vmm-side/e2e/style.sh $(B)' \

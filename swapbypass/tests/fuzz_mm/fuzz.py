@@ -9,6 +9,9 @@ A find is left in build/fuzz/finds, made small by the guest. If the guest has di
 program is made again from its number, and is made smaller by one boot after the other. Last
 the find is tried in a guest that has done nothing else.
 
+With --operations: a piece of a long run, which goes on where the last one with its seed has
+ended, until so many are done in this mode, with whatever seeds.
+
 With --faults: the guest's kernel without one rule at a time (a test option of its kernel), and
 how long it takes until that is found.
 """
@@ -24,13 +27,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from e2e import ktap
+from e2e import fuzzing, ktap
+from e2e.fuzzing import FINDS
 from e2e.run import TROUBLE
 from rig import Bench, Result, ending
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
 FILES = TOP / "build" / "tests" / "files"
-FINDS = TOP / "build" / "fuzz" / "finds"
 
 WINDOW = ("-object memory-backend-file,id=fw{0},share=on,mem-path=$WORK/fw{0},size=32M "
           "-device symswap,memdev=fw{0}")
@@ -101,8 +104,9 @@ class Fuzzer:
             host_cmd = f"fuzz_mm_storm.sh {self._options.seed} {seconds}"
         else:
             host_cmd = ""
-        return self._bench.run(cmd, timeout=seconds + 2 * self._limit + 60, host_cmd=host_cmd,
-                               **self._guest)
+        with fuzzing.progress(self._bench.dir):
+            return self._bench.run(cmd, timeout=seconds + 2 * self._limit + 60,
+                                   host_cmd=host_cmd, **self._guest)
 
     def program(self, number: int) -> str:
         """A program by its number."""
@@ -163,17 +167,38 @@ def keep(name: str, program: str, why: str) -> pathlib.Path:
 
 def fuzz(bench: Bench, options: argparse.Namespace) -> tuple[list[str], str]:
     """One session: what was found, and the figures."""
-    fuzzer, lines = Fuzzer(bench, options), []
-    name = f"fuzz_mm-{options.swap}-{options.seed}"
-    r = fuzzer.boot(f"-s {options.seed} -n {options.first} -t {options.seconds} -S 120",
+    ledger = fuzzing.Figures("fuzz-mm", options.kernel)
+    begin, limit = options.first, ""
+    if options.operations:
+        left = options.operations - ledger.operations(options.swap)
+        if left <= 0:
+            return [], "all operations are done"
+        begin, limit = ledger.next(options.swap, options.seed), f"-o {left} "
+    fuzzer = Fuzzer(bench, options)
+    r = fuzzer.boot(f"-s {options.seed} -n {begin} -t {options.seconds} {limit}-S 120",
                     options.seconds + 150, storm=options.storm)
     for line in comments(r.stdout):
         print(line)
-    figures = "".join(re.findall(r"^# (seed .*)$", r.stdout, re.M))
+    done = fuzzing.at(r.stdout, begin)
+    numbers = re.findall(r"^@(\d+)$", r.stdout, re.M)
+    if r.status is None and numbers:
+        # What it has died of is not tried again by the next piece.
+        done = dataclasses.replace(done, next=int(numbers[-1]) + 1)
+    lines, figures = judge(fuzzer, options, r), str(done)
+    ledger.add(options.swap, options.seed, begin, done, int(bool(lines)))
+    if options.operations:
+        figures += f"; {ledger.operations(options.swap)} of {options.operations} operations"
+    return lines, figures
+
+
+def judge(fuzzer: Fuzzer, options: argparse.Namespace, r: Result) -> list[str]:
+    """What was found in a session, small and in a file."""
+    lines: list[str] = []
+    name = f"fuzz_mm-{options.swap}-{options.seed}"
     if options.storm and r.status == 0 and r.host_status != 0:
-        return [f"the host's part has ended by {r.host_status}", r.host_out], figures
+        return [f"the host's part has ended by {r.host_status}", r.host_out]
     if r.status == 0 and not trouble(r):
-        return [], figures
+        return []
     lines += trouble(r)[:5]
     small = programs(r.stdout, "made smaller")
     if r.status == 1 and small:
@@ -185,7 +210,7 @@ def fuzz(bench: Bench, options: argparse.Namespace) -> tuple[list[str], str]:
             lines += r.explain().splitlines()[:60]
         if not numbers:
             return [*lines, f"status {r.status}", *r.stdout.splitlines()[-20:],
-                    *r.stderr.splitlines()[-20:]], figures
+                    *r.stderr.splitlines()[-20:]]
         program = fuzzer.program(int(numbers[-1]))
         lines.append(f"program {numbers[-1]}")
         if fuzzer.repeats(program):
@@ -197,30 +222,54 @@ def fuzz(bench: Bench, options: argparse.Namespace) -> tuple[list[str], str]:
         again = "repeats" if fuzzer.repeats(program) else "does not repeat at once"
         path = keep(f"{name}-{i}", program, f"in a new guest it {again}")
         lines += [f"{path}: in a new guest it {again}", *program.splitlines()]
-    return lines, figures
+    return lines
 
 
-def find_fault(bench: Bench, options: argparse.Namespace, fault: Fault) -> tuple[bool, list[str]]:
-    """Whether the fuzzer finds that a rule is missing; a row of the table."""
+def find_fault(bench: Bench, options: argparse.Namespace,
+               fault: Fault) -> tuple[fuzzing.Found, list[str]]:
+    """Whether, and how, the fuzzer finds that a rule is missing."""
     options = argparse.Namespace(**{**vars(options), "swap": fault.swap, "kernel": fault.kernel})
     fuzzer = Fuzzer(bench, options, fault.broken)
     r = fuzzer.boot(f"-1 -s {options.seed} -t {options.seconds} -S {options.shrink}",
                     options.seconds + options.shrink + 60)
-    lines = list(comments(r.stdout))
+    lines, done = list(comments(r.stdout)), fuzzing.at(r.stdout)
     small = programs(r.stdout, "made smaller")
-    if not small:
-        return False, [*lines, *r.stdout.splitlines()[-5:], r.error or "nothing was found",
-                       *trouble(r)[:5]]
-    steps = len(small[-1].splitlines())
+    numbers = re.findall(r"^@(\d+)$", r.stdout, re.M)
     after = re.search(r"^# found after ([\d.]+) s, (\d+) operations", r.stdout, re.M)
-    whole = re.search(r"^# \d+ steps, ([\d.]+) s after the start", r.stdout, re.M)
+    seconds, operations = done.seconds, done.operations
+    if after:
+        seconds, operations = float(after.group(1)), int(after.group(2))
+    if not small and numbers and r.status in (None, 3):
+        # It was the guest's end, or something in it hangs: by one boot after the other.
+        seconds += 0 if after else fuzzing.AT_SECONDS
+        program = fuzzer.program(int(numbers[-1]))
+        if fuzzer.repeats(program):
+            small = [fuzzer.shrink(program, options.shrink)]
+    if not small:
+        return fuzzing.Found(fault.name, fault.swap, seconds, operations), [
+            *lines, *r.stdout.splitlines()[-5:], r.error or "nothing was found", *trouble(r)[:5]]
     again = "repeats" if fuzzer.repeats(small[-1]) else "does not repeat at once"
-    lines.append(f"in a new guest it {again}")
-    if after and whole:
-        lines.append(f"| {fault.name} | {fault.swap} | {after.group(1)} | {whole.group(1)} | "
-                     f"{after.group(2)} | {steps} |")
+    lines += [f"in a new guest it {again}", *small[-1].splitlines()]
     keep("fuzz_mm-" + re.sub(r"\W+", "-", fault.name), small[-1], f"without {fault.name}")
-    return steps <= options.steps, lines
+    return fuzzing.Found(fault.name, fault.swap, seconds, operations,
+                         len(small[-1].splitlines())), lines
+
+
+def find_faults(bench: Bench, options: argparse.Namespace) -> int:
+    """The faults that were asked for, and a table of all."""
+    chosen = [f for f in FAULTS if re.search(options.faults, f.name)]
+    table, good = fuzzing.Faults("fuzz-mm"), bool(chosen)
+    print(f"1..{len(chosen)}", flush=True)
+    for number, fault in enumerate(chosen, 1):
+        found, lines = find_fault(bench, options, fault)
+        table.add(found)
+        good &= found.good
+        report(number, f"without {fault.name}", found.good,
+               f"{found.seconds:.1f} s, {found.operations} operations, "
+               f"{found.steps or '-'} steps", lines)
+    for line in table.lines(f.name for f in FAULTS):
+        print(f"# {line}")
+    return int(not good)
 
 
 def main() -> int:
@@ -233,29 +282,21 @@ def main() -> int:
     ap.add_argument("--kernel", default="guest", help="guest or debug")
     ap.add_argument("--smp", type=int, default=2)
     ap.add_argument("--shrink", type=int, default=300, help="seconds to make a find smaller")
-    ap.add_argument("--steps", type=int, default=12, help="longest program for a fault")
+    ap.add_argument("--operations", type=int, default=0,
+                    help="in pieces, until so many are done in this mode; --seconds for a piece")
     ap.add_argument("--no-storm", dest="storm", action="store_false",
                     help="the host rests, and tells the truth")
-    ap.add_argument("--faults", metavar="REGEX", nargs="?", const=".", help="rules to leave out")
+    ap.add_argument("--faults", metavar="REGEX", nargs="?", const="", help="rules to leave out")
     options = ap.parse_args()
 
-    results: list[tuple[str, bool, str, list[str]]] = []
     print(ktap.VERSION, flush=True)
     with Bench(smp=2) as bench:
-        if options.faults:
-            chosen = [f for f in FAULTS if re.search(options.faults, f.name)]
-            print(f"1..{len(chosen)}", flush=True)
-            for fault in chosen:
-                good, lines = find_fault(bench, options, fault)
-                results.append((f"without {fault.name}", good, "", lines))
-                report(len(results), *results[-1])
-        else:
-            print("1..1", flush=True)
-            lines, figures = fuzz(bench, options)
-            results.append((f"{options.swap}: {'finds' if lines else 'no finds'}", not lines,
-                            figures, lines))
-            report(1, *results[-1])
-    return 0 if results and all(good for _, good, _, _ in results) else 1
+        if options.faults is not None:
+            return find_faults(bench, options)
+        print("1..1", flush=True)
+        lines, figures = fuzz(bench, options)
+        report(1, f"{options.swap}: {'finds' if lines else 'no finds'}", not lines, figures, lines)
+        return int(bool(lines))
 
 
 def report(number: int, name: str, good: bool, note: str, lines: list[str]) -> None:

@@ -2,8 +2,8 @@
 /*
  * Random programs against the memory management of a guest that swaps to a window.
  *
- *   fuzz_mm [-s seed] [-n first] [-t seconds] [-l seconds] [-i device] [-b FILE=VALUE]
- *           [-F step] [-L step] [-S seconds] [-1] [swap device...]
+ *   fuzz_mm [-s seed] [-n first] [-t seconds] [-o operations] [-l seconds] [-i device]
+ *           [-b FILE=VALUE] [-F step] [-L step] [-S seconds] [-1] [swap device...]
  *   fuzz_mm -r [...] -f program [-f ...] [swap device...]
  *   fuzz_mm -m known -f program [...]
  *   fuzz_mm -p number [-s seed] [swap device...]
@@ -13,6 +13,7 @@
  *   -s  seed; with the same one, the same programs in the same order
  *   -n  number of the first program
  *   -t  time for all of them (60)
+ *   -o  as many steps are enough
  *   -l  the longest that a system call may take (20)
  *   -i  a disk for direct I/O, which loses what it holds
  *   -b  what is broken on purpose while programs run
@@ -26,10 +27,10 @@
  *   -p  print a program, and do nothing
  *
  * Without devices nothing of the machine is changed, and it can be run anywhere.
- * Lines with @ are for who has started it: the number of the program that begins, and
- * how attempts to make one smaller have ended. They tell what it was when the machine
- * is gone. Exit status: 0 nothing found, 1 finds, 2 could not be tried, 3 a find after
- * which nothing can be tried in this boot.
+ * Lines with @ are for who has started it: the number of the program that begins, how far
+ * it has come (@at), and how attempts to make one smaller have ended. They tell what it was
+ * when the machine is gone. Exit status: 0 nothing found, 1 finds, 2 could not be tried, 3 a
+ * find after which nothing can be tried in this boot.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -50,9 +51,10 @@
 
 #define MAX_FILES	64
 #define TEST_HOPELESS	3
+#define SAY_MS		10000	/* how far it has come */
 
 struct options {
-	uint64_t seed, first;
+	uint64_t seed, first, operations;
 	unsigned int seconds, shrink_seconds;
 	bool one, replay;
 	const char *known, *disk, *broken, *print;
@@ -92,14 +94,28 @@ static void say_counts(const struct options *o, uint64_t ms)
 	fflush(stdout);
 }
 
+/* The next program's number, and what was done; returns when it was said. */
+static uint64_t say_at(uint64_t number, uint64_t begin)
+{
+	uint64_t now = now_ms();
+
+	printf("@at %lu: %lu programs, %lu operations, %.1f s\n", number, count.programs,
+	       count.steps, (now - begin) / 1e3);
+	fflush(stdout);
+	return now;
+}
+
 static int fuzz(const struct options *o)
 {
-	uint64_t begin = now_ms(), end = begin + o->seconds * 1000ULL, number;
+	uint64_t begin = now_ms(), end = begin + o->seconds * 1000ULL, said = begin, number;
 	unsigned int finds = 0;
 	struct program p;
 	struct find find = { 0 };
 
-	for (number = o->first; now_ms() < end && !find.hopeless; number++) {
+	for (number = o->first; now_ms() < end && count.steps < o->operations && !find.hopeless;
+	     number++) {
+		if (now_ms() - said > SAY_MS)
+			said = say_at(number, begin);
 		program_generate(&p, o->seed, number);
 		printf("@%lu\n", number);
 		fflush(stdout);
@@ -111,16 +127,21 @@ static int fuzz(const struct options *o)
 		printf("@found\n");
 		say_find(&p, &find, "as made");
 		if (!find.hopeless) {
+			struct count done = count;
+
 			shrink(&p, &find, "", now_ms() + o->shrink_seconds * 1000ULL);
 			printf("# %u steps, %.1f s after the start\n", p.nr,
 			       (now_ms() - begin) / 1e3);
 			say_find(&p, &find, "made smaller");
+			/* That was no part of it. */
+			count = done;
 		}
 		printf("@end\n");
 		fflush(stdout);
 		if (o->one)
 			break;
 	}
+	say_at(number, begin);
 	say_counts(o, now_ms() - begin);
 	ktap(!finds, "seed %lu, %lu programs, %lu operations: %u finds", o->seed,
 	     count.programs, count.steps, finds);
@@ -225,13 +246,13 @@ static int watch(const struct options *o, char **devices)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .seed = 1, .seconds = 60, .shrink_seconds = 60 };
+	struct options o = { .seed = 1, .operations = ~0UL, .seconds = 60, .shrink_seconds = 60 };
 	int opt;
 
 	if (argc == 4 && !strcmp(argv[1], "--worker"))
 		worker_exec(atoi(argv[2]), atoi(argv[3]));
 
-	while ((opt = getopt(argc, argv, "s:n:t:l:i:b:F:L:S:1rm:f:p:")) != -1) {
+	while ((opt = getopt(argc, argv, "s:n:t:o:l:i:b:F:L:S:1rm:f:p:")) != -1) {
 		switch (opt) {
 		case 's':
 			o.seed = strtoull(optarg, NULL, 0);
@@ -241,6 +262,9 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			o.seconds = strtoul(optarg, NULL, 0);
+			break;
+		case 'o':
+			o.operations = strtoull(optarg, NULL, 0);
 			break;
 		case 'l':
 			machine_limit_ms = strtoul(optarg, NULL, 0) * 1000;

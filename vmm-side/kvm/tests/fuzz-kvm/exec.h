@@ -23,6 +23,8 @@ enum ending {
  * struct shared - what the process that executes tells the one that waits for it
  * @now: the program that is being executed
  * @number: its number
+ * @next: that of the first one after those that were to be executed
+ * @said: when it was said how far it has come
  * @beat: changes with each step: it does not hang
  * @at: which step
  * @steps: executed so far, all of them
@@ -36,7 +38,8 @@ enum ending {
  */
 struct shared {
 	struct program now;
-	__u64 number;
+	__u64 number, next;
+	double said;
 	volatile __u64 beat;
 	volatile unsigned int at;
 	__u64 steps;

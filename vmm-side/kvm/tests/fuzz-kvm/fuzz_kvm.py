@@ -7,24 +7,27 @@ A program that kills the host is known by the file `now`, which lies outside of 
 made small by booting again: kvm_fuzz tries smaller ones, and the one at which the host
 dies is the next to start from.
 
+With --operations: a piece of a long run, which goes on where the last one with its seed has
+ended, until so many are done in each paging mode, with whatever seeds.
+
 With --faults: each rule that kvm.without_rules of the debug kernel can leave out, and how
 long it takes until that is found."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import pathlib
 import re
-import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from e2e import ktap
-from rig import Bench, Machine, Result
+from e2e import fuzzing, ktap
+from e2e.fuzzing import FINDS
+from rig import Bench, Machine, Result, ending
 
 TOP = pathlib.Path(__file__).resolve().parents[4]
-FINDS = TOP / "build" / "fuzz" / "finds"
 RULES = TOP / "vmm-side/kvm/overlay/arch/x86/kvm/symbiotic/rules.h"
 # By --paging: how KVM is loaded, and what kvm_fuzz is told: VMs of the third kind change
 # their mode while they run.
@@ -63,6 +66,7 @@ class Fuzzer:
         self._machine = Machine(host_kernel=host_kernel, smp=smp)
         self._params = "nested=1" + (f" without_rules={rules}" if rules else "")
         self._bench: Bench | None = None
+        self.quiet = 0.0        # how long the last run went on after it had said something
 
     def close(self) -> None:
         """Ends the machine."""
@@ -76,9 +80,14 @@ class Fuzzer:
             self._bench = Bench(machine=self._machine, l1_append=APPEND)
         bench = self._bench
         module, option = PAGINGS[paging]
-        result = bench.run_l1(f"fuzz_on_swap.sh -w $JOB/now -f $JOB {option}{options}",
-                              paging=module, kvm_params=self._params, timeout=seconds + SLACK)
+        with fuzzing.progress(bench.dir):
+            result = bench.run_l1(f"fuzz_on_swap.sh -w $JOB/now -f $JOB {option}{options}",
+                                  paging=module, kvm_params=self._params, timeout=seconds + SLACK)
         job = max((d for d in bench.dir.iterdir() if d.name.isdigit()), key=lambda d: int(d.name))
+        self.quiet = 0.0
+        with contextlib.suppress(OSError):
+            # Of the last program that was begun: the rest was waiting.
+            self.quiet = max(0.0, (job / "now").stat().st_mtime - (job / "out").stat().st_mtime)
         find = None
         if (job / "kvm-find").exists():
             text = (job / "kvm-find").read_text()
@@ -124,20 +133,29 @@ def comments(text: str) -> str:
 def said(result: Result) -> Iterator[str]:
     """What is worth being read of its output."""
     for line in result.stdout.splitlines():
-        if line.startswith("#") and "programs," in line or re.match("# [a-z-]+ +[0-9]+:", line):
+        if re.match(r"# ([a-z-]+ +\d+:|\d+ programs,)", line):
             yield line.removeprefix("# ")
 
 
 def fuzz(a: argparse.Namespace, pagings: Sequence[str]) -> int:
     """The fuzzer itself, in each paging mode."""
     failed = 0
-    fuzzer = Fuzzer(a.host_kernel, a.smp)
+    fuzzer, figures = Fuzzer(a.host_kernel, a.smp), fuzzing.Figures("fuzz-kvm", a.host_kernel)
     print(f"{ktap.VERSION}\n1..{len(pagings)}", flush=True)
     for n, paging in enumerate(pagings, 1):
-        result, find = fuzzer.run(f"-t {a.seconds} -s {a.seed} {a.options}", paging, a.seconds)
+        begin, limit = 0, ""
+        if a.operations:
+            left = a.operations - figures.operations(paging)
+            if left <= 0:
+                print(ktap.result(n, f"{paging} paging", True, "all operations are done"),
+                      flush=True)
+                continue
+            begin, limit = figures.next(paging, a.seed), f"-o {left} "
+        result, find = fuzzer.run(f"-t {a.seconds} -s {a.seed} -N {begin} {limit}{a.options}",
+                                  paging, a.seconds)
         print(comments("\n".join(said(result))), end="")
-        good = result.status == 0
-        figures = first(r"# (\d+ programs, .* covered)$", result.stdout, "no figures")
+        good, done = result.status == 0, fuzzing.at(result.stdout, begin)
+        figures.add(paging, a.seed, begin, done, int(not good))
         if find and died(result):
             find = fuzzer.shrink(find, paging, a.shrink)
         if find:
@@ -147,7 +165,10 @@ def fuzz(a: argparse.Namespace, pagings: Sequence[str]) -> int:
             failed += 1
             print(comments(result.error + "\n" + "\n".join(result.stdout.splitlines()[-30:])
                            + "\n" + "\n".join(result.host_console.splitlines()[-60:])), end="")
-        print(ktap.result(n, f"{paging} paging", good, figures), flush=True)
+        note = first(r"^# (\d+ programs, .* covered)$", result.stdout, str(done))
+        if a.operations:
+            note += f"; {figures.operations(paging)} of {a.operations} operations"
+        print(ktap.result(n, f"{paging} paging", good, note), flush=True)
     fuzzer.close()
     return int(failed > 0)
 
@@ -160,28 +181,32 @@ def rules() -> list[str]:
 
 def faults(a: argparse.Namespace) -> int:
     """How long each takes to be found."""
-    names = rules()
-    wanted = [n for n in names if re.search(a.only, n)]
+    names, table = rules(), fuzzing.Faults("fuzz-kvm")
+    wanted = [n for n in names if re.search(a.faults, n)]
     failed = 0
     print(f"{ktap.VERSION}\n1..{len(wanted)}", flush=True)
     for n, name in enumerate(wanted, 1):
         fuzzer = Fuzzer(a.host_kernel, a.smp, 1 << names.index(name))
         result, find = fuzzer.run(f"-t {a.seconds} -s {a.seed} {a.options}", "shadow", a.seconds)
-        seconds = first(r"^# program \d+, \d+ steps, ([\d.]+) s", result.stdout)
-        operations = first(r"^# program \d+, (\d+) steps", result.stdout)
+        done = fuzzing.at(result.stdout)
+        seconds = float(first(r"^# program \d+, \d+ steps, ([\d.]+) s", result.stdout,
+                              str(done.seconds + fuzzer.quiet)))
+        operations = int(first(r"^# program \d+, (\d+) steps", result.stdout,
+                               str(done.operations)))
         if find and died(result):
-            seconds = seconds or f"{result.seconds:.0f}"
             find = fuzzer.shrink(find, "shadow", a.shrink)
         fuzzer.close()
-        good = find is not None and find.steps <= 12
-        failed += not good
+        found = fuzzing.Found(name, "shadow", seconds, operations, find.steps if find else 0)
+        table.add(found)
+        failed += not found.good
         if find:
             print(comments(f"{find.why}\n{find.text}"), end="")
         else:
             print(comments("\n".join(said(result)) + "\n" + result.error), end="")
-        print(ktap.result(n, name, good, f"{seconds or '-'} s, {operations or '-'} operations, "
-                          f"{find.steps if find else '-'} steps"), flush=True)
-    return int(failed > 0)
+        print(ktap.result(n, name, found.good, f"{seconds:.1f} s, {operations} operations, "
+                          f"{found.steps or '-'} steps"), flush=True)
+    print(comments("\n".join(table.lines(names))), end="")
+    return int(failed > 0 or not wanted)
 
 
 def main() -> int:
@@ -195,14 +220,16 @@ def main() -> int:
     ap.add_argument("--options", default="", help="more for kvm_fuzz")
     ap.add_argument("--shrink", type=float, default=1800,
                     help="seconds to make smaller what kills the host")
-    ap.add_argument("--faults", action="store_true", help="leave rules out, one at a time")
-    ap.add_argument("--only", default="", help="regular expression for rules")
+    ap.add_argument("--operations", type=int, default=0,
+                    help="in pieces, until so many are done in each mode; --seconds for a piece")
+    ap.add_argument("--faults", metavar="REGEX", nargs="?", const="",
+                    help="leave those rules out, one at a time")
     a = ap.parse_args()
-    if a.faults:
+    if a.faults is not None:
         a.host_kernel = "debug"
         return faults(a)
     return fuzz(a, [a.paging] if a.paging else list(PAGINGS))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.exit_when_told(main)

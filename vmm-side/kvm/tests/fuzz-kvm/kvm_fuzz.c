@@ -4,10 +4,12 @@
  * and KVM, with an oracle that knows what each step may come to. No operating system in
  * the guest.
  *
- * usage: kvm_fuzz [-t seconds] [-n programs] [-s seed] [-c vcpus] [-1] [-p] [-k finds]
- *	[-w file] [-f dir]
- *	makes programs, and executes them. Those that do what was not seen before are
- *	kept, and changed. What is wrong ends it, and is made small.
+ * usage: kvm_fuzz [-t seconds] [-n programs] [-o operations] [-s seed] [-N first] [-c vcpus]
+ *	[-1] [-p] [-k finds] [-w file] [-f dir]
+ *	makes programs, and executes them, until one of the limits is reached. Those that
+ *	do what was not seen before are kept, and changed. What is wrong ends it, and is
+ *	made small.
+ *	-N	number of the first program: so another run goes on
  *	-c	most vCPUs; with 1, a seed always makes the same
  *	-1	one thing at a time
  *	-p	VMs may change their paging mode, with -r and -x, too; needs nested paging
@@ -17,7 +19,8 @@
  * kvm_fuzz -r [file...]: execute programs again; each is a test
  * kvm_fuzz -x [-w file] file: make a program that kills the host smaller
  *
- * Prints KTAP. docs/developing.md says what programs look like.
+ * Prints KTAP, and lines with @at: how far it has come, for who has started it.
+ * docs/developing.md says what programs look like.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -40,6 +43,7 @@
 #define POOL		256	/* programs that did something new */
 #define RACE_TRIES	24	/* of a program that need not do the same each time */
 #define SHRINK_SECONDS	120
+#define SAY_SECONDS	10	/* how far it has come */
 
 static const char *now_file, *find_dir = ".";
 static unsigned int finds_most = 1;
@@ -66,19 +70,27 @@ static double now(void)
 static void say_now(void)
 {
 	static int fd = -1;
+	static long longest;
 	char text[16384];
 	FILE *f;
 	long n;
 
 	if (!now_file)
 		return;
-	if (fd < 0)
+	if (fd < 0) {
 		fd = open(now_file, O_RDWR | O_CREAT, 0644);
+		longest = lseek(fd, 0, SEEK_END);
+	}
 	f = fmemopen(text, sizeof(text), "w");
 	program_print(&shared->now, f);
 	n = ftell(f);
 	fclose(f);
-	if (fd < 0 || pwrite(fd, text, n, 0) != n || ftruncate(fd, n)) {
+	/* Over what is there, in one go: it may be another machine's file. */
+	if (n < longest && longest <= (long)sizeof(text))
+		memset(text + n, '\n', longest - n);
+	else
+		longest = n;
+	if (fd < 0 || pwrite(fd, text, longest, 0) != longest) {
 		perror(now_file);
 		_exit(2);
 	}
@@ -177,8 +189,18 @@ struct run {
 	__u64 seed;
 	__u64 first;
 	__u64 nr;
-	double until;
+	double began, until;
 };
+
+/* The next program's number, and what was done. */
+static void say_at(__u64 number, double began)
+{
+	printf("@at %llu: %llu programs, %llu operations, %u pairs, %.1f s\n",
+	       (unsigned long long)number, (unsigned long long)shared->programs,
+	       (unsigned long long)shared->steps, shared->covered, now() - began);
+	fflush(stdout);
+	shared->said = now();
+}
 
 static void make_program(struct program *p, __u64 seed, __u64 number)
 {
@@ -215,7 +237,10 @@ static void execute_batch(const void *arg)
 		execute(&p);
 		if (shared->news)
 			keep_program(&p);
+		if (now() - shared->said > SAY_SECONDS)
+			say_at(i + 1, r->began);
 	}
+	shared->next = i;
 }
 
 /* ---- Making them small ---------------------------------------------------------------- */
@@ -355,37 +380,51 @@ static void print_figures(double seconds)
 /* Of KVM's, that processors keep at hand, with no VM. */
 #define MOST_OBJECTS	1024
 
-static int fuzz(__u64 seed, double seconds, __u64 programs)
+/**
+ * struct limits - when it is enough
+ * @seconds: of time
+ * @first: number of the first program
+ * @end: of the last one, + 1
+ * @operations: at least; and programs that were begun are executed to their end
+ */
+struct limits {
+	double seconds;
+	__u64 first, end, operations;
+};
+
+static int fuzz(__u64 seed, const struct limits *l)
 {
-	struct run r = { .seed = seed, .until = now() + seconds };
-	double began = now(), said = began;
+	double began = now();
+	struct run r = {
+		.seed = seed, .first = l->first, .began = began, .until = began + l->seconds,
+	};
 	unsigned int nr_finds = 0;
 	struct in_use used = { 0 }, more;
 	int status;
 
-	while (now() < r.until && r.first < programs) {
-		r.nr = programs - r.first < BATCH ? programs - r.first : BATCH;
+	while (now() < r.until && r.first < l->end && shared->steps < l->operations) {
+		r.nr = l->end - r.first < BATCH ? l->end - r.first : BATCH;
 		status = run_process(execute_batch, &r);
 		if (status == EXIT_FOUND) {
+			__u64 steps = shared->steps, done = shared->programs;
+
 			r.first = shared->number + 1;
 			on_find(&shared->now, now() - began);
+			/* Making it small was no part of it. */
+			shared->steps = steps;
+			shared->programs = done;
 			if (++nr_finds == finds_most)
 				break;
 			continue;
 		}
 		if (status)
 			return 2;
-		r.first += r.nr;
-		if (!used.pages && r.first >= SETTLED)
+		/* The time may have been over before the last of them. */
+		r.first = shared->next;
+		if (!used.pages && r.first - l->first >= SETTLED)
 			kernel_in_use(&used);
-		if (now() - said > 60) {
-			said = now();
-			printf("# %llu programs, %llu operations, %u pairs\n",
-			       (unsigned long long)shared->programs,
-			       (unsigned long long)shared->steps, shared->covered);
-			fflush(stdout);
-		}
 	}
+	say_at(r.first, began);
 	print_figures(now() - began);
 	ktap(!nr_finds, "fuzz, seed %llu", (unsigned long long)seed);
 	if (used.pages) {
@@ -430,18 +469,24 @@ static int replay(char **names)
 
 int main(int argc, char **argv)
 {
+	struct limits limits = { .seconds = 60, .end = ~0ULL, .operations = ~0ULL };
 	bool again = false, small = false;
-	__u64 programs = ~0ULL, seed = 1;
-	double seconds = 60;
+	__u64 seed = 1;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:n:s:c:1pk:w:f:rx")) != -1) {
+	while ((opt = getopt(argc, argv, "t:n:o:s:N:c:1pk:w:f:rx")) != -1) {
 		switch (opt) {
 		case 't':
-			seconds = strtod(optarg, NULL);
+			limits.seconds = strtod(optarg, NULL);
 			break;
 		case 'n':
-			programs = strtoull(optarg, NULL, 0);
+			limits.end = strtoull(optarg, NULL, 0);
+			break;
+		case 'o':
+			limits.operations = strtoull(optarg, NULL, 0);
+			break;
+		case 'N':
+			limits.first = strtoull(optarg, NULL, 0);
 			break;
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
@@ -476,6 +521,9 @@ int main(int argc, char **argv)
 	}
 	if (vcpus_most == 1)
 		alongside = false;
+	/* -n is how many. */
+	if (limits.end + limits.first > limits.first)
+		limits.end += limits.first;
 
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -490,5 +538,5 @@ int main(int argc, char **argv)
 		return replay(argv + optind);
 	if (small)
 		return optind < argc ? make_small(argv[optind]) : 2;
-	return fuzz(seed, seconds, programs);
+	return fuzz(seed, &limits);
 }
