@@ -196,6 +196,7 @@ void apply_host(const struct doing *d)
 			pages_are(s->arg[0], s->arg[2], d->result, 0);
 		break;
 	case K_PUNCH:
+	case K_CHURN:
 		pages_are(s->arg[0], s->arg[1], d->result, 0);
 		break;
 	case K_TRUNCATE:

@@ -172,7 +172,8 @@ static void exec_group(const struct step *s, unsigned int nr)
 		if (d[i].value)
 			group_value[nr_group_values++] = d[i].value;
 		if (d[i].s->kind == K_ADVISE || d[i].s->kind == K_PUNCH ||
-		    d[i].s->kind == K_TRUNCATE || d[i].s->kind == K_REPLACE)
+		    d[i].s->kind == K_TRUNCATE || d[i].s->kind == K_REPLACE ||
+		    d[i].s->kind == K_CHURN)
 			group_value[nr_group_values++] = 0;
 	}
 	/* The host's have been; drops before what was granted at the same time. */

@@ -217,6 +217,37 @@ static void set_parameter(unsigned int which, unsigned int value)
 	write_file(files[which], values[which][value % 2]);
 }
 
+#define CHURN_PAGES	1024
+
+/* Pages come and go: in the middle of that, somebody else takes one. */
+static void churn(struct doing *d)
+{
+	const struct step *s = d->s;
+	struct memory *memory = memory_of(&m, s->arg[0]);
+	unsigned int first = s->arg[1], nr = s->arg[2] ?: 1, i, j;
+	int r = 0;
+
+	if (nr > m.region[s->arg[0]].pages - first)
+		nr = m.region[s->arg[0]].pages - first;
+	if (memory->prot != PROT_IS_ALL || first + nr > memory->length) {
+		d->end = END_SKIPPED;
+		return;
+	}
+	d->value = new_serial();
+	d->result = nr;
+	for (i = 0; i < CHURN_PAGES / nr && !r; i++) {
+		for (j = first; j < first + nr; j++)
+			*(volatile __u64 *)(memory->mapped + j * 512) = d->value;
+		if (memory->file < 0)
+			r = madvise(memory->mapped + first * 512, nr * 4096UL, MADV_DONTNEED);
+		else
+			r = fallocate(memory->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				      first * 4096L, nr * 4096L);
+	}
+	if (r)
+		found("pages cannot be given back: %s", strerror(errno));
+}
+
 static void exec_memory(struct doing *d)
 {
 	static const int protections[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE };
@@ -246,6 +277,9 @@ static void exec_memory(struct doing *d)
 			      s->arg[1] * 4096L, nr * 4096L))
 			d->end = END_ERROR;
 		d->result = nr;
+		break;
+	case K_CHURN:
+		churn(d);
 		break;
 	case K_TRUNCATE:
 		/* And long again at once, or every other time not. */

@@ -125,6 +125,7 @@ static const struct {
 	[K_REPLACE] = { "mmap", 3, true, { &regions } },
 	[K_REMAP] = { "mremap", 2, true, { &regions } },
 	[K_PUNCH] = { "punch", 4, true, { &regions, &pages, &slots } },
+	[K_CHURN] = { "churn", 3, true, { &regions, &pages, &slots } },
 	[K_TRUNCATE] = { "truncate", 2, true, { &regions, &pages } },
 	[K_SLOT] = { "slot", 10, true, { &regions, &slot_changes } },
 	[K_DIRTY_LOG] = { "dirty-log", 4, true, { &regions } },
@@ -311,6 +312,18 @@ static void aim(struct step *s, const struct step *at)
 		s->arg[s->kind == K_ADVISE ? 2 : 1] = (slot + some) % pages.nr;
 		s->arg[s->kind == K_ADVISE ? 3 : 2] = 1 + rnd(nr);
 		break;
+	case K_CHURN:
+		/* Those on one side of the page that was touched, which must stay. */
+		some = at->arg[1] - first;
+		s->arg[0] = 0;
+		if (some < nr / 2) {
+			s->arg[1] = (slot + some + 1) % pages.nr;
+			s->arg[2] = nr - some - 1;
+		} else {
+			s->arg[1] = slot % pages.nr;
+			s->arg[2] = some;
+		}
+		break;
 	default:
 		break;
 	}
@@ -323,7 +336,7 @@ static void append_taker(struct program *p, unsigned int vcpus, const struct ste
 	static const uint8_t takers[] = {
 		K_ADVISE, K_ADVISE, K_PUNCH, K_REPLACE, K_SLOT, K_BYPASS_MODE, K_PROTECT,
 		K_DROP_SLOTS, K_DROP_SLOTS, K_DROP_RANGE, K_DETACH, K_PTE, K_PDE, K_ATTACH,
-		K_PDPTE, K_RECLAIM, K_SIGNAL,
+		K_PDPTE, K_RECLAIM, K_SIGNAL, K_CHURN, K_CHURN,
 	};
 	struct step *s = append(p);
 
