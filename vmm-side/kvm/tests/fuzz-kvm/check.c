@@ -24,12 +24,26 @@ static void find_all(const struct model *model, const struct doing *d, struct fi
 	struct access a = {
 		.vcpu = s->who, .write = is_store(s),
 		.user = s->kind == K_USER_LOAD || s->kind == K_USER_STORE,
+		.exec = s->kind == K_EXEC,
 	};
 
 	if (s->kind == K_ALIAS_LOAD || s->kind == K_ALIAS_STORE)
 		model_find_gpa(model, &a, d->addr, f);
 	else
 		model_find(model, &a, s->arg[0], s->arg[1], f);
+}
+
+/* Whether an access may find no memory slot, as far as is known. */
+bool may_be_no_memory(const struct doing *d)
+{
+	struct findings f = { 0 };
+	unsigned int i;
+
+	find_all(&m, d, &f);
+	for (i = 0; i < f.nr; i++)
+		if (f.f[i].what == FOUND_NOTHING || f.f[i].what == FOUND_ANY)
+			return true;
+	return false;
 }
 
 static bool in_group_values(__u64 val)
@@ -253,6 +267,7 @@ void apply_guest(const struct doing *d)
 		for (i = 0; i < d->nr_grants && (in_group || !*box32(s->who, BOX_SAY)); i++)
 			model_grant(&m, &d->grant[i]);
 		return;
+	case K_EXEC:
 	case K_ALIAS_LOAD:
 	case K_ALIAS_STORE:
 		return;
@@ -284,8 +299,14 @@ void apply_guest(const struct doing *d)
 	case K_PDPTE:
 		model_entry_changes(&m, LEVEL_PDPTE, s->arg[0], 0, d->value);
 		break;
+	case K_TOP:
+		model_entry_changes(&m, LEVEL_TOP, s->arg[0], 0, d->value);
+		break;
+	case K_EFER:
+		m.nx[s->who] = s->arg[0] != EFER_IS_NXE || !s->arg[1];
+		break;
 	case K_INVLPG:
-		model_invlpg(&m, s->who, s->arg[0], s->arg[1]);
+		model_invlpg(&m, s->who, place_of(&m, s->who, s->arg[0]), s->arg[1]);
 		break;
 	case K_CR3:
 		m.root[s->who] = root_of(s->who, s->arg[0]);
@@ -314,8 +335,8 @@ void apply_guest(const struct doing *d)
 	case K_DROP_RANGE:
 		if (!d->result)
 			model_drop_range(&m, root_of(s->who, s->arg[0]),
-					 s->arg[1] * 512 + s->arg[2],
-					 s->arg[1] * 512 + s->arg[3]);
+					 place_of(&m, s->who, s->arg[1]) * 512 + s->arg[2],
+					 place_of(&m, s->who, s->arg[1]) * 512 + s->arg[3]);
 		break;
 	case K_HYPERCALL:
 		apply_hypercall(d, hypercall_number(s->arg[0]), edge(s->arg[1]),
@@ -376,6 +397,9 @@ void resolve_entries(void)
 		if ((*pdpte_of(i) ^ m.pdpte[i]) & WITHOUT_A_AND_D)
 			model_entry_changes(&m, LEVEL_PDPTE, i, 0, *pdpte_of(i));
 	}
+	for (i = 0; i < NR_TOPS; i++)
+		if ((*top_of(i) ^ m.top[i]) & WITHOUT_A_AND_D)
+			model_entry_changes(&m, LEVEL_TOP, i, 0, *top_of(i));
 }
 
 static void check_memory(const struct memory *memory, const char *name)
@@ -405,6 +429,9 @@ void check_all(void)
 	for (i = 0; i < NR_PDS; i++)
 		if ((*pdpte_of(i) ^ m.pdpte[i]) & WITHOUT_A_AND_D)
 			found("at the end, what is above page directory %u has changed", i);
+	for (i = 0; i < NR_TOPS; i++)
+		if ((*top_of(i) ^ m.top[i]) & WITHOUT_A_AND_D)
+			found("at the end, entry %u above the trees has changed", i);
 	if (memcmp(ram + FUZZ_RSM, "\x0f\xaa", 2))
 		found("at the end, the guest's code has changed");
 }

@@ -52,6 +52,7 @@ static bool in_long_mode_only(const struct step *s)
 	switch (s->kind) {
 	case K_USER_LOAD:
 	case K_USER_STORE:
+	case K_EXEC:
 	case K_CR4:
 	case K_EFER:
 	case K_STI:

@@ -38,7 +38,7 @@ f_ops:
 	.long	f_user - f_ops, f_user - f_ops, f_invlpg - f_ops
 	.long	f_cr3 - f_ops, f_cr0 - f_ops, f_cr4 - f_ops
 	.long	f_hypercall - f_ops, f_wrmsr - f_ops, f_rdmsr - f_ops
-	.long	f_sti - f_ops, f_cpuid - f_ops
+	.long	f_sti - f_ops, f_cpuid - f_ops, f_exec - f_ops
 
 f_load:
 	mov	(%rax), %rbx
@@ -46,6 +46,14 @@ f_load:
 	jmp	f_done
 f_store:
 	mov	%rbx, (%rax)
+	jmp	f_done
+/* What pages hold; zeroes, as code, write to where RAX points: #GP. */
+f_exec:
+	mov	%rax, %rcx
+	movabs	$0x8000000000000000, %rax
+	xor	%ebx, %ebx
+	call	*%rcx
+	mov	%rbx, %gs:BOX_RESULT
 	jmp	f_done
 f_invlpg:
 	invlpg	(%rax)

@@ -13,7 +13,8 @@
 static void prepare_answer(struct doing *d)
 {
 	const struct step *s = d->s;
-	unsigned int place = s->arg[0], index = s->arg[1], lie = s->arg[4];
+	unsigned int place = place_of(&m, s->who, s->arg[0]), index = s->arg[1];
+	unsigned int lie = s->arg[4];
 	unsigned int nr = answer_pages(s), first = index & -nr, i, other;
 	bool write = s->kind == K_STORE || s->kind == K_USER_STORE, good = false;
 	unsigned int root = m.root[s->who], desc, pages;
@@ -32,7 +33,7 @@ static void prepare_answer(struct doing *d)
 
 	*box32(s->who, BOX_ANSWERS) = 1;
 	memset(l->lookup, 0, sizeof(l->lookup));
-	l->lookup_base = VA(place, first);
+	l->lookup_base = va_of(s->who, place, first);
 	l->lookup_nr = nr;
 	for (i = 0; i < nr; i++) {
 		e = &l->lookup[i];
@@ -125,6 +126,11 @@ bool is_access(const struct step *s)
 	return s->kind <= K_ALIAS_STORE;
 }
 
+static bool is_alias(const struct step *s)
+{
+	return s->kind == K_ALIAS_LOAD || s->kind == K_ALIAS_STORE;
+}
+
 bool is_store(const struct step *s)
 {
 	return s->kind == K_STORE || s->kind == K_USER_STORE || s->kind == K_ALIAS_STORE;
@@ -139,23 +145,35 @@ void exec_access(struct doing *d)
 {
 	static const unsigned int ops[] = {
 		[K_LOAD] = OP_LOAD, [K_STORE] = OP_STORE, [K_USER_LOAD] = OP_USER_LOAD,
-		[K_USER_STORE] = OP_USER_STORE, [K_ALIAS_LOAD] = OP_LOAD,
+		[K_USER_STORE] = OP_USER_STORE, [K_EXEC] = OP_EXEC, [K_ALIAS_LOAD] = OP_LOAD,
 		[K_ALIAS_STORE] = OP_STORE,
 	};
 	const struct step *s = d->s;
-	bool alias = s->kind == K_ALIAS_LOAD || s->kind == K_ALIAS_STORE;
+	bool alias = is_alias(s), asks = !alias && s->kind != K_EXEC;
 	__u32 asked = *box32(s->who, BOX_ASKED), nmis = *box32(s->who, BOX_NMIS), answers;
 
-	d->addr = alias ? alias_gpa(s) : VA(s->arg[0], s->arg[1]);
-	if (alias)
-		*box32(s->who, BOX_ANSWERS) = 0;
-	else
+	d->addr = alias ? alias_gpa(s) : va_of(s->who, s->arg[0], s->arg[1]);
+	/* KVM cannot execute what is not memory, and gives up. */
+	if (s->kind == K_EXEC && may_be_no_memory(d)) {
+		d->end = END_SKIPPED;
+		return;
+	}
+	if (asks)
 		prepare_answer(d);
+	else
+		*box32(s->who, BOX_ANSWERS) = 0;
 	answers = *box32(s->who, BOX_ANSWERS);
 	if (is_store(s))
 		d->value = new_serial();
 	set_args(s->who, d->addr, d->value, 0, 0, 0);
 	run_op(d, ops[s->kind]);
+	if (s->kind == K_EXEC) {
+		bool zeroes = d->end == END_EXCEPTION && d->vector == 13;
+
+		d->result = zeroes ? 0 : executed_serial(d->result);
+		if (zeroes)
+			d->end = END_DONE;
+	}
 
 	*box32(s->who, BOX_CALL) = 0;
 	shared->asked += *box32(s->who, BOX_ASKED) - asked;
@@ -166,7 +184,7 @@ void exec_access(struct doing *d)
 		d->nr_grants = 0;
 	}
 	/* After a call that was aborted there are no more, as a rule. */
-	if (*box32(s->who, BOX_NMIS) != nmis && !alias && s->arg[3] % 4) {
+	if (*box32(s->who, BOX_NMIS) != nmis && asks && s->arg[3] % 4) {
 		struct doing again = { .s = s };
 
 		register_calls(&again);
@@ -223,6 +241,20 @@ static __u64 pdpte_value(const struct step *s)
 	__u64 pd = s->arg[0] ? FUZZ_PD : GUEST_PD + 0x1000;
 
 	return s->arg[1] ? 0 : pd | perm_bits(s->arg[2]);
+}
+
+static __u64 top_value(const struct step *s)
+{
+	unsigned int top = s->arg[0] % NR_ROOTS, link = s->arg[1];
+	__u64 to;
+
+	if (link == TOP_NONE)
+		return 0;
+	if (s->arg[0] >= NR_ROOTS)
+		to = root_gpa(link == TOP_OWN ? top : (top + 1) % NR_ROOTS);
+	else
+		to = (link == TOP_OWN) == (pd_of(top) == 0) ? GUEST_PDPT : FUZZ_PDPT;
+	return to | perm_bits(s->arg[2]) | (s->arg[3] ? 1ULL << 63 : 0);
 }
 
 /* Values at the edges of what is checked. */
@@ -325,8 +357,12 @@ void exec_guest(struct doing *d)
 		d->value = pdpte_value(s);
 		guest_store(d, (s->arg[0] ? FUZZ_PDPT : GUEST_PDPT) + 8, d->value);
 		break;
+	case K_TOP:
+		d->value = top_value(s);
+		guest_store(d, root_gpa(s->arg[0]) + 8 * TOP_INDEX, d->value);
+		break;
 	case K_INVLPG:
-		set_args(v, VA(s->arg[0], s->arg[1]), 0, 0, 0, 0);
+		set_args(v, va_of(v, s->arg[0], s->arg[1]), 0, 0, 0, 0);
 		run_op(d, OP_INVLPG);
 		break;
 	case K_CR3:
@@ -355,7 +391,8 @@ void exec_guest(struct doing *d)
 	case K_DROP_RANGE:
 		guest_hypercall(d, SYMB_HC_DROP_RANGE,
 				root_gpa(root_of(v, s->arg[0])) | s->arg[3] % 2,
-				VA(s->arg[1], s->arg[2]), VA(s->arg[1], s->arg[3] + 1));
+				va_of(v, s->arg[1], s->arg[2]),
+				va_of(v, s->arg[1], s->arg[3] + 1));
 		break;
 	case K_HYPERCALL:
 		set_args(v, hypercall_number(s->arg[0]), edge(s->arg[1]), edge(s->arg[2]),

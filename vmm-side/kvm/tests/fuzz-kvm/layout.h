@@ -70,6 +70,7 @@ extern const char fuzz_start[], fuzz_end[], f_start[], f_stop[], f_call[], f_use
 #define OP_RDMSR		11
 #define OP_STI			12
 #define OP_CPUID		13
+#define OP_EXEC			14
 
 #define FUZZ_CALL_NULL		0
 #define FUZZ_CALL_ERROR		1

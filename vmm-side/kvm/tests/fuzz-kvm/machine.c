@@ -14,7 +14,8 @@
 
 #include "machine.h"
 
-#define SERIAL			0x5e00000000000000ULL
+/* What pages hold can be executed: mov $number, %ebx; ret. */
+#define SERIAL			0x5e00c300000000bbULL
 #define NOTHING			0xbad0bad0bad0bad0ULL	/* what MMIO reads */
 #define MOST_EXITS		20000
 
@@ -47,11 +48,20 @@ unsigned int root_of(unsigned int v, unsigned int root)
 	return root + (m.root[v] >= NR_ROOTS ? NR_ROOTS : 0);
 }
 
-__u64 root_gpa(unsigned int root)
+__u64 *top_of(unsigned int top)
 {
-	static const __u64 gpa[NR_ROOTS] = { GUEST_PML4, GUEST_PML4_2, FUZZ_PML4 };
+	return (__u64 *)(ram + root_gpa(top)) + TOP_INDEX;
+}
 
-	return root < NR_ROOTS ? gpa[root] : FUZZ_PML5 + (root - NR_ROOTS) * 0x2000ULL;
+__u64 va_of(unsigned int v, unsigned int place, unsigned int index)
+{
+	__u64 va;
+
+	place = place_of(&m, v, place);
+	va = VA(place % NR_PLACES, index);
+	if (place >= NR_PLACES)
+		va += VA_HIGH + (m.root[v] >= NR_ROOTS ? VA_HIGH5 : 0);
+	return va;
 }
 
 static __u64 *arg_of(unsigned int v, unsigned int n)
@@ -63,7 +73,13 @@ static __u64 *arg_of(unsigned int v, unsigned int n)
 
 __u64 new_serial(void)
 {
-	return SERIAL + __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED);
+	return executed_serial(__atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED));
+}
+
+/* What has been executed, by the number in EBX. */
+__u64 executed_serial(__u64 ebx)
+{
+	return SERIAL | (ebx & 0xffffffff) << 8;
 }
 
 /* What a page holds, whatever its protection is. */
@@ -370,6 +386,7 @@ static void start_vcpu(unsigned int nr)
 	build_nested(*box64(nr, BOX_VMCB), &s);
 	m.root[nr] = 0;
 	m.wp[nr] = true;
+	m.nx[nr] = true;
 	m.mode[nr] = MODE_LONG;
 	run_op(&d, OP_NOP);
 	model_flush(&m, nr);
@@ -564,6 +581,10 @@ static void build_tables(const struct program *p)
 	*(__u64 *)(ram + FUZZ_PML4) = FUZZ_PDPT | 7;
 	for (i = 0; i < NR_ROOTS; i++)
 		*(__u64 *)(ram + root_gpa(NR_ROOTS + i)) = root_gpa(i) | 7;
+	for (i = 0; i < NR_TOPS; i++) {
+		m.top[i] = *(__u64 *)(ram + root_gpa(i));
+		*top_of(i) = m.top[i];
+	}
 	for (i = 0; i < 4; i++)
 		pdpt[i] = (i == 1 ? FUZZ_PD : GUEST_PD + (i << 12)) | 7;
 	for (i = 0; i < NR_PDS; i++)

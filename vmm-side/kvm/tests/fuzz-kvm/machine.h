@@ -18,6 +18,8 @@
 
 #define GUEST_LABEL(label)	(FUZZ_CODE + (__u64)((label) - fuzz_start))
 #define VA(place, index)	(GUEST_UNMAPPED + (__u64)(place) * 0x200000 + (index) * 4096ULL)
+#define VA_HIGH			(1ULL << 39)	/* the same from there on, by TOP_INDEX; */
+#define VA_HIGH5		(1ULL << 48)	/* and with five levels */
 #define CR4_LA57		(1 << 12)
 #define LOCAL_OF(v)		(LOCAL_GPA + (v) * 0x2000ULL)
 #define BOX_OF(v)		(FUZZ_BOX + (v) * FUZZ_BOX_SIZE)
@@ -66,11 +68,13 @@ extern __u64 group_value[32];
 extern unsigned int nr_group_values;
 extern bool touched[NR_REGIONS][MOST_PAGES];
 
-/* The entry of a page-directory-pointer table, above the places. */
+/* The entry of a page-directory-pointer table, above the places; and above that. */
 __u64 *pdpte_of(unsigned int tree);
+__u64 *top_of(unsigned int top);
+/* An address, as the vCPU has it. */
+__u64 va_of(unsigned int v, unsigned int place, unsigned int index);
 /* A root, of as many levels as the vCPU's. */
 unsigned int root_of(unsigned int v, unsigned int root);
-__u64 root_gpa(unsigned int root);
 
 /* exec.c */
 void exec_one(const struct step *s, const struct step *during, unsigned int nr);
@@ -79,6 +83,7 @@ void exec_one(const struct step *s, const struct step *during, unsigned int nr);
 extern const char * const mode_names[];	/* of bypass_mode, by VM_MODE */
 __u32 *box32(unsigned int v, unsigned int field);
 __u64 new_serial(void);
+__u64 executed_serial(__u64 ebx);
 __u64 host_word(const struct memory *memory, unsigned int page);
 bool map_slot(unsigned int slot, __u64 gpa, void *mem, __u64 size, __u32 flags);
 void run_to_end(unsigned int nr, struct doing *d, unsigned long request, void *arg);
@@ -118,6 +123,7 @@ void exec_vcpu(struct doing *d);
 void build_nested(__u64 vmcb, const struct kvm_sregs *s);
 
 /* check.c */
+bool may_be_no_memory(const struct doing *d);
 void check_access(const struct doing *d);
 void apply_host(const struct doing *d);
 void apply_guest(const struct doing *d);

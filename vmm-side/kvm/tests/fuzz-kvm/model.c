@@ -14,12 +14,29 @@
 #define PTE_USER	0x4ULL
 #define PTE_HUGE	0x80ULL
 #define PTE_ADDRESS	0x000ffffffffff000ULL
+#define PTE_NX		(1ULL << 63)
+
+/* Rights, all of which are bits that are set. */
+#define MAY_EXEC	PTE_NX
+#define MAY_ALL		(PTE_PRESENT | PTE_WRITABLE | PTE_USER | MAY_EXEC)
 
 __u64 model_table_gpa(unsigned int table)
 {
 	static const __u64 gpa[NR_TABLES] = { GUEST_PT, FUZZ_T1, FUZZ_T2 };
 
 	return gpa[table];
+}
+
+__u64 root_gpa(unsigned int root)
+{
+	static const __u64 gpa[NR_ROOTS] = { GUEST_PML4, GUEST_PML4_2, FUZZ_PML4 };
+
+	return root < NR_ROOTS ? gpa[root] : FUZZ_PML5 + (root - NR_ROOTS) * 0x2000ULL;
+}
+
+unsigned int place_of(const struct model *m, unsigned int vcpu, unsigned int place)
+{
+	return m->mode[vcpu] == MODE_LONG ? place : place % NR_PLACES;
 }
 
 static void add(struct findings *found, int what, unsigned int region, unsigned int page)
@@ -64,9 +81,17 @@ void model_find_gpa(const struct model *m, const struct access *a, __u64 gpa,
 	add(found, FOUND_NOTHING, 0, 0);
 }
 
+/* What is left of rights at an entry. */
+static __u64 narrow(__u64 rights, __u64 entry)
+{
+	return rights & (entry ^ PTE_NX);
+}
+
 static bool allowed(const struct model *m, const struct access *a, __u64 rights)
 {
 	if (a->user && !(rights & PTE_USER))
+		return false;
+	if (a->exec && !(rights & MAY_EXEC))
 		return false;
 	return !a->write || (rights & PTE_WRITABLE) || (!a->user && !m->wp[a->vcpu]);
 }
@@ -79,7 +104,7 @@ static void find_pte(const struct model *m, const struct access *a, __u64 rights
 	const struct grant *g;
 
 	if (pte & PTE_PRESENT) {
-		if (allowed(m, a, rights & pte))
+		if (allowed(m, a, narrow(rights, pte)))
 			model_find_gpa(m, a, pte & PTE_ADDRESS, found);
 		else
 			add(found, FOUND_FAULT, 0, 0);
@@ -89,7 +114,8 @@ static void find_pte(const struct model *m, const struct access *a, __u64 rights
 	add(found, FOUND_FAULT, 0, 0);
 	if (m->grants_lost)
 		add(found, FOUND_ANY, 0, 0);
-	if (!allowed(m, a, rights))
+	/* Nothing is executed by an answer. */
+	if (!allowed(m, a, rights) || a->exec)
 		return;
 	for (g = m->grant; g < m->grant + m->nr_grants; g++)
 		if (g->table == table && g->index == index && g->pte == pte &&
@@ -97,12 +123,19 @@ static void find_pte(const struct model *m, const struct access *a, __u64 rights
 			model_find_gpa(m, a, g->gpa, found);
 }
 
+#define HIGH_BITS	(0xff << NR_VCPUS & 0xff)
+
+static __u8 vcpu_bit(unsigned int vcpu, bool high)
+{
+	return 1 << (vcpu + (high ? NR_VCPUS : 0));
+}
+
 /* Whether a vCPU may still use what an entry was. */
 static bool may_use(const struct old_entry *o, const struct access *a, enum entry_level level,
 		    unsigned int table, unsigned int index)
 {
 	return o->level == level && o->table == table && o->index == index &&
-	       o->vcpus & 1 << a->vcpu;
+	       o->vcpus & vcpu_bit(a->vcpu, a->high);
 }
 
 static void find_table(const struct model *m, const struct access *a, __u64 rights,
@@ -126,7 +159,7 @@ static void find_pde(const struct model *m, const struct access *a, __u64 rights
 		return;
 	}
 	if (pde & PTE_HUGE) {
-		if (allowed(m, a, rights & pde))
+		if (allowed(m, a, narrow(rights, pde)))
 			model_find_gpa(m, a, (pde & PTE_ADDRESS) + index * 4096ULL, found);
 		else
 			add(found, FOUND_FAULT, 0, 0);
@@ -134,32 +167,98 @@ static void find_pde(const struct model *m, const struct access *a, __u64 rights
 	}
 	for (i = 0; i < NR_TABLES; i++)
 		if (model_table_gpa(i) == (pde & PTE_ADDRESS))
-			find_table(m, a, rights & pde, i, index, found);
+			find_table(m, a, narrow(rights, pde), i, index, found);
 }
 
-static void find_pdpte(const struct model *m, const struct access *a, __u64 pdpte,
-		       unsigned int place, unsigned int index, struct findings *found)
+static void find_pdpte(const struct model *m, const struct access *a, __u64 rights,
+		       __u64 pdpte, unsigned int tree, unsigned int place,
+		       unsigned int index, struct findings *found)
 {
-	unsigned int pd = pd_of(m->root[a->vcpu]);
 	const struct old_entry *o;
 
 	if (!(pdpte & PTE_PRESENT)) {
 		add(found, FOUND_FAULT, 0, 0);
 		return;
 	}
-	find_pde(m, a, pdpte, m->pde[pd][place], index, found);
+	rights = narrow(rights, pdpte);
+	find_pde(m, a, rights, m->pde[tree][place], index, found);
 	for (o = m->old; o < m->old + m->nr_old; o++)
-		if (may_use(o, a, LEVEL_PDE, pd, place))
-			find_pde(m, a, pdpte, o->value, index, found);
+		if (may_use(o, a, LEVEL_PDE, tree, place))
+			find_pde(m, a, rights, o->value, index, found);
+}
+
+static void find_tree(const struct model *m, const struct access *a, __u64 rights,
+		      unsigned int tree, unsigned int place, unsigned int index,
+		      struct findings *found)
+{
+	const struct old_entry *o;
+
+	find_pdpte(m, a, rights, m->pdpte[tree], tree, place, index, found);
+	for (o = m->old; o < m->old + m->nr_old; o++)
+		if (may_use(o, a, LEVEL_PDPTE, tree, 0))
+			find_pdpte(m, a, rights, o->value, tree, place, index, found);
+}
+
+static unsigned int tree_at(__u64 pml4e)
+{
+	return (pml4e & PTE_ADDRESS) == FUZZ_PDPT;
+}
+
+static unsigned int root_at(__u64 pml5e)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_ROOTS - 1 && root_gpa(i) != (pml5e & PTE_ADDRESS); i++)
+		;
+	return i;
+}
+
+static void find_top(const struct model *m, const struct access *a, __u64 rights,
+		     unsigned int top, unsigned int place, unsigned int index,
+		     struct findings *found);
+
+static void find_top_entry(const struct model *m, const struct access *a, __u64 rights,
+			   unsigned int top, __u64 entry, unsigned int place,
+			   unsigned int index, struct findings *found)
+{
+	if (!(entry & PTE_PRESENT)) {
+		add(found, FOUND_FAULT, 0, 0);
+		return;
+	}
+	/* Reserved, if that is so, and perhaps not at once. */
+	if (entry & PTE_NX && !m->nx[a->vcpu])
+		add(found, FOUND_ANY, 0, 0);
+	rights = narrow(rights, entry);
+	if (top < NR_ROOTS)
+		find_tree(m, a, rights, tree_at(entry), place, index, found);
+	else
+		find_top(m, a, rights, root_at(entry), place, index, found);
+}
+
+/* By the entry of a root; with five levels first by the one above. */
+static void find_top(const struct model *m, const struct access *a, __u64 rights,
+		     unsigned int top, unsigned int place, unsigned int index,
+		     struct findings *found)
+{
+	const struct old_entry *o;
+
+	find_top_entry(m, a, rights, top, m->top[top], place, index, found);
+	for (o = m->old; o < m->old + m->nr_old; o++)
+		if (may_use(o, a, LEVEL_TOP, top, 0))
+			find_top_entry(m, a, rights, top, o->value, place, index, found);
 }
 
 /* All that an access through page tables may find, by what they are and were. */
-void model_find(const struct model *m, const struct access *a, unsigned int place,
+void model_find(const struct model *m, const struct access *access, unsigned int place,
 		unsigned int index, struct findings *found)
 {
-	unsigned int pd = pd_of(m->root[a->vcpu]);
-	const struct old_entry *o;
+	struct access at = *access;
+	const struct access *a = &at;
+	unsigned int root = m->root[a->vcpu];
 
+	place = place_of(m, a->vcpu, place);
+	at.high = place >= NR_PLACES;
+	place %= NR_PLACES;
 	if (m->mode[a->vcpu] == MODE_FLAT) {
 		model_find_gpa(m, a, GUEST_UNMAPPED + place * 0x200000ULL + index * 4096ULL,
 			       found);
@@ -168,14 +267,13 @@ void model_find(const struct model *m, const struct access *a, unsigned int plac
 	if (m->lost & 1 << a->vcpu)
 		add(found, FOUND_ANY, 0, 0);
 	/* What is above in PAE has no rights, and no step changes it. */
-	if (m->mode[a->vcpu] == MODE_PAE) {
-		find_pdpte(m, a, PTE_PRESENT | PTE_WRITABLE | PTE_USER, place, index, found);
-		return;
-	}
-	find_pdpte(m, a, m->pdpte[pd], place, index, found);
-	for (o = m->old; o < m->old + m->nr_old; o++)
-		if (may_use(o, a, LEVEL_PDPTE, pd, 0))
-			find_pdpte(m, a, o->value, place, index, found);
+	if (m->mode[a->vcpu] == MODE_PAE)
+		find_pdpte(m, a, MAY_ALL, PTE_PRESENT | PTE_WRITABLE | PTE_USER, pd_of(root),
+			   place, index, found);
+	else if (a->high)
+		find_top(m, a, MAY_ALL, root, place, index, found);
+	else
+		find_tree(m, a, MAY_ALL, pd_of(root), place, index, found);
 }
 
 /* ---- What the guest changes ------------------------------------------------------ */
@@ -184,7 +282,8 @@ void model_entry_changes(struct model *m, enum entry_level level, unsigned int t
 			 unsigned int index, __u64 value)
 {
 	__u64 *entry = level == LEVEL_PTE ? &m->pte[table][index] :
-		       level == LEVEL_PDE ? &m->pde[table][index] : &m->pdpte[table];
+		       level == LEVEL_PDE ? &m->pde[table][index] :
+		       level == LEVEL_PDPTE ? &m->pdpte[table] : &m->top[table];
 
 	if (*entry == value)
 		return;
@@ -192,14 +291,14 @@ void model_entry_changes(struct model *m, enum entry_level level, unsigned int t
 		m->lost = ~0;
 	else
 		m->old[m->nr_old++] = (struct old_entry) {
-			level, 0xff, table, index, *entry,
+			level, level == LEVEL_TOP ? HIGH_BITS : 0xff, table, index, *entry,
 		};
 	*entry = value;
 }
 
-static void forget_old(struct model *m, unsigned int i, unsigned int vcpu)
+static void forget_old(struct model *m, unsigned int i, __u8 vcpus)
 {
-	m->old[i].vcpus &= ~(1 << vcpu) & ((1 << NR_VCPUS) - 1);
+	m->old[i].vcpus &= ~vcpus;
 	if (!m->old[i].vcpus)
 		m->old[i] = m->old[--m->nr_old];
 }
@@ -210,15 +309,30 @@ void model_flush(struct model *m, unsigned int vcpu)
 
 	m->lost &= ~(1 << vcpu);
 	for (i = m->nr_old; i--; )
-		forget_old(m, i, vcpu);
+		forget_old(m, i, vcpu_bit(vcpu, false) | vcpu_bit(vcpu, true));
+}
+
+/* The tree that a root has at a place; -1 if there is none. */
+static int tree_of(const struct model *m, unsigned int root, unsigned int place)
+{
+	if (place < NR_PLACES)
+		return pd_of(root);
+	if (!(m->top[root] & PTE_PRESENT))
+		return -1;
+	return root < NR_ROOTS ? (int)tree_at(m->top[root]) :
+				 tree_of(m, root_at(m->top[root]), place);
 }
 
 /* The table that a root has at a place; -1 if there is none, or no such. */
 int model_table_at(const struct model *m, unsigned int root, unsigned int place)
 {
-	__u64 pde = m->pde[pd_of(root)][place];
+	int tree = tree_of(m, root, place);
 	unsigned int i;
+	__u64 pde;
 
+	if (tree < 0)
+		return -1;
+	pde = m->pde[tree][place % NR_PLACES];
 	if (!(pde & PTE_PRESENT) || pde & PTE_HUGE)
 		return -1;
 	for (i = 0; i < NR_TABLES; i++)
@@ -233,19 +347,21 @@ void model_invlpg(struct model *m, unsigned int vcpu, unsigned int place,
 {
 	unsigned int root = m->root[vcpu], i, times = 0;
 	int table = model_table_at(m, root, place);
+	bool high = place >= NR_PLACES;
 
 	if (table < 0)
 		return;
+	/* At the higher places it is another translation. */
 	for (i = 0; i < NR_PLACES; i++)
-		times += model_table_at(m, root, i) == table;
+		times += model_table_at(m, root, (high ? NR_PLACES : 0) + i) == table;
 	if (times != 1)
 		return;
 	for (i = 0; i < m->nr_old; i++)
-		if (m->old[i].level != LEVEL_PTE && m->old[i].vcpus & 1 << vcpu)
+		if (m->old[i].level != LEVEL_PTE && m->old[i].vcpus & vcpu_bit(vcpu, high))
 			return;
 	for (i = m->nr_old; i--; )
 		if (m->old[i].table == (unsigned int)table && m->old[i].index == index)
-			forget_old(m, i, vcpu);
+			forget_old(m, i, vcpu_bit(vcpu, high));
 }
 
 /* ---- What it grants, and takes back ---------------------------------------------- */

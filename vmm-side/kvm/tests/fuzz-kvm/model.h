@@ -25,9 +25,10 @@
 #define SWAP_EXCLUSIVE	0x8ULL
 
 #define NR_TABLES	3
-#define NR_PLACES	4
 #define NR_PDS		2	/* the first two roots share one */
 #define NR_ROOTS	3	/* and as many of five levels */
+#define NR_TOPS		(2 * NR_ROOTS)
+#define TOP_INDEX	1	/* of the entries that lead to the higher places */
 
 /* Descriptions of windows; the last three are refused. */
 enum { DESC_ALL, DESC_HALF, DESC_MEMORY, DESC_NOWHERE, DESC_MASK, DESC_TOO_LONG, NR_DESCS };
@@ -73,13 +74,13 @@ struct region {
 	bool dirty[MOST_PAGES];
 };
 
-enum entry_level { LEVEL_PTE, LEVEL_PDE, LEVEL_PDPTE };
+enum entry_level { LEVEL_PTE, LEVEL_PDE, LEVEL_PDPTE, LEVEL_TOP };
 
 /* A page-table entry that vCPUs may still use, though it has changed. */
 struct old_entry {
 	enum entry_level level;
-	__u8 vcpus;		/* a bit for each */
-	unsigned int table;	/* or page directory, or tree */
+	__u8 vcpus;		/* a bit for each, and one for what it has at higher places */
+	unsigned int table;	/* or page directory, tree, root */
 	unsigned int index;
 	__u64 value;
 };
@@ -104,6 +105,7 @@ struct model {
 	__u64 pte[NR_TABLES][512];
 	__u64 pde[NR_PDS][NR_PLACES];
 	__u64 pdpte[NR_PDS];	/* what is above these */
+	__u64 top[NR_TOPS];	/* and above these, for the higher places */
 	unsigned int nr_old;
 	struct old_entry old[MOST_OLD];
 	__u8 lost;		/* vCPUs of whose old entries it has lost count */
@@ -114,6 +116,7 @@ struct model {
 	__u64 desc_gpa[NR_DESCS]; /* where their windows were then */
 	unsigned int root[NR_VCPUS];
 	bool wp[NR_VCPUS];
+	bool nx[NR_VCPUS];	/* it has the bit */
 	unsigned int mode[NR_VCPUS];	/* MODE_* */
 };
 
@@ -121,6 +124,8 @@ struct access {
 	unsigned int vcpu;
 	bool write;
 	bool user;
+	bool exec;
+	bool high;		/* at a higher place; model_find() knows it */
 };
 
 /* What an access may find. */
@@ -138,6 +143,9 @@ struct findings {
 };
 
 __u64 model_table_gpa(unsigned int table);
+__u64 root_gpa(unsigned int root);
+/* What there is at a place for that vCPU: without long mode there are no higher ones. */
+unsigned int place_of(const struct model *m, unsigned int vcpu, unsigned int place);
 void model_find(const struct model *m, const struct access *a, unsigned int place,
 		unsigned int index, struct findings *found);
 void model_find_gpa(const struct model *m, const struct access *a, __u64 gpa,

@@ -42,13 +42,15 @@ struct values {
 	}
 
 NUMBER(vcpus, NR_VCPUS + 1, 4);
-NUMBER(place, 4, 2);		/* of a page table below a page directory */
+NUMBER(place, 2 * NR_PLACES, 2); /* of a page table, in the address space */
+NUMBER(slot_of_pd, NR_PLACES, 2); /* below a page directory */
 NUMBER(entry, 512, 8);		/* in a page table */
 NUMBER(slots, 65, 16);		/* pages of the window, and one more */
 NUMBER(pages, 64, 16);		/* of a region */
 NUMBER(tables, 3, 2);
 NUMBER(roots, 3, 2);
 NUMBER(trees, 2, 1);		/* of page tables below a root */
+NUMBER(tops, 6, 3);		/* roots, and the tables above them */
 NUMBER(small, 8, 4);
 NUMBER(which, 64, 64);
 NAMES_OF(backing, 2, "anon", "file");
@@ -65,6 +67,8 @@ NAMES_OF(entries, 3, "swap", "shared", "window", "memory", "none", "other");
 NAMES_OF(perms, 1, "rw", "ro", "kernel", "kernel-ro");
 NAMES_OF(directories, 3, "t0", "t1", "t2", "none", "huge");
 NAMES_OF(uppers, 1, "there", "none");
+NAMES_OF(links, 1, "own", "other", "none");
+NAMES_OF(execs, 2, "x", "nx");
 NAMES_OF(onoff, 2, "on", "off");
 NAMES_OF(cr4_bits, 4, "pge", "de", "tsd", "umip");
 NAMES_OF(efer_bits, 3, "sce", "nxe", "svme", "lme", "reserved");
@@ -94,11 +98,13 @@ static const struct {
 	[K_STORE] = { "store", 25, true, { &place, &entry, &asked, &slots, &lies } },
 	[K_USER_LOAD] = { "uload", 6, true, { &place, &entry, &asked, &slots, &lies } },
 	[K_USER_STORE] = { "ustore", 6, true, { &place, &entry, &asked, &slots, &lies } },
+	[K_EXEC] = { "exec", 5, false, { &place, &entry } },
 	[K_ALIAS_LOAD] = { "pload", 6, true, { &regions, &pages } },
 	[K_ALIAS_STORE] = { "pstore", 6, true, { &regions, &pages } },
 	[K_PTE] = { "pte", 20, true, { &tables, &entry, &entries, &pages, &perms } },
-	[K_PDE] = { "pde", 8, true, { &roots, &place, &directories, &perms } },
+	[K_PDE] = { "pde", 8, true, { &roots, &slot_of_pd, &directories, &perms } },
 	[K_PDPTE] = { "pdpte", 3, true, { &trees, &uppers, &perms } },
+	[K_TOP] = { "top", 4, true, { &tops, &links, &perms, &execs } },
 	[K_INVLPG] = { "invlpg", 8, true, { &place, &entry } },
 	[K_CR3] = { "cr3", 8, true, { &roots } },
 	[K_CR0] = { "cr0", 2, true, { &onoff } },
@@ -221,8 +227,11 @@ static void random_args(struct step *s)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr_args(s->kind); i++)
+	for (i = 0; i < nr_args(s->kind); i++) {
 		s->arg[i] = random_value(kinds[s->kind].arg[i]);
+		if (kinds[s->kind].arg[i] == &place && !rnd(4))
+			s->arg[i] |= NR_PLACES;
+	}
 }
 
 static void step_of_kind(struct step *s, unsigned int kind, unsigned int vcpus)
@@ -291,11 +300,11 @@ static void aim(struct step *s, const struct step *at)
 	switch (s->kind) {
 	case K_PTE:
 		/* The one that it has at first. */
-		s->arg[0] = at->arg[0] % tables.nr;
+		s->arg[0] = at->arg[0] % NR_PLACES % tables.nr;
 		s->arg[1] = first + some;
 		break;
 	case K_PDE:
-		s->arg[1] = at->arg[0];
+		s->arg[1] = at->arg[0] % NR_PLACES;
 		break;
 	case K_DROP_SLOTS:
 		s->arg[0] = (slot + some) % pages.nr;
@@ -336,7 +345,7 @@ static void append_taker(struct program *p, unsigned int vcpus, const struct ste
 	static const uint8_t takers[] = {
 		K_ADVISE, K_ADVISE, K_PUNCH, K_REPLACE, K_SLOT, K_BYPASS_MODE, K_PROTECT,
 		K_DROP_SLOTS, K_DROP_SLOTS, K_DROP_RANGE, K_DETACH, K_PTE, K_PDE, K_ATTACH,
-		K_PDPTE, K_RECLAIM, K_SIGNAL, K_CHURN, K_CHURN,
+		K_PDPTE, K_TOP, K_RECLAIM, K_SIGNAL, K_CHURN, K_CHURN,
 	};
 	struct step *s = append(p);
 

@@ -13,14 +13,15 @@
 #define NR_VCPUS	4
 #define HOST		NR_VCPUS	/* who, if not a vCPU */
 #define STEP_ARGS	5
+#define NR_PLACES	4	/* of page tables; as many again: the same, from higher up */
 #define MAX_STEPS	160
 
 /* What a step is. Its name in texts and its arguments are in a table in program.c. */
 enum kind {
 	/* Of a vCPU: accesses, */
-	K_LOAD, K_STORE, K_USER_LOAD, K_USER_STORE, K_ALIAS_LOAD, K_ALIAS_STORE,
+	K_LOAD, K_STORE, K_USER_LOAD, K_USER_STORE, K_EXEC, K_ALIAS_LOAD, K_ALIAS_STORE,
 	/* and all else; */
-	K_PTE, K_PDE, K_PDPTE, K_INVLPG, K_CR3, K_CR0, K_CR4, K_EFER, K_ATTACH, K_DETACH,
+	K_PTE, K_PDE, K_PDPTE, K_TOP, K_INVLPG, K_CR3, K_CR0, K_CR4, K_EFER, K_ATTACH, K_DETACH,
 	K_DROP_SLOTS, K_DROP_RANGE, K_HYPERCALL, K_WRMSR, K_RDMSR, K_FEATURES, K_REGISTER, K_LOCAL,
 	K_LOOP, K_STI, K_CPUID,
 	/* of the host. */
@@ -86,6 +87,11 @@ enum {
 
 enum {
 	PDE_T0, PDE_T1, PDE_T2, PDE_NONE, PDE_HUGE
+};
+
+/* Where an entry of a root, or of the table above one, leads to. */
+enum {
+	TOP_OWN, TOP_OTHER, TOP_NONE
 };
 
 enum {

@@ -96,6 +96,8 @@ static void test_simpler(void)
 #define RIGHTS_RW	0x67ULL
 #define RIGHTS_KERNEL	0x63ULL
 
+#define RIGHTS_NX	(RIGHTS_RW | 1ULL << 63)
+
 static struct model model;
 
 /* One page of the window at the first place, and a swap entry that was answered for. */
@@ -117,8 +119,13 @@ static void begin(void)
 		model.pdpte[i] = RIGHTS_RW;
 		model.pde[i][0] = model_table_gpa(0) | RIGHTS_RW;
 	}
-	for (i = 0; i < NR_VCPUS; i++)
+	for (i = 0; i < NR_TOPS; i++)
+		model.top[i] = (i < NR_ROOTS ? pd_of(i) ? FUZZ_PDPT : GUEST_PDPT :
+					       root_gpa(i - NR_ROOTS)) | RIGHTS_RW;
+	for (i = 0; i < NR_VCPUS; i++) {
 		model.wp[i] = true;
+		model.nx[i] = true;
+	}
 	model.pte[0][1] = WINDOW_GPA | RIGHTS_RW;
 	model.pte[0][2] = SWAP_MATCH | SWAP_EXCLUSIVE;
 	model_grant(&model, &(struct grant) {
@@ -127,17 +134,22 @@ static void begin(void)
 	});
 }
 
-static bool finds(unsigned int what, unsigned int index, bool write, bool user)
+static bool access_finds(unsigned int what, unsigned int place, unsigned int index,
+			 const struct access *a)
 {
-	const struct access a = { .write = write, .user = user };
 	struct findings f = { 0 };
 	unsigned int i;
 
-	model_find(&model, &a, 0, index, &f);
+	model_find(&model, a, place, index, &f);
 	for (i = 0; i < f.nr; i++)
 		if (f.f[i].what == what || f.f[i].what == FOUND_ANY)
 			return true;
 	return false;
+}
+
+static bool finds(unsigned int what, unsigned int index, bool write, bool user)
+{
+	return access_finds(what, 0, index, &(struct access) { .write = write, .user = user });
 }
 
 /* What the entry above the page directory is, and what it was, decides of all below. */
@@ -196,6 +208,64 @@ static void test_roots(void)
 	     "roots of four and of five levels");
 }
 
+/* Entries above the trees are the higher places', with all rights; by one level, or two. */
+static void test_top(void)
+{
+	const struct access load = { .user = true }, store = { .write = true },
+			    exec = { .exec = true };
+	unsigned int top;
+	bool good = true;
+
+	for (top = 0; top <= NR_ROOTS; top += NR_ROOTS) {
+		begin();
+		model.root[0] = top;
+		good &= access_finds(FOUND_PAGE, NR_PLACES, 1, &load);
+		good &= access_finds(FOUND_PAGE, NR_PLACES, 2, &store);
+		/* Nothing is executed by an answer. */
+		good &= access_finds(FOUND_PAGE, NR_PLACES, 1, &exec);
+		good &= !access_finds(FOUND_PAGE, NR_PLACES, 2, &exec);
+
+		model_entry_changes(&model, LEVEL_TOP, top, 0,
+				    (model.top[top] & ~RIGHTS_RW) | RIGHTS_RO);
+		good &= access_finds(FOUND_PAGE, NR_PLACES, 1, &store);
+		good &= !access_finds(FOUND_FAULT, 0, 1, &store);
+		/* It is not what INVLPG at a lower place is about. */
+		model_invlpg(&model, 0, 0, 1);
+		good &= access_finds(FOUND_PAGE, NR_PLACES, 1, &store);
+		model_flush(&model, 0);
+		good &= !access_finds(FOUND_PAGE, NR_PLACES, 1, &store);
+		good &= !access_finds(FOUND_PAGE, NR_PLACES, 2, &store);
+		good &= access_finds(FOUND_PAGE, NR_PLACES, 1, &load);
+
+		model_entry_changes(&model, LEVEL_TOP, top, 0, model.top[top] | RIGHTS_NX);
+		model_flush(&model, 0);
+		good &= !access_finds(FOUND_PAGE, NR_PLACES, 1, &exec);
+		good &= access_finds(FOUND_PAGE, 0, 1, &exec);
+		/* Reserved without EFER.NXE: it cannot say when. */
+		model.nx[0] = false;
+		good &= access_finds(FOUND_ANY, NR_PLACES, 1, &load);
+
+		model_entry_changes(&model, LEVEL_TOP, top, 0, 0);
+		model_flush(&model, 0);
+		good &= !access_finds(FOUND_PAGE, NR_PLACES, 1, &load);
+		good &= model_table_at(&model, top, NR_PLACES) < 0;
+		good &= model_table_at(&model, top, 0) == 0;
+		/* Without long mode there are no higher places. */
+		model.mode[0] = MODE_PAE;
+		good &= access_finds(FOUND_PAGE, NR_PLACES, 1, &store);
+	}
+
+	/* An INVLPG at a higher place is about no other. */
+	begin();
+	model_entry_changes(&model, LEVEL_PTE, 0, 1, 0);
+	model_invlpg(&model, 0, NR_PLACES, 1);
+	good &= !access_finds(FOUND_PAGE, NR_PLACES, 1, &load);
+	good &= access_finds(FOUND_PAGE, 0, 1, &load);
+	model_invlpg(&model, 0, 0, 1);
+	good &= !access_finds(FOUND_PAGE, 0, 1, &load);
+	ktap(good, "what is above the trees");
+}
+
 int main(void)
 {
 	test_texts();
@@ -203,5 +273,6 @@ int main(void)
 	test_simpler();
 	test_upper();
 	test_roots();
+	test_top();
 	return ktap_end();
 }
