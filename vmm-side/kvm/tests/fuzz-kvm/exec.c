@@ -54,6 +54,7 @@ static bool in_long_mode_only(const struct step *s)
 	case K_USER_STORE:
 	case K_EXEC:
 	case K_CR4:
+	case K_BAD_CR:
 	case K_EFER:
 	case K_STI:
 		return true;

@@ -339,6 +339,32 @@ static void exec_cr(struct doing *d)
 	}
 }
 
+/* What CR0 and CR4 cannot have in long mode. */
+static void exec_bad_cr(struct doing *d)
+{
+	static const struct {
+		unsigned int op;
+		__u64 set, clear;
+	} bad[] = {
+		{ OP_CR0, 0, 1U << 31 },	/* PG */
+		{ OP_CR0, 0, 1 },		/* PE */
+		{ OP_CR0, 1 << 29, 0 },		/* NW without CD */
+		{ OP_CR0, 1ULL << 32, 0 },
+		{ OP_CR4, 0, 1 << 5 },		/* PAE */
+		{ OP_CR4, 1 << 15, 0 },		/* no bit of that number */
+		{ OP_CR4, 0, 0 },		/* another number of levels, see below */
+	};
+	unsigned int v = d->s->who, n = d->s->arg[0];
+	__u64 val = bad[n].op == OP_CR0 ? 0x80040033 | (m.wp[v] ? 1 << 16 : 0) :
+					  0x620 | (m.root[v] >= NR_ROOTS ? CR4_LA57 : 0);
+
+	val = (val | bad[n].set) & ~bad[n].clear;
+	if (!bad[n].set && !bad[n].clear)
+		val ^= CR4_LA57;
+	set_args(v, val, 0, 0, 0, 0);
+	run_op(d, bad[n].op);
+}
+
 void exec_guest(struct doing *d)
 {
 	const struct step *s = d->s;
@@ -375,6 +401,9 @@ void exec_guest(struct doing *d)
 	case K_CR0:
 	case K_CR4:
 		exec_cr(d);
+		break;
+	case K_BAD_CR:
+		exec_bad_cr(d);
 		break;
 	case K_EFER:
 		exec_efer(d);

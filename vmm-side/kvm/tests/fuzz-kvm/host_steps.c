@@ -340,6 +340,7 @@ void exec_host(struct doing *d)
 	case K_DEBUG:
 	case K_SIGNAL:
 	case K_SET:
+	case K_EDGE:
 		exec_vcpu(d);
 		break;
 	default:

@@ -49,6 +49,7 @@ struct doing {
 	__u64 addr;		/* where */
 	__u64 value;		/* what it has written */
 	bool mmio;
+	bool odd;		/* what user space has set may keep it from running */
 	bool answered;
 	unsigned int nr_grants;
 	struct grant grant[SYMB_LOOKUP_MAX];

@@ -84,6 +84,9 @@ NAMES_OF(trips, 8, "regs", "sregs", "events", "mp", "debugregs", "lapic", "xsave
 	 "msrs");
 NAMES_OF(pagings, 2, "nested", "shadow");
 NAMES_OF(settings, 8, "cr3-0", "cr3-1", "cr3-2", "wp", "no-wp", "ud", "nmi", "halted");
+NAMES_OF(edges, 5, "regs", "rip", "sregs", "refused", "interrupt");
+NAMES_OF(bad_crs, 7, "no-paging", "no-protection", "nw", "cr0-high", "no-pae", "cr4-reserved",
+	 "la57");
 NAMES_OF(sizes, 5, "64K", "256K", "1M", "4M", "16M");
 NAMES_OF(parameters, 4, "budget", "bypass", "nx-huge", "thp");
 
@@ -109,6 +112,7 @@ static const struct {
 	[K_CR3] = { "cr3", 8, true, { &roots } },
 	[K_CR0] = { "cr0", 2, true, { &onoff } },
 	[K_CR4] = { "cr4", 2, true, { &cr4_bits, &onoff } },
+	[K_BAD_CR] = { "bad-cr", 1, true, { &bad_crs } },
 	[K_EFER] = { "efer", 2, true, { &efer_bits, &onoff } },
 	[K_ATTACH] = { "attach", 5, true, { &descs } },
 	[K_DETACH] = { "detach", 3, true, { NULL } },
@@ -150,6 +154,7 @@ static const struct {
 	[K_PARAMETER] = { "parameter", 1, true, { &parameters, &which } },
 	[K_SIGNAL] = { "signal", 4, true, { &small } },
 	[K_SET] = { "set", 3, false, { &small, &settings } },
+	[K_EDGE] = { "edge", 4, false, { &small, &edges, &which } },
 	[K_RECLAIM] = { "reclaim", 4, true, { &sizes } },
 	[K_VM] = { "vm", 0, false, { &vcpus, &backing, &backing, &modes, &contents } },
 };

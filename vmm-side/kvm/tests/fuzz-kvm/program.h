@@ -21,14 +21,14 @@ enum kind {
 	/* Of a vCPU: accesses, */
 	K_LOAD, K_STORE, K_USER_LOAD, K_USER_STORE, K_EXEC, K_ALIAS_LOAD, K_ALIAS_STORE,
 	/* and all else; */
-	K_PTE, K_PDE, K_PDPTE, K_TOP, K_INVLPG, K_CR3, K_CR0, K_CR4, K_EFER, K_ATTACH, K_DETACH,
-	K_DROP_SLOTS, K_DROP_RANGE, K_HYPERCALL, K_WRMSR, K_RDMSR, K_FEATURES, K_REGISTER, K_LOCAL,
-	K_LOOP, K_STI, K_CPUID,
+	K_PTE, K_PDE, K_PDPTE, K_TOP, K_INVLPG, K_CR3, K_CR0, K_CR4, K_BAD_CR, K_EFER,
+	K_ATTACH, K_DETACH, K_DROP_SLOTS, K_DROP_RANGE, K_HYPERCALL, K_WRMSR, K_RDMSR,
+	K_FEATURES, K_REGISTER, K_LOCAL, K_LOOP, K_STI, K_CPUID,
 	/* of the host. */
 	K_CPU_MODE, K_SYMCALL, K_WRITE, K_ADVISE, K_PROTECT, K_REPLACE, K_REMAP, K_PUNCH, K_CHURN,
 	K_TRUNCATE, K_SLOT, K_DIRTY_LOG, K_BYPASS_MODE, K_PAGING_MODE, K_FORK, K_NMI,
 	K_SMI, K_IRQ, K_INIT, K_DEBUG, K_ROUND_TRIP, K_RESET, K_NEW_VCPU, K_MMU_PAGES,
-	K_PARAMETER, K_SIGNAL, K_SET, K_RECLAIM,
+	K_PARAMETER, K_SIGNAL, K_SET, K_EDGE, K_RECLAIM,
 	K_NR,
 	K_VM = K_NR,		/* what the VM is: the first line of a text */
 	K_TABLE_NR,
@@ -120,6 +120,11 @@ enum {
 /* What user space sets to another value than it was. */
 enum {
 	SET_CR3_0, SET_CR3_1, SET_CR3_2, SET_WP, SET_NO_WP, SET_UD, SET_NMI, SET_HALTED
+};
+
+/* Values at the edges of what registers can have, by user space. */
+enum {
+	EDGE_REGS, EDGE_RIP, EDGE_SREGS, EDGE_REFUSED, EDGE_INTERRUPT
 };
 
 /* Bits of EFER; with the last two it is no value that the register can have. */

@@ -261,6 +261,195 @@ static void set_state(struct doing *d)
 	}
 }
 
+/* ---- Values at the edges -------------------------------------------------------- */
+
+static void get_regs(unsigned int v, struct kvm_regs *regs)
+{
+	if (ioctl(vcpus[v].fd, KVM_GET_REGS, regs))
+		found("KVM_GET_REGS: %s", strerror(errno));
+}
+
+static void set_regs(unsigned int v, const struct kvm_regs *regs)
+{
+	if (ioctl(vcpus[v].fd, KVM_SET_REGS, regs))
+		found("KVM_SET_REGS: %s", strerror(errno));
+}
+
+/* The loop goes on, whatever is in registers that it does not use. */
+static void edge_regs(unsigned int v, unsigned int which, struct doing *wait)
+{
+	static const __u64 flags[] = { RFLAGS_ARITH, RFLAGS_DF, 1 << 16, 1 << 18, 1 << 21 };
+	struct kvm_regs regs, again;
+	unsigned int i;
+
+	get_regs(v, &regs);
+	/* In that order: those that it does not keep. */
+	for (i = 0; i < 4; i++)
+		(&regs.rax)[i] = edge(which + i);
+	regs.rsi = edge(which + 4);
+	regs.rdi = edge(which + 5);
+	for (i = 0; i < 4; i++)
+		(&regs.r8)[i] = edge(which + 6 + i);
+	for (i = 0; i < 3; i++)
+		(&regs.r13)[i] = edge(which + 10 + i);
+	regs.rflags = RFLAGS_FIXED;
+	for (i = 0; i < NR(flags); i++)
+		if (which & 1 << i)
+			regs.rflags |= flags[i];
+	set_regs(v, &regs);
+	get_regs(v, &again);
+	if (memcmp(&regs, &again, sizeof(regs)))
+		found("registers are not what user space has set");
+
+	run_op(wait, OP_NOP);
+	get_regs(v, &regs);
+	regs.rflags = RFLAGS_FIXED;
+	set_regs(v, &regs);
+}
+
+/* No address, with four levels or five: #GP, or it cannot run. */
+static void edge_rip(unsigned int v, unsigned int which, struct doing *wait)
+{
+	static const __u64 rips[] = {
+		1ULL << 57, 1ULL << 62, 1ULL << 63, 0x7fffffffffffffff, 0xfe00000000001000,
+	};
+	struct kvm_regs regs;
+
+	get_regs(v, &regs);
+	regs.rip = rips[which % NR(rips)];
+	set_regs(v, &regs);
+	wait->odd = true;
+	run_op(wait, OP_NOP);
+	if (wait->end == END_ERROR || (wait->end == END_EXCEPTION && wait->vector == 13))
+		wait->end = END_DONE;
+}
+
+/* What changes nothing that the loop does: it is there, and is taken back. */
+static void edge_sregs(unsigned int v, unsigned int which, struct doing *wait)
+{
+	struct kvm_sregs s, before_it, again;
+
+	IOCTL(vcpus[v].fd, KVM_GET_SREGS, &before_it);
+	s = before_it;
+	s.cr2 = edge(which);
+	s.cr8 = which % 16;
+	if (which & 16)
+		s.cr0 |= 1 << 30;	/* CD */
+	if (which & 32)
+		s.cr3 |= 0x18;		/* PWT, PCD */
+	IOCTL(vcpus[v].fd, KVM_SET_SREGS, &s);
+	IOCTL(vcpus[v].fd, KVM_GET_SREGS, &again);
+	if (s.cr0 != again.cr0 || s.cr2 != again.cr2 || s.cr3 != again.cr3 ||
+	    s.cr8 != again.cr8)
+		found("control registers are not what user space has set");
+	run_op(wait, OP_NOP);
+	before_it.cr2 = again.cr2;
+	IOCTL(vcpus[v].fd, KVM_SET_SREGS, &before_it);
+}
+
+/* What a processor cannot have: an error, and nothing has changed. */
+static void edge_refused(unsigned int v, unsigned int which)
+{
+	struct kvm_sregs s, before_it, again;
+
+	IOCTL(vcpus[v].fd, KVM_GET_SREGS, &before_it);
+	s = before_it;
+	switch (which % 10) {
+	case 0:
+		s.cr0 &= ~1ULL;			/* paging without protection */
+		break;
+	case 1:
+		s.cr0 |= 1 << 29;		/* NW without CD */
+		break;
+	case 2:
+		s.cr0 |= 1ULL << 32;
+		break;
+	case 3:
+		s.cr4 &= ~0x20ULL;		/* PAE */
+		break;
+	case 4:
+		s.cr4 |= 1 << 15;
+		break;
+	case 5:
+		s.cr4 |= 1ULL << 63;
+		break;
+	case 6:
+		s.cr3 |= 1ULL << 63;
+		break;
+	case 7:
+		s.cr3 |= 1ULL << 56;
+		break;
+	case 8:
+		s.efer &= ~(1ULL << 10);	/* LMA */
+		break;
+	default:
+		s.efer |= 1 << 9;
+		break;
+	}
+	/* And with it what could be. */
+	s.cr2 = edge(which);
+	s.gs.base = 0;
+	if (!ioctl(vcpus[v].fd, KVM_SET_SREGS, &s))
+		found("KVM_SET_SREGS has taken what no processor has (%u)", which % 10);
+	IOCTL(vcpus[v].fd, KVM_GET_SREGS, &again);
+	if (memcmp(&before_it, &again, sizeof(again)))
+		found("KVM_SET_SREGS has refused (%u), and changed something", which % 10);
+}
+
+/* What KVM_INTERRUPT does, which needs a VM without KVM's own interrupt controllers. */
+static void edge_interrupt(unsigned int v, struct doing *wait)
+{
+	__u32 irqs = *box32(v, BOX_IRQS);
+	struct kvm_regs regs;
+	struct kvm_sregs s;
+
+	get_regs(v, &regs);
+	regs.rflags |= RFLAGS_IF;
+	set_regs(v, &regs);
+	IOCTL(vcpus[v].fd, KVM_GET_SREGS, &s);
+	memset(s.interrupt_bitmap, 0, sizeof(s.interrupt_bitmap));
+	s.interrupt_bitmap[1] = 1;	/* vector 0x40 */
+	IOCTL(vcpus[v].fd, KVM_SET_SREGS, &s);
+	run_op(wait, OP_NOP);
+	if (*box32(v, BOX_IRQS) == irqs)
+		found("an interrupt that user space has set did not come");
+	get_regs(v, &regs);
+	regs.rflags = RFLAGS_FIXED;
+	set_regs(v, &regs);
+}
+
+static void exec_edge(struct doing *d)
+{
+	const struct step *s = d->s;
+	unsigned int v = s->arg[0] % nr_vcpus, which = s->arg[2];
+	struct step nop = { .who = v };
+	struct doing wait = { .s = &nop };
+
+	if (vcpus[v].busy || m.mode[v] != MODE_LONG) {
+		d->end = END_SKIPPED;
+		return;
+	}
+	switch (s->arg[1]) {
+	case EDGE_REGS:
+		edge_regs(v, which, &wait);
+		break;
+	case EDGE_RIP:
+		edge_rip(v, which, &wait);
+		break;
+	case EDGE_SREGS:
+		edge_sregs(v, which, &wait);
+		break;
+	case EDGE_REFUSED:
+		edge_refused(v, which);
+		break;
+	default:
+		edge_interrupt(v, &wait);
+		break;
+	}
+	if (wait.end != END_DONE)
+		found("after an edge of a register: %d, vector %u", wait.end, wait.vector);
+}
+
 void exec_vcpu(struct doing *d)
 {
 	const struct step *s = d->s;
@@ -293,6 +482,9 @@ void exec_vcpu(struct doing *d)
 		break;
 	case K_SET:
 		set_state(d);
+		break;
+	case K_EDGE:
+		exec_edge(d);
 		break;
 	default:
 		exec_event(d);
