@@ -221,6 +221,11 @@ fuzz-faults: | deps		## do the fuzzers find what they must? SECONDS= for each fa
 	@mkdir -p $(B)
 	@vmm-side/e2e/suites.py fuzz-faults='vmm-side/e2e/fuzz.sh $(B) $(SECONDS) $(SEED) faults'
 
+# Beside it, for what is no neutral code: in guests.
+fuzz-lies: test-files $(filter debug,$(KERNEL))	## a VMM that lies to a guest by CPUID, MSRs and pages; SECONDS=, SEED=, KERNEL=debug
+	@vmm-side/e2e/suites.py fuzz-lies='symspy/tests/lies/fuzz_lies.py --seconds $(SECONDS) --seed $(SEED) \
+		--kernel $(or $(KERNEL),guest)'
+
 # What is found may be the host's end: that is another boot.
 PAGING		?=
 FUZZ_KVM	= vmm-side/kvm/tests/fuzz-kvm/fuzz_kvm.py --seed $(SEED)
@@ -261,6 +266,7 @@ style: guest host qemu		## checkpatch, sparse, shellcheck, flake8, mypy --strict
 # With FUZZ=SECONDS, each fuzzer for so long besides, which are not in make test's time.
 # What they find need not be small.
 TEST_FUZZERS	= fuzz-vmm='vmm-side/e2e/fuzz.sh $(B) $(FUZZ) $(SEED)' \
+		  fuzz-lies='symspy/tests/lies/fuzz_lies.py --seconds $(FUZZ) --seed $(SEED)' \
 		  fuzz-kvm='$(FUZZ_KVM) --seconds $$(($(FUZZ) / 3)) --shrink 60' \
 		  fuzz-mm='$(FUZZ_MM) --seconds $(FUZZ) --shrink 60'
 

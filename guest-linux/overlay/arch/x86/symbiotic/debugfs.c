@@ -18,7 +18,8 @@
  * paging     write "<word>": the VMM's word on paging, struct symspy_paging.state,
  *            as if it had written it; the guest has followed when this returns
  * spin_at    write "<n>": a symcall never goes on from there (symcall.c), 0: it does
- * control    write "discover", "start", "stop"; fails if that fails
+ * control    write "discover", "start", "stop"; or "anew": stop, discover, start, with
+ *            what the VMM says now; fails if that fails
  */
 #define pr_fmt(fmt) "symbiotic: " fmt
 
@@ -540,6 +541,10 @@ static ssize_t control_write(struct file *file, const char __user *buf,
 		ret = symspy_discover(&vmm);
 		if (!ret && memcmp(&vmm, &symb_state.vmm, sizeof(vmm)))
 			ret = -ESTALE;
+	} else if (sysfs_streq(cmd, "anew")) {
+		symb_stop();
+		symb_state.found = symspy_discover(&symb_state.vmm);
+		ret = symb_start();
 	} else if (sysfs_streq(cmd, "start")) {
 		ret = symb_start();
 	} else if (sysfs_streq(cmd, "stop")) {

@@ -15,18 +15,21 @@
 
 #include <symbiotic/port.h>
 
+#include "lies.h"
+
 void symb_port_cpuid(__u32 leaf, struct symb_cpuid *out)
 {
 	KUNIT_STATIC_STUB_REDIRECT(symb_port_cpuid, leaf, out);
 	cpuid_count(leaf, 0, &out->eax, &out->ebx, &out->ecx, &out->edx);
+	symb_lie_cpuid(leaf, out);
 }
 
 int symb_port_rdmsr(__u32 msr, __u64 *val)
 {
-	unsigned long long v;
+	u64 v;
 
 	KUNIT_STATIC_STUB_REDIRECT(symb_port_rdmsr, msr, val);
-	if (rdmsrl_safe(msr, &v))
+	if (rdmsrl_safe(msr, &v) || !symb_lie_rdmsr(&v))
 		return -EIO;
 	*val = v;
 	return 0;
@@ -34,8 +37,13 @@ int symb_port_rdmsr(__u32 msr, __u64 *val)
 
 int symb_port_wrmsr(__u32 msr, __u64 val)
 {
+	unsigned int lie;
+
 	KUNIT_STATIC_STUB_REDIRECT(symb_port_wrmsr, msr, val);
-	return wrmsrl_safe(msr, val) ? -EIO : 0;
+	lie = symb_lie_wrmsr(msr, val);
+	if (!(lie & SYMB_LIE_NOT_DONE) && wrmsrl_safe(msr, val))
+		return -EIO;
+	return lie & SYMB_LIE_REFUSED ? -EIO : 0;
 }
 
 void *symb_port_map(__u64 gpa)
