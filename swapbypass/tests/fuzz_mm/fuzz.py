@@ -53,32 +53,47 @@ MODES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
 
 SKIP = "/sys/module/symswap/parameters/skip"
 HOOKS = "/sys/kernel/debug/symbiotic_bypass/skip_hooks"
+OVERLAY = TOP / "guest-linux" / "overlay"
+
+
+def broken(rule: str) -> str:
+    """FILE=VALUE that leaves out a rule of the guest's, by its name there."""
+    symswap = (OVERLAY / "mm/symswap/internal.h").read_text()
+    bypass = (OVERLAY / "include/linux/symbiotic_bypass.h").read_text()
+    check = re.search(rf"^#define {rule}\s+BIT\((\d+)\)", bypass, re.M)
+    if check:
+        return f"{HOOKS}={1 << int(check.group(1))}"
+    text, file = (bypass, HOOKS) if rule.startswith("BYPASS_HOOK_") else (symswap, SKIP)
+    prefix = re.match("[A-Z]+_[A-Z]+_", rule)
+    names = re.findall(rf"^\t({prefix.group() if prefix else rule}\w+),", text, re.M)
+    return f"{file}={1 << names.index(rule)}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """A rule that is left out: SYMSWAP_RULE_* or BYPASS_SKIP_*."""
+    """A rule that is left out."""
     name: str
     swap: str
-    broken: str
+    rule: str
     kernel: str = "guest"
 
 
 FAULTS = (
-    Fault("the identity of the swap type", "in-place", f"{SKIP}={1 << 9}"),
-    Fault("the reference to the anon_vma", "in-place", f"{SKIP}={1 << 11}", "debug"),
-    Fault("the order of publication", "in-place", f"{SKIP}={1 << 10}"),
-    Fault("the drop in vma_start_write()", "bypass", f"{HOOKS}={1 << 0}"),
-    Fault("the drop before a slot is read", "bypass", f"{HOOKS}={1 << 4}"),
-    Fault("the check of the VMA's lock sequence", "bypass", f"{HOOKS}={1 << 10}"),
+    Fault("the identity of the swap type", "in-place", "SYMSWAP_RULE_TYPE"),
+    Fault("the reference to the anon_vma", "in-place", "SYMSWAP_RULE_ANON_VMA", "debug"),
+    Fault("the order of publication", "in-place", "SYMSWAP_RULE_PUBLISH"),
+    Fault("the drop in vma_start_write()", "bypass", "BYPASS_HOOK_VMA"),
+    Fault("the drop before a slot is read", "bypass", "BYPASS_HOOK_READ"),
+    Fault("the check of the VMA's lock sequence", "bypass", "BYPASS_SKIP_VMA_LOCKED"),
 )
 
 
 class Fuzzer:
     """A kind of guest, and what is tried in it."""
 
-    def __init__(self, bench: Bench, options: argparse.Namespace, broken: str = "") -> None:
-        self._bench, self._options, self._broken = bench, options, broken
+    def __init__(self, bench: Bench, options: argparse.Namespace, rule: str = "") -> None:
+        self._bench, self._options = bench, options
+        self._broken = f"-b {broken(rule)} " if rule else ""
         machine, mode, self._devices = MODES[options.swap]
         debug = options.kernel == "debug"
         self._limit = 120 if debug else 60
@@ -96,8 +111,7 @@ class Fuzzer:
         if storm:
             # And a VMM that lies in the pages that both have; it ends with fuzz_mm.
             cmd += f"./vmm_lies -t {seconds} -s {self._options.seed} &\nlying=$!\n"
-        broken = f"-b {self._broken} " if self._broken else ""
-        cmd += (f"./fuzz_mm.sh {arguments} {broken}-l {self._limit}\n"
+        cmd += (f"./fuzz_mm.sh {arguments} {self._broken}-l {self._limit}\n"
                 "status=$?\n" + "kill $lying; wait $lying\n" * storm +
                 "echo 0x57 >/sys/kernel/symbiotic/guest_word\nexit $status\n")
         if storm:
@@ -229,7 +243,7 @@ def find_fault(bench: Bench, options: argparse.Namespace,
                fault: Fault) -> tuple[fuzzing.Found, list[str]]:
     """Whether, and how, the fuzzer finds that a rule is missing."""
     options = argparse.Namespace(**{**vars(options), "swap": fault.swap, "kernel": fault.kernel})
-    fuzzer = Fuzzer(bench, options, fault.broken)
+    fuzzer = Fuzzer(bench, options, fault.rule)
     r = fuzzer.boot(f"-1 -s {options.seed} -t {options.seconds} -S {options.shrink}",
                     options.seconds + options.shrink + 60)
     lines, done = list(comments(r.stdout)), fuzzing.at(r.stdout)
