@@ -199,8 +199,8 @@ def fuzz(bench: Bench, options: argparse.Namespace) -> tuple[list[str], str]:
         # What it has died of is not tried again by the next piece.
         done = dataclasses.replace(done, next=int(numbers[-1]) + 1)
     lines, figures = judge(fuzzer, options, r), str(done)
-    ledger.add(options.swap, options.seed, begin, done, int(bool(lines)))
     if options.operations:
+        ledger.add(options.swap, options.seed, begin, done, int(bool(lines)))
         figures += f"; {ledger.operations(options.swap)} of {options.operations} operations"
     return lines, figures
 

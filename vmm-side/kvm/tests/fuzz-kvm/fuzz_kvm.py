@@ -155,7 +155,8 @@ def fuzz(a: argparse.Namespace, pagings: Sequence[str]) -> int:
                                   paging, a.seconds)
         print(comments("\n".join(said(result))), end="")
         good, done = result.status == 0, fuzzing.at(result.stdout, begin)
-        figures.add(paging, a.seed, begin, done, int(not good))
+        if a.operations:
+            figures.add(paging, a.seed, begin, done, int(not good))
         if find and died(result):
             find = fuzzer.shrink(find, paging, a.shrink)
         if find:
