@@ -12,10 +12,12 @@
 struct model m;
 struct model before;
 bool in_group;
+unsigned int group_running;
 bool group_logs;
 bool group_gaps;
 __u64 group_value[32];
 unsigned int nr_group_values;
+__u64 group_from, group_to;
 bool touched[NR_REGIONS][MOST_PAGES];
 
 static void find_all(const struct model *model, const struct doing *d, struct findings *f)
@@ -50,6 +52,8 @@ static bool in_group_values(__u64 val)
 {
 	unsigned int i;
 
+	if (val >= group_from && val <= group_to)
+		return true;
 	for (i = 0; i < nr_group_values; i++)
 		if (group_value[i] == val)
 			return true;
@@ -209,8 +213,10 @@ void apply_host(const struct doing *d)
 		if (s->arg[1] == ADVICE_DONTNEED && memory->file < 0)
 			pages_are(s->arg[0], s->arg[2], d->result, 0);
 		break;
-	case K_PUNCH:
 	case K_CHURN:
+		pages_are(s->arg[0], s->arg[1], d->result, d->left);
+		break;
+	case K_PUNCH:
 		pages_are(s->arg[0], s->arg[1], d->result, 0);
 		break;
 	case K_TRUNCATE:

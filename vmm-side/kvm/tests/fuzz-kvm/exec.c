@@ -123,6 +123,8 @@ static void *exec_thread(void *arg)
 	if (host)
 		pthread_mutex_lock(&host_lock);
 	exec_step(d);
+	if (!host)
+		__atomic_sub_fetch(&group_running, 1, __ATOMIC_RELEASE);
 	if (host) {
 		apply_host(d);
 		pthread_mutex_unlock(&host_lock);
@@ -155,7 +157,11 @@ static void exec_group(const struct step *s, unsigned int nr)
 	pthread_barrier_init(&start, NULL, nr);
 	group_logs = false;
 	group_gaps = false;
+	group_running = 0;
+	group_from = ~0ULL;
+	group_to = 0;
 	for (i = 0; i < nr; i++) {
+		group_running += s[i].who != HOST;
 		group_logs |= s[i].kind == K_SLOT || s[i].kind == K_DIRTY_LOG;
 		group_gaps |= s[i].kind == K_SLOT || s[i].kind == K_REMAP ||
 			      s[i].kind == K_TRUNCATE;
@@ -173,6 +179,10 @@ static void exec_group(const struct step *s, unsigned int nr)
 	for (i = 0; i < nr; i++) {
 		if (d[i].value)
 			group_value[nr_group_values++] = d[i].value;
+		if (d[i].from && d[i].from < group_from)
+			group_from = d[i].from;
+		if (d[i].from && d[i].value > group_to)
+			group_to = d[i].value;
 		if (d[i].s->kind == K_ADVISE || d[i].s->kind == K_PUNCH ||
 		    d[i].s->kind == K_TRUNCATE || d[i].s->kind == K_REPLACE ||
 		    d[i].s->kind == K_CHURN)

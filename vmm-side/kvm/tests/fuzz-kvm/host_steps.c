@@ -217,15 +217,19 @@ static void set_parameter(unsigned int which, unsigned int value)
 	write_file(files[which], values[which][value % 2]);
 }
 
-#define CHURN_PAGES	1024
+#define CHURN_PAGES	4096	/* at most so many come and go */
 
-/* Pages come and go: in the middle of that, somebody else takes one. */
+/*
+ * Pages come and go as long as guests do something at the same time: in the middle of that,
+ * KVM may take one. It ends when they do, for the next time would take back what it took;
+ * and whatever comes has another content, or nobody could tell.
+ */
 static void churn(struct doing *d)
 {
 	const struct step *s = d->s;
 	struct memory *memory = memory_of(&m, s->arg[0]);
 	unsigned int first = s->arg[1], nr = s->arg[2] ?: 1, i, j;
-	int r = 0;
+	int r;
 
 	if (nr > m.region[s->arg[0]].pages - first)
 		nr = m.region[s->arg[0]].pages - first;
@@ -233,19 +237,28 @@ static void churn(struct doing *d)
 		d->end = END_SKIPPED;
 		return;
 	}
-	d->value = new_serial();
 	d->result = nr;
-	for (i = 0; i < CHURN_PAGES / nr && !r; i++) {
+	for (i = 0; ; i++) {
+		d->value = new_serial();
+		d->left = d->value;
+		if (!i)
+			d->from = d->value;
 		for (j = first; j < first + nr; j++)
 			*(volatile __u64 *)(memory->mapped + j * 512) = d->value;
+		if (i && !__atomic_load_n(&group_running, __ATOMIC_ACQUIRE))
+			break;
 		if (memory->file < 0)
 			r = madvise(memory->mapped + first * 512, nr * 4096UL, MADV_DONTNEED);
 		else
 			r = fallocate(memory->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 				      first * 4096L, nr * 4096L);
+		if (r)
+			found("pages cannot be given back: %s", strerror(errno));
+		d->left = 0;
+		if (!__atomic_load_n(&group_running, __ATOMIC_ACQUIRE) ||
+		    i >= CHURN_PAGES / nr)
+			break;
 	}
-	if (r)
-		found("pages cannot be given back: %s", strerror(errno));
 }
 
 static void exec_memory(struct doing *d)

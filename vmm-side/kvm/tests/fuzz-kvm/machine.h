@@ -48,6 +48,8 @@ struct doing {
 	__u64 result;
 	__u64 addr;		/* where */
 	__u64 value;		/* what it has written */
+	__u64 from;		/* a churn: its first value, value is the last, */
+	__u64 left;		/* and what there is in the end */
 	bool mmio;
 	bool odd;		/* what user space has set may keep it from running */
 	bool answered;
@@ -62,11 +64,13 @@ extern unsigned int nr_vcpus;
 
 /* While steps run at the same time: the model before, and what they have written. */
 extern bool in_group;
+extern unsigned int group_running;	/* steps of vCPUs that have not ended */
 extern bool group_logs;		/* whether pages are logged changes meanwhile */
 extern bool group_gaps;		/* memory or its slot may have been away for a moment */
 extern struct model before;
 extern __u64 group_value[32];
 extern unsigned int nr_group_values;
+extern __u64 group_from, group_to;	/* and all from the one to the other */
 extern bool touched[NR_REGIONS][MOST_PAGES];
 
 /* The entry of a page-directory-pointer table, above the places; and above that. */
