@@ -288,8 +288,9 @@ void apply_guest(const struct doing *d)
 	if (s->kind == K_BAD_CR && d->end == END_DONE)
 		found("a control register has taken what it cannot have");
 	if (d->end == END_EXCEPTION && d->vector == 13 &&
-	    (s->kind == K_BAD_CR || s->kind == K_RDMSR || s->kind == K_LOCAL || s->kind == K_FEATURES ||
-	     s->kind == K_REGISTER || s->kind == K_CR4 || s->kind == K_EFER))
+	    (s->kind == K_RDMSR || s->kind == K_LOCAL || s->kind == K_FEATURES ||
+	     s->kind == K_REGISTER || s->kind == K_CR4 || s->kind == K_BAD_CR ||
+	     s->kind == K_EFER))
 		return;
 	if (d->end == END_SHUTDOWN)
 		found("the machine has shut down");

@@ -292,16 +292,14 @@ void run_to_end(unsigned int nr, struct doing *d, unsigned long request, void *a
 		case KVM_EXIT_SHUTDOWN:
 			d->end = END_SHUTDOWN;
 			goto out;
-		case KVM_EXIT_FAIL_ENTRY:
-		case KVM_EXIT_INTERNAL_ERROR:
-			if (d->odd) {
+		default:
+			if (d->odd && (v->run->exit_reason == KVM_EXIT_FAIL_ENTRY ||
+				       v->run->exit_reason == KVM_EXIT_INTERNAL_ERROR)) {
 				d->odd = false;
 				d->end = END_ERROR;
 				turn_back(nr);
 				break;
 			}
-			/* fallthrough */
-		default:
 			found("exit reason %u, %u", v->run->exit_reason,
 			      v->run->internal.suberror);
 		}

@@ -51,7 +51,7 @@ struct doing {
 	__u64 from;		/* a churn: its first value, value is the last, */
 	__u64 left;		/* and what there is in the end */
 	bool mmio;
-	bool odd;		/* what user space has set may keep it from running */
+	bool odd;		/* what user space has set may keep it from running, once */
 	bool answered;
 	unsigned int nr_grants;
 	struct grant grant[SYMB_LOOKUP_MAX];
