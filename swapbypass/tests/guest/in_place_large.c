@@ -35,10 +35,14 @@ static char *chunk(void)
 static void last_page_of_disk(const char *dev)
 {
 	const long long last = all_pages - 1, step = 1 << 19;
-	int fd = open(dev, O_RDWR | O_DIRECT | O_CLOEXEC);
 	char *page = anon_map(PAGE);
 	long long at;
+	int fd;
 
+	/* The kernel lets nobody write to a device that is swapped on. */
+	if (swapoff(dev))
+		setup_error("swapoff: %s", strerror(errno));
+	fd = open(dev, O_RDWR | O_DIRECT | O_CLOEXEC);
 	if (fd < 0)
 		setup_error("%s: %s", dev, strerror(errno));
 	page_fill(page, 0x2900, 1);
@@ -56,6 +60,8 @@ static void last_page_of_disk(const char *dev)
 	}
 	close(fd);
 	munmap(page, PAGE);
+	if (swapon(dev, 0))
+		setup_error("swapon: %s", strerror(errno));
 }
 
 /*
