@@ -25,7 +25,7 @@
 #              seen enough of it (link_moves.sh)
 #   two-ways   at 1: four programs write and read a disk of multipath's, to which the NVMe
 #              comes, and goes again, ten times (disk_moves.sh)
-#   edu-waits  at 1: the teaching device has come and reaches no memory, until 2
+#   edu-waits  at 1: the teaching device has come and reaches no memory
 #   edu-works, edu-stopped   the teaching device reaches memory, or does not
 
 # shellcheck source=/dev/null
@@ -325,7 +325,6 @@ t_edu_waits()
 	wait_for 3000 [ -e /sys/kernel/debug/symbiotic_edu ]
 	t_edu_stopped
 	echo 1 >"$SYSFS/guest_word"
-	host_says 2
 }
 
 t_edu_stopped()

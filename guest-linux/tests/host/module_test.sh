@@ -337,7 +337,6 @@ before)
 	symcall word 1
 	wait_info.sh 'guest-word 0x1$' || exit
 	load
-	symcall word 2
 	;;
 guard)
 	# ADDRESS: the device's right hangs on a module that is not its driver.
