@@ -112,6 +112,11 @@ guest-base: | $(B)/src/linux-base $(B)/versions	## the same kernel without our c
 	$(call say,KERNEL,guest-base)
 	$(call kernel,guest-base,linux-base,$(CONFIG_base),vmlinux bzImage)
 
+# Linux as it is with all that it has itself for memory that comes and goes.
+stock: | $(B)/src/linux-base $(B)/versions	## a kernel for what symbiotic guests compete with
+	$(call say,KERNEL,stock)
+	$(call kernel,stock,linux-base,$(CONFIG_base) $(GCONF)/stock.config,vmlinux bzImage)
+
 # The extension changes nothing outside KVM's own code, so the modules alone are
 # built, for the kernel in build/guest. Without a vmlinux beside them modpost can
 # only warn of symbols, which insmod checks.

@@ -151,6 +151,8 @@ class Guest:
         """The rig's options for it."""
         job = self.jobs[0]
         return {"guest_mem": job.guest_mem, "swap": job.mode.swap, "swap_store": job.mode.store,
+                # What is compared is the swap device: nobody else gives free memory back.
+                "reporting": False,
                 # The rig wants a paging mode even where it means nothing.
                 "paging": "shadow" if job.paging == "none" else job.paging,
                 "append": job.mode.append(job.ws), "timeout": self.limit()}

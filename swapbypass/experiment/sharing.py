@@ -63,6 +63,7 @@ def give_back(bench: measure.Runner, plan: Plan,
     seconds, errors = {}, []
     for way in ways(plan):
         result = bench.run(script(GUEST / "give_back.sh", *way.guest.split()), files=files,
+                           reporting=False,
                            guest_mem=way.memory, paging="nested", swap=way.swap,
                            swap_size=room_for(plan.ws), swap_store=way.store,
                            qemu_args=way.qemu_args,
@@ -150,8 +151,8 @@ def two_guests(bench: measure.Runner, plan: Plan,
         host_cmd = script(HOST / "two_guests.sh", policy, budget * 256, budget + 16, TURN)
         result = bench.run(script(GUEST / "two_guests.sh", ws, OPERATIONS), files=files,
                            guest_mem=memory, paging="nested", swap=IN_PLACE.swap,
-                           swap_size=room_for(plan.ws), qemu_args=ram, host_cmd=host_cmd,
-                           timeout=180 + TURNS * TURN)
+                           reporting=False, swap_size=room_for(plan.ws), qemu_args=ram,
+                           host_cmd=host_cmd, timeout=180 + TURNS * TURN)
         passes = re.findall(r"^passes (\d+)$", result.stdout + result.host_out, re.M)
         turns = re.findall(r"^turn \d+ in-place (\d+) (\d+) swap-ins (\d+)$", result.host_out,
                            re.M)

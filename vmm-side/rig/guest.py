@@ -31,7 +31,6 @@ BOCHS = "bochs"         # the emulator that is not QEMU
 # Devices of L1 that its guests can have, and where they sit.
 PASSTHROUGH = {"nvme": "0000:00:10.0", "e1000e": "0000:00:11.0", "edu": "0000:00:12.0"}
 PASSTHROUGH_MB = 1024   # one huge page
-L1_DISK_MB = 2048       # sparse
 # What L1 needs besides its guest and what stands in for a disk.
 L1_OWN_MB = 768
 WEEK = 7 * 24 * 3600
@@ -56,6 +55,8 @@ class Machine(Options):
     # What is not said is what suits the emulator.
     smp: int = option(Number(1, 7), None, "HOST_SMP", "CPUs of an emulated host (2; bochs: 1)")
     memory: int = option(Number(1024, 1 << 20), None)
+    # MiB of a disk for what shall not lie in memory; its file is sparse.
+    disk: int = option(Number(256, 1 << 16), 2048)
     host_kernel: str = option(Choice(("host", "debug")), "host")
     # Devices to pass through, a huge page to use with them, and memory set aside to
     # see what they damage.
@@ -100,6 +101,8 @@ class Guest(Options):
     swap_size: int = option(Number(1, 1 << 20), 512, "SWAP_SIZE", "MiB of it")
     swap_store: str = option(Choice(STORES), "tmpfs", "SWAP_STORE",
                              "where the host's file behind it lies")
+    reporting: bool = option(Flag("off", "on"), True, "REPORTING",
+                             "with a window, free memory goes back to the host by itself")
     passthrough: tuple[str, ...] = option(Choices(tuple(PASSTHROUGH)), (), "PASSTHROUGH",
                                           "devices of L1 for the guest, without an IOMMU")
     append: str = option(Text(), "", "APPEND", "more kernel arguments")
@@ -203,7 +206,9 @@ class Guest(Options):
         if drivers is not None and set(self.passthrough) - set(drivers):
             yield (f"PASSTHROUGH={' '.join(self.passthrough)}: {name} has a driver for "
                    f"{' '.join(drivers)} only")
-        if self.swap_row.driver and not image.driver:
+        device = self.swap_row
+        if (device.driver and not image.driver or
+                device.kernel and device.kernel != self.kernel in kinds.KERNELS):
             yield f"SWAP={self.swap}: {name} has no driver for it"
 
     def _of_swap(self) -> Iterator[str]:
@@ -281,9 +286,9 @@ class Guest(Options):
         if self.swap_row.stores and not self.bare:
             if self.swap_store != "disk":
                 wanted, of = wanted + self.swap_size, f"{of} SWAP_SIZE={self.swap_size}"
-            elif not direct and self.swap_size > L1_DISK_MB - 128:
+            elif not direct and self.swap_size > machine.disk - 128:
                 yield (f"SWAP_SIZE={self.swap_size}: SWAP_STORE=disk has room for "
-                       f"{L1_DISK_MB - 128}")
+                       f"{machine.disk - 128}")
         if wanted > room:
             yield f"{of}: the host has {room} MiB for its guest"
 

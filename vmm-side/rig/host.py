@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import IO, Any, Protocol
 
 from . import ending, images
-from .guest import L1_DISK_MB, PASSTHROUGH, Machine
+from .guest import PASSTHROUGH, Machine
 from .images import RigError
 
 L0 = "qemu-system-x86_64"
@@ -199,7 +199,7 @@ class L1(Host):
         self._console = jobs / "l1-console"
         self._buffer = b""
         initrd = nameless(data=images.l1_initramfs(machine.host_kernel))
-        disk = self._disk()
+        disk = self._disk(machine.disk)
         self._agent, agent = socket.socketpair()
         files: tuple[IO[bytes] | socket.socket, ...] = (initrd, disk, agent)
         kernel = images.kernel_image(images.L1_KERNEL[machine.host_kernel], "pvh")
@@ -246,9 +246,9 @@ class L1(Host):
                            f"{tail(self._console)}") from None
 
     @staticmethod
-    def _disk() -> IO[bytes]:
+    def _disk(mib: int) -> IO[bytes]:
         """A disk with a file system, for what shall not lie in L1's memory."""
-        disk = nameless(L1_DISK_MB << 20)
+        disk = nameless(mib << 20)
         images.tool("/sbin/mkfs.ext2", "-q", "-m", "0", "-F", path_of(disk), files=(disk,))
         return disk
 

@@ -96,6 +96,14 @@ def _passthrough(guest: Guest) -> list[Word]:
     return words
 
 
+def _reporting(guest: Guest) -> list[Word]:
+    """What the window is for data, this is for memory that holds none. Of what a device may
+    write to at any time, nothing can be given back."""
+    if not (guest.reporting and guest.swap_row.driver) or guest.passthrough:
+        return []
+    return ["-device", "virtio-balloon-pci,id=balloon,free-page-reporting=on"]
+
+
 def _vcpus(guest: Guest, hardware: str) -> list[Word]:
     """The accelerator and the CPUs' features under KVM."""
     accel = "kvm" if guest.symbiotic or guest.host == "plain-kvm" else "kvm,symbiotic=off"
@@ -125,6 +133,7 @@ def under_kvm(guest: Guest, boot: Images, hardware: str) -> list[Word]:
     if boot.files:
         words += disk("files", f"{HOST_IMAGES}/{boot.files.name}", readonly=True)
     words += guest.swap_row.qemu(SWAPFILE, guest.swap_size)
+    words += _reporting(guest)
     words += _passthrough(guest)
     if guest.interactive:
         tty = "stdio,signal=off" if hardware == "local" else "serial,path=/dev/hvc0"

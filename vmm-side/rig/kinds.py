@@ -112,6 +112,7 @@ class Kernel:
 
 KERNELS = {"guest": Kernel(Linux()),
            "guest-base": Kernel(Linux(), driver=False),
+           "stock": Kernel(Linux(), driver=False),
            "debug": Kernel(Linux(), memory=384),
            "kitten": Kernel(Kitten(), cpus=16, memory=16, append=400)}
 # One that is named by the directory that it was built in is whatever it is.

@@ -297,8 +297,9 @@ if [ "$INTERACTIVE" = 1 ]; then
 	finish ok
 fi
 
-# What qemu.cmd opens, also where host_cmd runs it for another guest.
-PIPES='ctl.in ctl.out mon.in mon.out'
+# What qemu.cmd opens, also where host_cmd runs it for another guest; "host" is for
+# guests whose qemu_args make a port of it, to talk with host_cmd.
+PIPES='ctl.in ctl.out mon.in mon.out host.in host.out'
 export PIPES
 # shellcheck disable=SC2086 # a list
 (cd "$WORK" && mkfifo $PIPES) || finish 'cannot make pipes'

@@ -74,6 +74,13 @@ def _dimm(path: Word, size: int) -> list[Word]:
     return [*memory_file("mem", path, size), "-device", "pc-dimm,memdev=mem,id=swap"]
 
 
+def _virtio_mem(_path: Word, size: int) -> list[Word]:
+    # Nothing of it is plugged in at first. The block is a huge page, as QEMU would choose
+    # where it sees that the host has them.
+    return ["-object", f"memory-backend-ram,id=mem,size={size}M",
+            "-device", "virtio-mem-pci,memdev=mem,id=mem0,requested-size=0,block-size=2M"]
+
+
 def _any_size(_size: int) -> str:
     return ""
 
@@ -101,9 +108,10 @@ class Swap:
     stores: tuple[str, ...] = ()
     plugged: bool = False
     wrong_size: Callable[[int], str] = _any_size
-    # What it needs: our driver in the guest; our QEMU, so not bare metal; the extension
-    # in KVM; one kind of paging.
+    # What it needs: our driver in the guest, or the one kernel of ours that has its driver;
+    # our QEMU, so not bare metal; the extension in KVM; one kind of paging.
     driver: bool = False
+    kernel: str = ""
     our_qemu: bool = True
     extended: bool = False
     paging: str = ""
@@ -143,6 +151,11 @@ SWAPS = {
     # No swap at all but memory; its struct pages lie in it.
     "dimm": Swap(qemu=_dimm, stores=MAPPED, plugged=True, wrong_size=_dimm_size,
                  append="memhp_default_state=online_movable memory_hotplug.memmap_on_memory=1"),
+    # The same, by the block, at QMP's word (qom-set /machine/peripheral/mem0 requested-size);
+    # until then there is zram.
+    "virtio-mem": Swap(qemu=_virtio_mem, plugged=True, wrong_size=_dimm_size, kernel="stock",
+                       append="memhp_default_state=online_movable",
+                       setup="echo {size}M >/sys/block/zram0/disksize", device="/dev/zram0"),
     "zram": Swap(our_qemu=False, setup="echo {size}M >/sys/block/zram0/disksize",
                  device="/dev/zram0"),
 }
