@@ -69,6 +69,20 @@ expect forkmix-cut-short 0 'ops=[0-9]+ .*complete=0' "$dir/forkmix" -m 2 -u 500 
 expect forkmix-damage 1 'verify result=WRONG.* wrong=1 ' "$dir/forkmix" -m 2 -n 1 -u 1 -p 1 -X
 expect forkmix-exit 0 '^exit seconds=0\.' "$dir/forkmix" -m 2 -n 1 -u 2 -p 1 -x
 
+# pulse COMMAND...: end it after a second
+pulse()
+{
+	"$@" &
+	beating=$!
+	sleep 1
+	kill $beating
+	wait $beating
+}
+
+expect pulse 0 'pulse beats=[0-9]{2,} longest_s=[0-9]+\.[0-9]+$' pulse "$dir/pulse" -p 10 -m 64
+expect pulse-verifies 0 "verify result=ok $all" pulse "$dir/pulse" -p 10
+expect pulse-damage 1 'verify result=WRONG.* wrong=1 ' pulse "$dir/pulse" -p 10 -X
+
 expect procloop 0 '^loop rounds=3 tsc=[0-9]+$' "$dir/procloop" 3
 
 plan
