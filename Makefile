@@ -314,6 +314,9 @@ experiments: deps all		## the full sweep of the experiment
 run-nested: deps all		## the swap window in place, under nested paging, beside its peers
 	@python3 swapbypass/experiment/run.py --nested $(RUN_ARGS)
 
+run-spike: deps all stock	## four guests that need much memory in turns, and a host with half of it
+	@python3 swapbypass/experiment/spike.py $(RUN_ARGS)
+
 bench-count: deps all		## the experiment in instructions: the same numbers every time
 	@python3 swapbypass/experiment/run.py --icount $(RUN_ARGS)
 
