@@ -86,7 +86,8 @@ choose()
 		member value number
 		;;
 	4)
-		name=x-symbiotic-set-swap-grant
+		one_of x-symbiotic-set-swap-grant x-symbiotic-page-out
+		name=$word
 		member pages number
 		;;
 	5)

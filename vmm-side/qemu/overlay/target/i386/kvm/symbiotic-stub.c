@@ -31,6 +31,12 @@ void qmp_x_symbiotic_set_swap_grant(uint64_t pages, Error **errp)
     error_setg(errp, "This VM has no grant of swap pages");
 }
 
+SymbioticPageOut *qmp_x_symbiotic_page_out(uint64_t pages, Error **errp)
+{
+    error_setg(errp, "This VM has no swap window");
+    return NULL;
+}
+
 PagingInfo *qmp_x_query_paging(Error **errp)
 {
     PagingInfo *info = g_new0(PagingInfo, 1);
