@@ -18,6 +18,7 @@ enum kind {
 	KIND_PAGES,
 	KIND_MS,		/* seconds */
 	KIND_PERCENT,
+	KIND_YES,		/* or no */
 	KIND_PATH,
 	KIND_SOCKET,
 };
@@ -34,6 +35,7 @@ static const struct key {
 	KEY("budget-max", KIND_PAGES, budget_max),
 	KEY("reserve", KIND_PAGES, reserve),
 	KEY("pressure", KIND_PERCENT, pressure),
+	KEY("page-out", KIND_YES, page_out),
 	KEY("floor", KIND_PAGES, floor),
 	KEY("guest-max", KIND_PAGES, guest_max),
 	KEY("interval", KIND_MS, interval),
@@ -157,6 +159,11 @@ static int set(struct config *c, const struct key *key, const char *value, char 
 			return wrong(error, size, "%s: %s is not 1 to 100 percent", key->name,
 				     value);
 		return 0;
+	case KIND_YES:
+		if (strcmp(value, "yes") && strcmp(value, "no"))
+			return wrong(error, size, "%s: %s is neither yes nor no", key->name, value);
+		*(bool *)field = !strcmp(value, "yes");
+		return 0;
 	case KIND_SOCKET:
 		if (!*value)
 			return wrong(error, size, "socket: which?");
@@ -236,6 +243,8 @@ const char *config_check(const struct config *c)
 		return "too many guests";
 	if (c->budget_max && c->budget_min > c->budget_max)
 		return "budget-min is more than budget-max";
+	if (c->page_out && !c->automatic)
+		return "page-out goes by the host's memory: it needs budget = auto";
 	return NULL;
 }
 

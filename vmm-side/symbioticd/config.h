@@ -19,6 +19,7 @@ struct config {
 	uint64_t budget_max;	/* 0: no limit */
 	uint64_t reserve;	/* 0: an eighth of the host's memory */
 	unsigned int pressure;	/* percent */
+	bool page_out;
 	uint64_t floor;
 	uint64_t guest_max;
 	int64_t interval;

@@ -5,6 +5,7 @@
  *	all guests are asked for their numbers	(ROUND_ASK)
  *	grants become smaller			(ROUND_LOWER)
  *	grants become larger, by what is free	(ROUND_RAISE)
+ *	cold pages go, if the host lacks memory	(ROUND_PAGE_OUT)
  *
  * and each step ends when all have done theirs, or their time is up. A guest that was
  * silent in the last round is asked, but not waited for. While somebody waits for what
@@ -27,6 +28,7 @@ enum round_step {
 	ROUND_ASK,
 	ROUND_LOWER,
 	ROUND_RAISE,
+	ROUND_PAGE_OUT,
 };
 
 /**
@@ -37,6 +39,7 @@ enum round_step {
  * @directory_said: what was last said of the directory, so that it is said once
  * @pages: the budget
  * @memory: of the host, at the last round
+ * @lacking: pages that it has less than it should
  * @step: where the round is
  * @brief: this round is a short one
  * @round_start, @next_round: by daemon_now()
@@ -54,6 +57,8 @@ struct daemon {
 	struct budget budget;
 	uint64_t pages;
 	struct host_memory memory;
+	uint64_t lacking;
+	bool lacking_said;
 	bool memory_failed;
 
 	enum round_step step;

@@ -66,6 +66,8 @@ void guest_forget(struct guest *g)
 	g->want = 0;
 	g->want_used = false;
 	g->target = 0;
+	g->keeps_cold = false;
+	g->cold = 0;
 	g->skip = 0;
 	g->over = 0;
 	g->error[0] = '\0';
@@ -156,6 +158,14 @@ void guest_send_grant(struct guest *g, uint64_t pages, int64_t now, int64_t pati
 	g->asked = now;
 	g->deadline = now + patience;
 	qmp_grant(&g->qmp, pages);
+}
+
+void guest_send_page_out(struct guest *g, uint64_t pages, int64_t now, int64_t patience)
+{
+	g->task = GUEST_PAGE_OUT;
+	g->asked = now;
+	g->deadline = now + patience;
+	qmp_page_out(&g->qmp, pages);
 }
 
 short guest_events(const struct guest *g)
@@ -258,7 +268,16 @@ static enum qmp_event happened(struct guest *g, enum qmp_event event)
 		g->ours = true;
 		g->changes++;
 		break;
+	case QMP_PAGED_OUT:
+		g->cold = g->qmp.cold;
+		break;
 	case QMP_REFUSED:
+		/* An older QEMU, or a window that cannot be paged out: nothing depends on it. */
+		if (g->task == GUEST_PAGE_OUT) {
+			g->keeps_cold = true;
+			event = QMP_PAGED_OUT;
+			break;
+		}
 		/* It may say no and do it. */
 		g->grant = grant_at_most(g);
 		snprintf(g->error, sizeof(g->error), "QEMU says: %.140s", g->qmp.error);

@@ -19,6 +19,7 @@ enum guest_task {
 	GUEST_NO_TASK,
 	GUEST_ASK,		/* for its numbers */
 	GUEST_GRANT,		/* it is told a new grant */
+	GUEST_PAGE_OUT,		/* for pages that nobody uses */
 };
 
 enum guest_found {
@@ -58,6 +59,7 @@ enum guest_found {
  * @want: faults without a grant since the last plan that they were a part of
  * @want_used: they were, and others begin with the next answer
  * @planned: it takes part in this round
+ * @keeps_cold: it has said that it cannot have cold pages paged out
  * @target: what policy_plan() has said last
  *
  * @skip: rounds for which it is left alone
@@ -65,6 +67,7 @@ enum guest_found {
  * @changes: grants that it was told
  * @failures: times that it has not answered
  * @reason: of the last change
+ * @cold: pages that its QEMU says to have had paged out
  * @error: why it did not answer, printable; "" if it did
  */
 struct guest {
@@ -85,11 +88,11 @@ struct guest {
 	bool present, answered, silent, late, no_grants, ours, counted;
 	struct qmp_info info;
 	uint64_t grant, peak, given, want, wanted;
-	bool want_used, planned;
+	bool want_used, planned, keeps_cold;
 	uint64_t target;
 
 	unsigned int skip, over;
-	uint64_t changes, failures;
+	uint64_t changes, failures, cold;
 	enum policy_reason reason;
 	char error[160];
 };
@@ -128,6 +131,15 @@ enum guest_found guest_open(struct guest *g, int64_t now, int64_t patience);
 void guest_send_grant(struct guest *g, uint64_t pages, int64_t now, int64_t patience);
 
 /**
+ * guest_send_page_out - have its QEMU look for pages that nobody uses
+ * @g: the guest, with an idle connection
+ * @pages: how many are enough
+ * @now: the time
+ * @patience: that it may take for the answer, which does not wait for the look
+ */
+void guest_send_page_out(struct guest *g, uint64_t pages, int64_t now, int64_t patience);
+
+/**
  * guest_events - what to poll its connection for
  * @g: the guest, with a connection
  */
@@ -139,8 +151,9 @@ short guest_events(const struct guest *g);
  *
  * Reads a bounded amount, so that one who talks much does not hold up others.
  *
- * Returns: QMP_NOTHING, or what has happened: QMP_INFO, QMP_GRANTED, QMP_REFUSED: the
- * task is done; QMP_ERROR: the connection is closed, @error tells why
+ * Returns: QMP_NOTHING, or what has happened: QMP_INFO, QMP_GRANTED, QMP_PAGED_OUT (also
+ * if it cannot), QMP_REFUSED: the task is done; QMP_ERROR: the connection is closed,
+ * @error tells why
  */
 enum qmp_event guest_io(struct guest *g);
 

@@ -52,12 +52,22 @@ void qmp_ask(struct qmp *q)
 	say(q, QMP_ASKED, "x-query-symbiotic", "{}");
 }
 
-void qmp_grant(struct qmp *q, uint64_t pages)
+static void say_pages(struct qmp *q, enum qmp_state state, const char *command, uint64_t pages)
 {
 	char arguments[40];
 
 	snprintf(arguments, sizeof(arguments), "{\"pages\": %" PRIu64 "}", pages);
-	say(q, QMP_GRANTING, "x-symbiotic-set-swap-grant", arguments);
+	say(q, state, command, arguments);
+}
+
+void qmp_grant(struct qmp *q, uint64_t pages)
+{
+	say_pages(q, QMP_GRANTING, "x-symbiotic-set-swap-grant", pages);
+}
+
+void qmp_page_out(struct qmp *q, uint64_t pages)
+{
+	say_pages(q, QMP_PAGING_OUT, "x-symbiotic-page-out", pages);
 }
 
 static bool get_number(struct json_object *from, const char *name, uint64_t *number)
@@ -101,6 +111,12 @@ static enum qmp_event answered(struct qmp *q, struct json_object *result)
 	case QMP_GRANTING:
 		q->state = QMP_IDLE;
 		return QMP_GRANTED;
+	case QMP_PAGING_OUT:
+		/* Only to be shown. */
+		if (json_object_is_type(result, json_type_object))
+			get_number(result, "cold", &q->cold);
+		q->state = QMP_IDLE;
+		return QMP_PAGED_OUT;
 	case QMP_ASKED:
 		if (!get_info(result, &q->info))
 			return broken(q, "the answer lacks numbers");
@@ -135,6 +151,7 @@ static enum qmp_event refused(struct qmp *q, struct json_object *error)
 		}
 		break;
 	case QMP_GRANTING:
+	case QMP_PAGING_OUT:
 		q->state = QMP_IDLE;
 		break;
 	default:

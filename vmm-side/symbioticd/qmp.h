@@ -43,6 +43,7 @@ enum qmp_state {
 	QMP_IDLE,		/* nothing is asked */
 	QMP_ASKED,		/* for the guest's numbers */
 	QMP_GRANTING,
+	QMP_PAGING_OUT,
 	QMP_BROKEN,		/* nothing more comes of this connection */
 };
 
@@ -51,6 +52,7 @@ enum qmp_event {
 	QMP_READY,		/* it is idle for the first time */
 	QMP_INFO,		/* @info is new */
 	QMP_GRANTED,		/* the grant is in force */
+	QMP_PAGED_OUT,		/* it looks for cold pages, @cold tells what it has found */
 	QMP_REFUSED,		/* QEMU has said no, @error tells what */
 	QMP_ERROR,		/* it is broken, @error tells why */
 };
@@ -59,12 +61,14 @@ enum qmp_event {
  * struct qmp - a conversation
  * @state: where it is
  * @info: the last answer
+ * @cold: pages that it has told the host so far to page out
  * @error: what was wrong, printable
  * @out: bytes to send, from @out_pos to @out_len
  */
 struct qmp {
 	enum qmp_state state;
 	struct qmp_info info;
+	uint64_t cold;
 	char error[160];
 	char out[160];
 	size_t out_pos, out_len;
@@ -97,6 +101,13 @@ void qmp_ask(struct qmp *q);
  * @pages: how many
  */
 void qmp_grant(struct qmp *q, uint64_t pages);
+
+/**
+ * qmp_page_out - have pages of the window paged out that nobody uses
+ * @q: the conversation, which must be idle
+ * @pages: how many are enough
+ */
+void qmp_page_out(struct qmp *q, uint64_t pages);
 
 /**
  * qmp_feed - take bytes that have come, up to the first event

@@ -179,7 +179,7 @@ static void put_one(FILE *to, const char *name, const char *type, const char *he
 
 enum guest_metric {
 	METRIC_UP, METRIC_GRANT, METRIC_IN_PLACE, METRIC_HOT, METRIC_HELD, METRIC_WANTED,
-	METRIC_CHANGES, METRIC_FAILURES,
+	METRIC_CHANGES, METRIC_FAILURES, METRIC_COLD,
 };
 
 static const struct {
@@ -194,6 +194,8 @@ static const struct {
 			    "Faults for which it says to have had no grant" },
 	[METRIC_CHANGES] = { "guest_grant_changes_total", "counter", "Grants that it was told" },
 	[METRIC_FAILURES] = { "guest_failures_total", "counter", "Times that it was silent" },
+	[METRIC_COLD] = { "guest_cold_bytes_total", "counter",
+			  "What its QEMU says to have had paged out, as nobody used it" },
 };
 
 static uint64_t guest_value(const struct guest *g, enum guest_metric metric)
@@ -213,6 +215,8 @@ static uint64_t guest_value(const struct guest *g, enum guest_metric metric)
 		return g->info.wanted;
 	case METRIC_CHANGES:
 		return g->changes;
+	case METRIC_COLD:
+		return bytes(g->cold);
 	default:
 		return g->failures;
 	}

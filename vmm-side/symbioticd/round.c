@@ -157,8 +157,9 @@ void daemon_guest_io(struct daemon *d, struct guest *g, int64_t now)
 		}
 		break;
 	case QMP_GRANTED:
+	case QMP_PAGED_OUT:
 		/* After its round: that was all. */
-		if (d->step != ROUND_LOWER && d->step != ROUND_RAISE)
+		if (d->step == ROUND_REST || d->step == ROUND_ASK)
 			guest_close(g);
 		break;
 	case QMP_REFUSED:
@@ -241,6 +242,7 @@ static void follow_host(struct daemon *d, struct guest *const *of, const struct 
 		l.max = d->memory.total;
 	if (!l.reserve)
 		l.reserve = d->memory.total / 8;
+	d->lacking = l.reserve - min_u64(l.reserve, d->memory.available);
 	s.available = d->memory.available;
 	s.stall_us = d->memory.stall_us;
 	for (i = 0; i < n; i++) {
@@ -253,6 +255,9 @@ static void follow_host(struct daemon *d, struct guest *const *of, const struct 
 	/* What is available nobody uses, whatever is claimed. */
 	s.used = min_u64(s.used, d->memory.total - min_u64(d->memory.total, s.available));
 	d->pages = budget_next(&d->budget, &l, &s);
+	/* Tasks wait for memory, whatever is said to be available. */
+	if (l.pressure && d->budget.percent >= l.pressure)
+		d->lacking = max_u64(d->lacking, l.reserve / 8);
 	if (d->pages != before)
 		log_line(LOG_INFO, "budget: %s -> %s: %s available, tasks wait %u %% of the time",
 			 first ? "none" : text_size(old, sizeof(old), before),
@@ -311,6 +316,35 @@ static void raise_grants(struct daemon *d, int64_t now)
 	for (i = 0; i < n; i++)
 		if (p[i].next > of[i]->grant)
 			grant(d, of[i], &p[i], now);
+}
+
+/*
+ * The host is about to page out something: first what nobody uses. From each an equal
+ * part, as nobody knows yet who has it.
+ */
+static void page_out(struct daemon *d, int64_t now)
+{
+	struct guest *of[POLICY_MAX_GUESTS];
+	char lacking[16];
+	size_t n = 0, i;
+
+	if (!d->config.page_out || !d->lacking || d->memory_failed) {
+		d->lacking_said = false;
+		return;
+	}
+	for (i = 0; i < d->nr_guests; i++) {
+		struct guest *g = d->guests[i];
+
+		if (g->planned && !g->keeps_cold && g->fd >= 0 && g->task == GUEST_NO_TASK)
+			of[n++] = g;
+	}
+	if (n && !d->lacking_said) {
+		log_line(LOG_INFO, "the host lacks %s: cold pages of %zu guests go first",
+			 text_size(lacking, sizeof(lacking), d->lacking), n);
+		d->lacking_said = true;
+	}
+	for (i = 0; i < n; i++)
+		guest_send_page_out(of[i], d->lacking / n + 1, now, d->config.patience);
 }
 
 /* ---- the order of things -------------------------------------------------- */
@@ -447,7 +481,12 @@ bool daemon_work(struct daemon *d, int64_t now)
 		raise_grants(d, now);
 		d->step = ROUND_RAISE;
 	}
-	if (d->step != ROUND_RAISE || waiting(d))
+	if (d->step == ROUND_RAISE && !waiting(d)) {
+		if (!d->brief)
+			page_out(d, now);
+		d->step = ROUND_PAGE_OUT;
+	}
+	if (d->step != ROUND_PAGE_OUT || waiting(d))
 		return false;
 	end(d, now);
 	return true;

@@ -57,6 +57,7 @@ static const char help[] =
 "KEYS\n"
 "    budget      bytes (64M, 2G) for all guests together, or auto: by the host's memory\n"
 "    budget-min, budget-max, reserve, pressure   limits of auto\n"
+"    page-out    yes: when the host is short, cold pages of the windows go first (no)\n"
 "    floor       bytes that each guest keeps (a quarter of an equal part)\n"
 "    guest-max   bytes that no guest gets more than (no limit)\n"
 "    interval    seconds between rounds (1)\n"
@@ -195,7 +196,7 @@ static void round_ended(const struct daemon *d, int64_t now)
 }
 
 /*
- * The loop goes on, and no round takes longer than its three steps may.
+ * The loop goes on, and no round takes longer than its four steps may.
  *
  * Returns: milliseconds until it should be said again
  */
@@ -207,7 +208,7 @@ static int64_t watchdog(const struct daemon *d, int64_t now)
 	if (!every)
 		return INT64_MAX;
 	if (now - told >= every && (d->step == ROUND_REST ||
-				    now - d->round_start <= 4 * d->config.patience)) {
+				    now - d->round_start <= 5 * d->config.patience)) {
 		notify_systemd("WATCHDOG=1");
 		told = now;
 	}

@@ -66,6 +66,8 @@ class Qemu(threading.Thread):
         self.pretty = False
         self.event = b""
         self.commands: list[str] = []
+        self.keeps_cold = False
+        self.paged_out: list[int] = []
         vars(self).update(more)
         self._ledger = ledger
         self._end = threading.Event()
@@ -143,6 +145,11 @@ class Qemu(threading.Thread):
             self.told = True
             self._ledger.told(self, self.grant, before)
             return {"return": {}}
+        if name == "x-symbiotic-page-out":
+            if self.keeps_cold:
+                return {"error": {"class": "CommandNotFound", "desc": "what?"}}
+            self.paged_out.append(args["pages"])
+            return {"return": {"looked": 9, "used": 1, "cold": sum(self.paged_out), "busy": True}}
         if self.silent == "query":
             if not self.patience:
                 return None
@@ -841,6 +848,46 @@ class Automatic(Test):
             self.rounds(3)
             self.assertEqual(a.grant, 9000)
 
+    def test_page_out(self) -> None:
+        """What the host lacks is looked for among cold pages, if that is wanted, and as long as
+        it lacks it. Who cannot is like any other else."""
+        self.host(1100)
+        a, b, c = self.qemu("a", 10), self.qemu("b", 10, keeps_cold=True), self.qemu("c", 10)
+        with self.auto(a, b, c, more=("-o", "page-out=yes")) as d:
+            self.rounds(3)
+            self.assertEqual(a.paged_out + c.paged_out, [])
+            self.host(400)
+            self.until(lambda: len(a.paged_out) > 2 and len(c.paged_out) > 2)
+            # The first time it is not known that one cannot.
+            self.assertEqual(set(a.paged_out) | set(c.paged_out), {201, 301})
+            self.assertEqual(a.paged_out[0], 201)
+            self.assertEqual(b.commands.count("x-symbiotic-page-out"), 1)
+            self.assertEqual(self.state(b), "ok")
+            self.assertIn(f'guest_cold_bytes_total{{guest="{a.path}"}}', self.ask("metrics"))
+            self.host(1100)
+            self.rounds(2)
+            told = len(a.paged_out)
+            self.rounds(3)
+            self.assertEqual(len(a.paged_out), told)
+        self.assertEqual(d.log.count("the host lacks 2.3M: cold pages of 3 guests go first"), 1)
+
+    def test_page_out_pressure(self) -> None:
+        """Tasks wait: an eighth of the reserve is lacking."""
+        self.host(10000)
+        a = self.qemu("a", 0)
+        with self.auto(a, more=("-o", "page-out=yes")):
+            for n in range(1000):
+                self.host(10000, n * 100000)
+                if a.paged_out:
+                    break
+                time.sleep(0.02)
+            self.assertEqual(a.paged_out[0], 126)
+        with self.auto(a):
+            told = len(a.paged_out)
+            self.host(0)
+            self.rounds(3)
+            self.assertEqual(len(a.paged_out), told)
+
     def test_no_host(self) -> None:
         """Without any idea of the host's memory it does not begin."""
         d = Daemon("-o", "budget=auto", "-o", f"proc={self.base}/nothing", "x")
@@ -1036,7 +1083,8 @@ class Outside(Test):
         for args in ("", "a", "-o budget=many a", "-o budget=-5 a", "-o budget=1G",
                      f"-o budget={'9' * 30} a", "-o budget=1G -o interval=x a",
                      "-o budget=1G -o patience=0 a", "-o nothing=1 a", "-z", "-c /nowhere/x a",
-                     "-o budget=auto -o budget-min=2G -o budget-max=1G a"):
+                     "-o budget=auto -o budget-min=2G -o budget-max=1G a",
+                     "-o budget=1G -o page-out=yes a", "-o budget=auto -o page-out=1 a"):
             done = subprocess.run([f"{build.name}/symbioticd", *args.split()], check=False,
                                   capture_output=True, text=True, timeout=20)
             self.assertEqual(done.returncode, 2, args)

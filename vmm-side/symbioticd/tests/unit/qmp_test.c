@@ -84,6 +84,16 @@ static void honest(void)
 	     "a grant is sent");
 	ktap(feed("{\"return\": {}, \"id\": 3}") == QMP_GRANTED, "and in force");
 	ktap(q.state == QMP_IDLE, "idle in the end");
+	qmp_page_out(&q, 77);
+	ktap(strstr(q.out, "\"x-symbiotic-page-out\"") && strstr(q.out, "{\"pages\": 77}"),
+	     "cold pages shall go");
+	ktap(feed("{\"return\": {\"cold\": 9, \"busy\": true}, \"id\": 4}") == QMP_PAGED_OUT &&
+	     q.cold == 9 && q.state == QMP_IDLE, "and do");
+	qmp_page_out(&q, 1);
+	ktap(feed("{\"return\": [], \"id\": 5}") == QMP_PAGED_OUT && q.cold == 9,
+	     "what they are is only shown");
+	qmp_page_out(&q, 1);
+	ktap(feed(REFUSAL(6)) == QMP_REFUSED && q.state == QMP_IDLE, "or it cannot");
 }
 
 static void ways_to_send(void)
