@@ -98,8 +98,9 @@ def _passthrough(guest: Guest) -> list[Word]:
 
 def _reporting(guest: Guest) -> list[Word]:
     """What the window is for data, this is for memory that holds none. Of what a device may
-    write to at any time, nothing can be given back."""
-    if not (guest.reporting and guest.swap_row.driver) or guest.passthrough:
+    write to at any time, nothing can be given back; and QEMU takes one balloon."""
+    if (not guest.reporting or not guest.swap_row.driver or guest.passthrough or
+            "virtio-balloon" in guest.qemu_args):
         return []
     return ["-device", "virtio-balloon-pci,id=balloon,free-page-reporting=on"]
 
