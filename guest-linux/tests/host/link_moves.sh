@@ -44,7 +44,7 @@ flows()
 wait_info.sh 'guest-word 0x2$' || exit
 # What another run has left.
 ip link del lan 2>/dev/null
-for m in dimlib failover net_failover virtio_net stp llc bridge tun; do
+for m in dimlib failover net_failover virtio_net llc stp bridge tun; do
 	[ -d /sys/module/$m ] || insmod /modules/net/$m.ko || fail "insmod $m"
 done
 wire=$(echo /sys/bus/virtio/drivers/virtio_net/virtio*/net/*)
