@@ -32,14 +32,15 @@ BOOT_TIMEOUT = {"host": 120, "debug": 360}
 
 # The disk of the NVMe that guests can have is a file of L0, so that L0 can check what a
 # guest writes. The network is inside L0's QEMU: port 7 of 10.0.2.100 returns what it is
-# sent. It is a hub, on which L1 has a card of its own (guest-linux/tests/host/link_moves.sh
-# knows the guest's address). L1 reaches the disk's medium as well (disk_moves.sh).
+# sent. L1 reaches the disk's medium as well (guest-linux/tests/host/disk_moves.sh), and has
+# a card with a wire to one that a guest can have (link_moves.sh). The network inside QEMU is
+# not on that wire: it would answer what is not for it.
 NVME_MB = 256
-CARD_MAC = "52:54:00:00:00:11"
 L1_BESIDE = [
-    "-netdev", "hubport,id=wire,hubid=0",
-    "-device", "virtio-net-pci,netdev=wire,mac=52:54:00:00:00:01,romfile=,addr=0x13",
-    "-device", "virtio-blk-pci,drive=nvme,serial=medium,share-rw=on,addr=0x14"]
+    "-netdev", "hubport,id=near,hubid=0", "-netdev", "hubport,id=far,hubid=0",
+    "-device", "virtio-net-pci,netdev=near,mac=52:54:00:00:00:01,romfile=,addr=0x13",
+    "-device", "virtio-blk-pci,drive=nvme,serial=medium,share-rw=on,addr=0x14",
+    "-device", "e1000e,netdev=far,mac=52:54:00:00:00:15,romfile=,addr=0x15"]
 # What a device gets wrong when it takes guest addresses for host addresses lands
 # in a part of L1's memory that nobody else uses.
 GUARD = (512 << 20, 512 << 20)
@@ -99,10 +100,8 @@ def device_args(jobs: pathlib.Path, names: Iterable[str]) -> list[str]:
     args = {"nvme": ["-blockdev",
                      f"driver=raw,node-name=nvme,file.driver=file,file.filename={nvme}",
                      "-device", "nvme,drive=nvme,serial=nvme,share-rw=on"],
-            "e1000e": ["-netdev", "user,id=user,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat",
-                       "-netdev", "hubport,id=outside,hubid=0,netdev=user",
-                       "-netdev", "hubport,id=net,hubid=0",
-                       "-device", f"e1000e,netdev=net,mac={CARD_MAC},romfile="],
+            "e1000e": ["-netdev", "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat",
+                       "-device", "e1000e,netdev=net,romfile="],
             "edu": ["-device", "edu,dma_mask=0xffffffffffff"]}
     out: list[str] = []
     for name in names:

@@ -214,7 +214,15 @@ t_link()
 	check "$link is a link of two" [ -n "$link" ]
 	ip link set "$link" up
 	ip addr add 10.99.0.2/24 dev "$link"
-	check 'no byte is lost or wrong' ./link_stream 10.99.0.1 7000
+	./link_stream 10.99.0.1 7000
+	status=$?
+	result $status 'no byte is lost or wrong'
+	if [ $status != 0 ]; then
+		ip link
+		grep . /sys/class/net/*/statistics/?x_packets
+		grep . /proc/interrupts
+		dmesg | tail -n 20
+	fi
 }
 
 # Names of disks: the one that is always there, and the one that comes and goes.

@@ -5,7 +5,7 @@
 # e1000e and back ten times, while data runs both ways between the guest ("modules.sh link"
 # there) and this machine. The VMM brings the drivers of both.
 #
-#   guest: e1000e, passed through ---- L0's hub ---- virtio-net of L1's own, "wire"
+#   guest: e1000e, passed through ---- L0's wire --- virtio-net of L1's own, "wire"
 #          virtio-net --- tap of our QEMU, "paravirt"              |
 #                                 |________________ bridge "lan" __|   10.99.0.1
 #
@@ -21,9 +21,9 @@ trap 'kill $stream 2>/dev/null; symcall word 9' EXIT
 
 SYMBIOTIC_MODULES=$(dirname "$(command -v module_test.sh)")/modules
 export SYMBIOTIC_MODULES
-card=0000:00:11.0
+card=0000:00:15.0
 # The same on both, by which the guest knows that they belong together (host.py).
-mac=52:54:00:00:00:11
+mac=52:54:00:00:00:15
 
 show()
 {
