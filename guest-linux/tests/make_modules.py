@@ -7,11 +7,14 @@ make_modules.py BUILD KERNEL OUT
 BUILD/KERNEL is a kernel with its modules. OUT/<build ID>/ gets signed copies of those
 that tests load, one of them packed; OUT/bad/<build ID>/ what a guest must refuse. With
 another key, one of these is signed, which is made here; what would be refused for its
-content alone is signed well, or its content would not be looked at.
+content alone is signed well, or its content would not be looked at. One of the bad ones
+is good until the guest is told otherwise: revoked.hash says which, and revoked.p7s that
+the kernel's key does.
 """
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import pathlib
 import struct
@@ -125,6 +128,11 @@ def unsigned_bad(raw: bytes) -> Iterator[tuple[str, bytes]]:
     yield "unknown-symbol", renamed(raw, b"symtest_base_word\0", b"symtest_base_wort\0")
 
 
+def revocable(raw: bytes) -> bytes:
+    """As good, and another one."""
+    return renamed(raw, b"misbehaves when told to", b"misbehaved when told to")
+
+
 def bad(kernel: pathlib.Path, raw: bytes, where: pathlib.Path) -> Iterator[tuple[str, bytes]]:
     """Bad modules, by name."""
     certs = kernel / "certs"
@@ -146,6 +154,16 @@ def bad(kernel: pathlib.Path, raw: bytes, where: pathlib.Path) -> Iterator[tuple
         good[:relocations] + struct.pack("<Q", 1 << 40) + good[relocations + 8:]
     for name, content in unsigned_bad(raw):
         yield name, signed(kernel, content, key, cert)
+    yield "revoked", signed(kernel, revocable(raw), key, cert)
+
+
+def revoke(kernel: pathlib.Path, content: bytes, where: pathlib.Path) -> None:
+    """That a module is not loaded any more, whoever has signed it, in the kernel's words."""
+    key, said = kernel / "certs" / "signing_key.pem", where / "revoked.hash"
+    said.write_text(f"bin:{hashlib.sha256(content).hexdigest()}", encoding="ascii")
+    subprocess.run(["openssl", "smime", "-sign", "-binary", "-noattr", "-md", "sha256",
+                    "-in", said, "-inkey", key, "-signer", key,
+                    "-outform", "DER", "-out", where / "revoked.p7s"], check=True)
 
 
 def main() -> None:
@@ -170,6 +188,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as where:
         for name, content in bad(kernel, raw, pathlib.Path(where)):
             (worse / f"{name}.ko").write_bytes(content)
+    revoke(kernel, revocable(raw), worse)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@
 #   suspend    at 1: not while a module is being loaded; after that, yes
 #   asleep     at 1: really, until the host wakes us up; symtest is still there
 #   disabled   at 1: modules_disabled; says so by its own word
+#   revoke     at 1: root says of one signed module that it is not loaded any more
 #   kexec      at 1: another kernel, where all begins anew; see kexec.sh
 #   no-disk    there is no NVMe, nor a driver for it; disk: there are
 #   again      the host may take both; then there are
@@ -154,6 +155,21 @@ t_disabled()
 	host_says 1
 	echo 1 >/proc/sys/kernel/modules_disabled
 	check 'modules_disabled' grep -qx 1 /proc/sys/kernel/modules_disabled
+	echo 1 >"$SYSFS/guest_word"
+}
+
+t_revoke()
+{
+	host_says 1
+	# The build ID of this kernel is among its notes.
+	notes=$(od -An -v -tx1 /sys/kernel/notes | tr -d ' \n')
+	for dir in modules/*/; do
+		id=$(basename "$dir")
+		case $notes in *"$id"*) break ;; esac
+	done
+	# shellcheck disable=SC2016 # that shell's
+	check 'not by anybody' sh -c '! ./revoke "$0" "$0" 2>/dev/null' "$dir/revoked.hash"
+	check 'by who has the key' ./revoke "$dir/revoked.hash" "$dir/revoked.p7s"
 	echo 1 >"$SYSFS/guest_word"
 }
 

@@ -316,6 +316,20 @@ disabled)
 	expect 1 '(1)' symcall module load e1000e
 	nothing_shown
 	;;
+revoked)
+	# A good signature does not help what the guest's root has revoked, by the hash of what
+	# was signed; others with that key are taken as before.
+	expect 0 'symtest_base loaded' symcall module load symtest_base
+	expect 0 '^symtest loaded$' symcall module offer "$bad/revoked.ko" symtest
+	unload
+	symcall word 1
+	wait_info.sh 'guest-word 0x1$' || exit
+	refused revoked 129
+	load
+	unload
+	expect 0 '^symtest_base unloaded$' symcall module unload symtest_base
+	nothing_shown
+	;;
 attach)
 	# ADDRESS MODULE: the guest's kernel has no driver for the device; then it has it.
 	expect 0 'attached$' symcall attach-device "$2" --driver "$3"

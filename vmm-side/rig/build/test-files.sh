@@ -43,6 +43,11 @@ rm -rf "$files/modules"
 for f in "$build"/tools/modules/[0-9a-f]*/nvme.ko; do
 	[ ! -e "$f" ] || install -D -m 644 "$f" "$files/modules/nvme.ko"
 done
+# For guests that are told of a module that they shall not load any more.
+for f in "$build"/tools/modules/bad/*/revoked.hash "$build"/tools/modules/bad/*/revoked.p7s; do
+	id=${f%/*} id=${id##*/}
+	[ ! -e "$f" ] || install -D -m 644 "$f" "$files/modules/$id/${f##*/}"
+done
 vmm-side/rig/build/with-libs.sh "$files" /usr/bin/cpuid /usr/sbin/dmsetup
 kernel=$build/guest/arch/x86/boot/bzImage
 cmp -s "$kernel" "$files/bzImage" || cp "$kernel" "$files"
