@@ -6,6 +6,7 @@
  *	init=fail	its init fails with -EIO; sleep: sleeps until wake=1; oops, bug
  *	exit=sleep	its exit sleeps until wake=1; oops
  *	text=TEXT	is shown again
+ *	port=NUMBER	of hardware, it says, which a kernel that is locked down refuses
  *	crash=1		written later: oops in whoever writes it
  *	wake=1		written later
  */
@@ -24,6 +25,9 @@ module_param(exit, charp, 0644);
 
 static char *text = "";
 module_param(text, charp, 0444);
+
+static int port;
+module_param_hw(port, int, ioport, 0444);
 
 static bool wake;
 module_param(wake, bool, 0644);
