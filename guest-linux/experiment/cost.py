@@ -9,6 +9,9 @@ fork, exec and page faults.
 KVM: the extended KVM with its features off for the VM against unmodified KVM,
 the same guest and loop, in instructions and exits.
 
+Paging mode: under the extended KVM, a VM that may change it and never does, against
+one that has the module's for good.
+
 All run under an emulator that counts instructions (-icount): the time-stamp
 counter that the programs print advances with the instructions of the whole
 machine, KVM's included. The counter also advances while a machine waits, so the
@@ -21,6 +24,7 @@ for the bench only ever adds exits and instructions.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import pathlib
 import re
@@ -33,7 +37,9 @@ from rig.host import L0, TCG_BARE_CPU, nameless, path_of, start
 from rig.measure import Target, say
 
 KERNEL_MOST = 1.005
-KVM_MOST = 1.01
+# By paging mode.
+KVM_MOST = {"nested": 1.005, "shadow": 1.01}
+PAGING_MOST = 1.005
 # What part of the loop's rounds is enough: a guest that waits for the bench exits, too, and
 # that must be little of the whole. Shadow paging makes of a round four times the instructions.
 PAGINGS = {"nested": 1, "shadow": 4}
@@ -153,13 +159,32 @@ def kvm_cost(benches: measure.Benches, args: argparse.Namespace) -> Part:
                     runs.setdefault((host, paging), []).append(found)
                     say(f"  {host:<9} {paging} run {number}: loop {found['loop']}, "
                         f"exits {found.get('exits')}")
-    targets = [compare(f"KVM, {text}, {paging} paging: extended / unmodified", what, KVM_MOST,
-                       runs["plain-kvm", paging], runs["symbiotic", paging])
+    targets = [compare(f"KVM, {text}, {paging} paging: extended / unmodified", what,
+                       KVM_MOST[paging], runs["plain-kvm", paging], runs["symbiotic", paging])
                for paging in PAGINGS
                for text, what in (("instructions", "loop"), ("exits", "exits"))]
     text = ", ".join(f"{count} rounds of the loop under {paging} paging"
                      for paging, count in rounds.items())
     return [f"KVM with the feature off: {text}"], targets, rows_of(runs)
+
+
+def paging_cost(benches: measure.Benches, args: argparse.Namespace) -> Part:
+    """A VM that may change its paging mode, and does not, against one that may not."""
+    runs: dict[tuple[str, str], list[Counts]] = {}
+    sides = {"fixed": "", "may-change": "vm-"}
+    with benches(host="symbiotic", icount=True) as bench:
+        for number in range(1, args.repeats + 1):
+            for (paging, part), (side, prefix) in itertools.product(PAGINGS.items(), sides.items()):
+                found = run_loop_twice(bench, args.programs, args.rounds // part, prefix + paging)
+                runs.setdefault((side, paging), []).append(found)
+                say(f"  {side:<10} {paging} run {number}: loop {found['loop']}, "
+                    f"exits {found.get('exits')}")
+    targets = [compare(f"paging mode, {text}, {paging}: may change / fixed", what, PAGING_MOST,
+                       runs["fixed", paging], runs["may-change", paging])
+               for paging in PAGINGS
+               for text, what in (("instructions", "loop"), ("exits", "exits"))]
+    return ["A VM that may change its paging mode, and does not: the same loops"], targets, \
+        rows_of(runs)
 
 
 def main(argv: Sequence[str] | None = None, benches: measure.Benches = Bench,
@@ -168,17 +193,19 @@ def main(argv: Sequence[str] | None = None, benches: measure.Benches = Bench,
     parser = measure.arguments(__doc__, targets=True)
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--part", choices=("kernel", "kvm", "all"), default="all")
+    parser.add_argument("--part", choices=("kernel", "kvm", "paging", "all"), default="all")
     parser.add_argument("--programs", type=pathlib.Path, default=measure.PROGRAMS)
     args = parser.parse_args(argv)
     if benches is Bench:
         measure.build_programs(args.programs)
 
     parts: list[Part] = []
-    if args.part != "kvm":
+    if args.part in ("kernel", "all"):
         parts.append(kernel_cost(boot, args))
-    if args.part != "kernel":
+    if args.part in ("kvm", "all"):
         parts.append(kvm_cost(benches, args))
+    if args.part in ("paging", "all"):
+        parts.append(paging_cost(benches, args))
 
     report = measure.Report(args.results, "cost", measure.about(timed=False, counted=True))
     report.csv(("side", "paging", "run", "what", "count"), [row for p in parts for row in p[2]])
