@@ -11,7 +11,7 @@
 #   clean      nothing has stayed behind: no memory, no address, no module
 #   here       at 1: symtest has come, with the parameter text="a b"
 #   by-hand    at 1: the user unloads it
-#   wake       at 1: what sleeps in symtest's init wakes up
+#   wake       at 1: what sleeps in symtest's init wakes up; wake-again, at 2: in its exit
 #   oops       it has crashed in its init
 #   crash      at 1: symtest crashes in a program's system call
 #   suspend    at 1: not while a module is being loaded; after that, yes
@@ -111,6 +111,12 @@ t_by_hand()
 t_wake()
 {
 	host_says 1
+	echo 1 >$SYMTEST/wake
+}
+
+t_wake_again()
+{
+	host_says 2
 	echo 1 >$SYMTEST/wake
 }
 

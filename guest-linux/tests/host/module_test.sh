@@ -202,12 +202,25 @@ sleep)
 	ended 0 '"change":"loaded"'
 	expect 0 '^module symtest loaded$' symcall module list
 	unload
-	expect 0 '^symtest_base unloaded$' symcall module unload symtest_base
+	# Its exit, too. It is there until that has ended, and nobody else has a turn.
+	load exit=sleep
+	expect 1 "exit takes too long" symcall -t 100 module unload symtest
+	expect 0 '^module symtest loaded$' symcall module list
+	expect 1 'busy with another' symcall module offer "$bad/tiny.ko" tiny
+	symcall word 2
+	wait_for sh -c '! symcall module list | grep -q "^module symtest "'
+	wait_for sh -c 'symcall module unload symtest_base >/dev/null'
 	nothing_shown
 	;;
 oops)
-	# In its init, by oops or bug. The kernel goes on, and takes others.
-	expect 1 '^symtest dead' symcall module load symtest "init=$2"
+	# In its init, by oops or bug, or in its exit. The kernel goes on, and takes others.
+	if [ "$2" = exit ]; then
+		load exit=oops
+		expect 1 '^symtest dead' symcall module unload symtest
+		expect 0 '^module symtest dead$' symcall module list
+	else
+		expect 1 '^symtest dead' symcall module load symtest "init=$2"
+	fi
 	expect 1 '(8)' symcall module offer "$bad/tiny.ko" tiny
 	expect 1 '(11)' symcall module unload symtest_base
 	nothing_shown
