@@ -35,7 +35,7 @@ static size_t read_file(const char *name, char data[MOST])
 }
 
 /* Its number is in hexadecimal, at the start of its line. */
-static int blacklist(void)
+static int keyring_id(void)
 {
 	FILE *keys = fopen("/proc/keys", "r");
 	char line[256];
@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 	}
 	read_file(argv[1], hash);
 	size = read_file(argv[2], signature);
-	if (syscall(SYS_add_key, "blacklist", hash, signature, size, blacklist()) < 0)
+	if (syscall(SYS_add_key, "blacklist", hash, signature, size, keyring_id()) < 0)
 		die(hash);
 	return 0;
 }
