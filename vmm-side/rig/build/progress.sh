@@ -31,7 +31,8 @@ job=$! ticker=
 interrupted()
 {
 	trap '' INT TERM HUP
-	kill -- "-$job" $ticker 2>/dev/null
+	kill -- "-$job" 2>/dev/null
+	kill -KILL $ticker 2>/dev/null
 	wait $job
 	echo "  INTERRUPTED  $label" >&2
 	exit $((128 + $1))
@@ -53,7 +54,8 @@ ticker=$!
 
 wait $job
 status=$?
-kill $ticker 2>/dev/null
+# Not TERM: it is lost on a subshell that has not yet come to taking our traps back.
+kill -KILL $ticker 2>/dev/null
 wait $ticker 2>/dev/null
 
 if [ $status != 0 ]; then
