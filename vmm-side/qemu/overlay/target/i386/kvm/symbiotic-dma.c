@@ -247,12 +247,24 @@ bool symbiotic_dma_prepare(Error **errp)
         return false;
     }
 
+    /*
+     * For good, as VFIO allows it again when the last device goes: what a
+     * balloon punched out then would be pinned and published still, and the
+     * next device would write where the guest does not look any more.
+     */
+    if (ram_block_discard_disable(true)) {
+        error_setg(errp, "passthrough without an IOMMU excludes devices that "
+                   "give back parts of guest RAM (virtio-mem)");
+        return false;
+    }
+
     x86ms = X86_MACHINE(ms);
     dma.nr_ranges = 0;
     if (!pin_ram(ms->ram, 0, x86ms->below_4g_mem_size, 0, errp) ||
         !pin_ram(ms->ram, x86ms->below_4g_mem_size, x86ms->above_4g_mem_size,
                  x86ms->above_4g_mem_start, errp)) {
         dma.nr_ranges = 0;
+        ram_block_discard_disable(false);
         return false;
     }
     if (!dma.stopping) {
