@@ -91,8 +91,8 @@ void symswap_give_note(struct symswap_window *win, unsigned long nr)
 bool symswap_give_pick(struct symswap_window *win, struct swap_info_struct *si,
 		       struct symswap_gift *gift, bool now)
 {
-	/* It may be smaller than the one before on this window. */
-	unsigned long end = min(win->nr_clusters, DIV_ROUND_UP(si->max, SWAPFILE_CLUSTER));
+	/* It may be smaller than the one before on this window, or have none at all. */
+	unsigned long end = min(win->nr_clusters, symswap_clusters(si));
 	unsigned long nr = gift->next;
 	bool again = false;
 

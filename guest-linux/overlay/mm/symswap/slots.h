@@ -20,6 +20,7 @@
 #include <linux/bitops.h>
 #include <linux/blkdev.h>
 #include <linux/list.h>
+#include <linux/math.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -261,6 +262,20 @@ enum symswap_cluster {
 	SYMSWAP_CLUSTER_NEXT,	/* free, and the next one to be used */
 	SYMSWAP_CLUSTER_USED,
 };
+
+/* How many there are: none on a disk that is said to rotate. */
+static inline unsigned long symswap_clusters(const struct swap_info_struct *si)
+{
+	return si->cluster_info ? DIV_ROUND_UP(si->max, SWAPFILE_CLUSTER) : 0;
+}
+
+/* How many can be free at the most, at this moment. */
+static inline unsigned long symswap_clusters_free(const struct swap_info_struct *si)
+{
+	unsigned long slots = READ_ONCE(si->pages), used = READ_ONCE(si->inuse_pages);
+
+	return slots > used ? (slots - used) / SWAPFILE_CLUSTER : 0;
+}
 
 /**
  * symswap_cluster_take() - take a cluster of free slots out of use

@@ -425,6 +425,14 @@ static void symswap_test_give_few(struct kunit *test)
 	symswap_give_pick(win, si, &gift, true);
 	KUNIT_EXPECT_EQ(test, gift.nr, 1);
 	KUNIT_EXPECT_EQ(test, gift.clusters[0], 0);
+	symswap_cluster_put(si, 0);
+
+	/* And one on a disk that is said to rotate has none, whatever was free before. */
+	symswap_give_note(win, 0);
+	si->cluster_info = NULL;
+	gift.next = 0;
+	KUNIT_EXPECT_FALSE(test, symswap_give_pick(win, si, &gift, true));
+	KUNIT_EXPECT_EQ(test, gift.nr, 0);
 	end_of_clusters(win);
 }
 
