@@ -13,8 +13,9 @@
  * and who does not has given it back in half a second.
  *
  * On its way a cluster is on no list, and its slots are bad ones, as for a discard.
- * Two rules keep that from hurting whoever needs slots meanwhile: few are on their
- * way at a time, and the next one to be used stays.
+ * Two rules keep that from hurting whoever needs slots meanwhile, for as long as the
+ * host takes: few are on their way at a time, and few of those that are free; and the
+ * next one to be used stays.
  */
 
 #include <linux/bitmap.h>
@@ -34,6 +35,8 @@
 
 /* A cluster that is free goes after one such time, and before two. */
 #define SYMSWAP_GIVE_DELAY	(HZ / 4)
+/* This share of the free clusters may be on its way. */
+#define SYMSWAP_GIVE_SHARE	4
 
 int symswap_give_init(struct symswap_window *win, unsigned long nr_pages)
 {
@@ -78,6 +81,17 @@ void symswap_give_note(struct symswap_window *win, unsigned long nr)
 	symswap_give_later(win);
 }
 
+/*
+ * Slots on their way count as free, but who needs one does not get it: where too few
+ * others are left, somebody would be killed for memory that there is.
+ */
+static unsigned long symswap_give_most(const struct swap_info_struct *si, bool now)
+{
+	if (now)
+		return SYMSWAP_GIVE_BATCH;
+	return min(SYMSWAP_GIVE_BATCH, symswap_clusters_free(si) / SYMSWAP_GIVE_SHARE);
+}
+
 /**
  * symswap_give_pick() - take free clusters out of use
  * @win: the window
@@ -93,12 +107,13 @@ bool symswap_give_pick(struct symswap_window *win, struct swap_info_struct *si,
 {
 	/* It may be smaller than the one before on this window, or have none at all. */
 	unsigned long end = min(win->nr_clusters, symswap_clusters(si));
+	unsigned long most = symswap_give_most(si, now);
 	unsigned long nr = gift->next;
 	bool again = false;
 
 	gift->nr = 0;
 	for_each_set_bit_from(nr, win->backed, end) {
-		if (gift->nr == SYMSWAP_GIVE_BATCH)
+		if (gift->nr >= most)
 			break;
 		if (test_and_clear_bit(nr, win->fresh) && !now) {
 			again = true;
@@ -119,6 +134,7 @@ bool symswap_give_pick(struct symswap_window *win, struct swap_info_struct *si,
 		cond_resched();
 	}
 	gift->next = nr;
+	gift->more = most && nr < end;
 	return again;
 }
 
@@ -157,7 +173,7 @@ static bool symswap_give_round(struct symswap_window *win, struct swap_info_stru
 		again |= symswap_give_pick(win, si, &gift, now);
 		if (gift.nr && !symswap_give(win, si, &gift))
 			return false;
-	} while (gift.nr == SYMSWAP_GIVE_BATCH);
+	} while (gift.more);
 	return again;
 }
 

@@ -383,13 +383,14 @@ unsigned long symswap_lift_any(struct symswap_window *win, unsigned long nr);
 /* give.c */
 
 /* On their way at a time: 16 MiB on x86. */
-#define SYMSWAP_GIVE_BATCH	8
+#define SYMSWAP_GIVE_BATCH	8UL
 
 /* Clusters that are out of use, to be given to the host. */
 struct symswap_gift {
 	unsigned long clusters[SYMSWAP_GIVE_BATCH];
 	unsigned int nr;
 	unsigned long next;	/* where to look next */
+	bool more;		/* there may be some from there on */
 };
 
 int symswap_give_init(struct symswap_window *win, unsigned long nr_pages);

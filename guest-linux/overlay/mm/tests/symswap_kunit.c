@@ -288,6 +288,7 @@ static struct symswap_window *window_of_clusters(struct kunit *test,
 	KUNIT_ASSERT_EQ(test, symswap_give_init(win, nr * SWAPFILE_CLUSTER), 0);
 	INIT_DELAYED_WORK(&win->give_work, symswap_give_work);
 	si->max = nr * SWAPFILE_CLUSTER;
+	si->pages = si->max;
 	si->cluster_info = kunit_kcalloc(test, nr, sizeof(*si->cluster_info), GFP_KERNEL);
 	si->swap_map = kunit_kzalloc(test, nr * SWAPFILE_CLUSTER, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, si->cluster_info);
@@ -436,6 +437,39 @@ static void symswap_test_give_few(struct kunit *test)
 	end_of_clusters(win);
 }
 
+/* Most of what is free stays for who needs slots while the host takes its time. */
+static void symswap_test_give_share(struct kunit *test)
+{
+	struct swap_info_struct *si = &whole_disk(test)->si;
+	struct symswap_window *win = window_of_clusters(test, si, 12);
+	struct symswap_gift gift = { };
+	unsigned long nr;
+
+	for (nr = 0; nr < 12; nr++)
+		symswap_give_note(win, nr);
+	bitmap_zero(win->fresh, 12);
+
+	/* The next one to be used stays in any case. */
+	KUNIT_EXPECT_FALSE(test, symswap_give_pick(win, si, &gift, false));
+	KUNIT_ASSERT_EQ(test, gift.nr, 3);
+	KUNIT_EXPECT_EQ(test, gift.clusters[2], 3);
+	KUNIT_EXPECT_TRUE(test, gift.more);
+	for (nr = 0; nr < gift.nr; nr++)
+		symswap_cluster_put(si, gift.clusters[nr]);
+
+	/* With three that are free none goes, and nobody waits for that. */
+	si->inuse_pages = 9 * SWAPFILE_CLUSTER - 1;
+	KUNIT_EXPECT_FALSE(test, symswap_give_pick(win, si, &gift, false));
+	KUNIT_EXPECT_EQ(test, gift.nr, 0);
+	KUNIT_EXPECT_FALSE(test, gift.more);
+	KUNIT_EXPECT_TRUE(test, test_bit(4, win->backed));
+
+	/* Without a user they all do. */
+	symswap_give_pick(win, si, &gift, true);
+	KUNIT_EXPECT_EQ(test, gift.nr, SYMSWAP_GIVE_BATCH);
+	end_of_clusters(win);
+}
+
 /* What cannot have struct pages is refused, before anything is changed. */
 static void symswap_test_bad_window(struct kunit *test)
 {
@@ -460,6 +494,7 @@ static struct kunit_case symswap_cases[] = {
 	KUNIT_CASE(symswap_test_clusters),
 	KUNIT_CASE(symswap_test_give),
 	KUNIT_CASE(symswap_test_give_few),
+	KUNIT_CASE(symswap_test_give_share),
 	KUNIT_CASE(symswap_test_bad_window),
 	{ }
 };
