@@ -21,7 +21,7 @@ MAXMEM_MB = 65536
 MEMORY_BLOCK_MB = 128
 # Where a device is that the guest's kernel is told of.
 NAMED_SLOT = "0x1d"
-NAMED = "symswap.mode=in-place symswap.device=0000:00:1d.0"
+NAMED = "symswap.mode=in-place symswap.device=0000:00:1d.0 symswap.give=1"
 
 
 def disk(name: str, path: Word, readonly: bool = False) -> list[Word]:

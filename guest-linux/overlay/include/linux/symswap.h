@@ -231,7 +231,7 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 void *symswap_window_store(const struct symswap_window *win, phys_addr_t *start,
 			   u64 *size);
 void symswap_window_add(struct symswap_window *win, struct gendisk *disk,
-			wait_queue_head_t *unused);
+			wait_queue_head_t *unused, bool ours);
 unsigned long symswap_window_in_use(const struct symswap_window *win);
 bool symswap_window_held(const struct symswap_window *win, unsigned long offset,
 			 unsigned long nr);
@@ -350,7 +350,7 @@ static inline void *symswap_window_store(const struct symswap_window *win,
 
 static inline void symswap_window_add(struct symswap_window *win,
 				      struct gendisk *disk,
-				      wait_queue_head_t *unused) { }
+				      wait_queue_head_t *unused, bool ours) { }
 
 static inline unsigned long symswap_window_in_use(const struct symswap_window *win)
 {

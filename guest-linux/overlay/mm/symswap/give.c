@@ -2,9 +2,11 @@
 /*
  * symswap in place: the host's memory behind free slots goes back to it.
  *
- * By free page reporting, the balloon's, which takes any pages of the guest's and
- * is asynchronous: the VMM's main loop punches the holes, while the guest's CPUs go
- * on. Where there is no such balloon, the host keeps what has once been used.
+ * By free page reporting, the balloon's, which is asynchronous: the VMM's main loop
+ * punches the holes, while the guest's CPUs go on. QEMU's takes any pages. Others know
+ * nothing of memory that is a device's, and one of them stops answering for ever when it
+ * is told of such pages, so there it takes symswap.give=1. Where there is no such
+ * balloon, the host keeps what has once been used.
  *
  * By the cluster, the unit in which the swap code keeps free slots, and on x86 a
  * huge page of the host's: a process that ends leaves whole ones. Each that becomes
@@ -23,6 +25,7 @@
 #include <linux/bug.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/page_reporting.h>
 #include <linux/sched.h>
 #include <linux/scatterlist.h>
@@ -37,6 +40,16 @@
 #define SYMSWAP_GIVE_DELAY	(HZ / 4)
 /* This share of the free clusters may be on its way. */
 #define SYMSWAP_GIVE_SHARE	4
+
+static bool give;
+module_param(give, bool, 0444);
+MODULE_PARM_DESC(give, "Free slots of windows of other VMMs are reported by the balloon, too: only if it takes them");
+
+/* Without a lock, and so maybe in vain. */
+static bool symswap_gives(const struct symswap_window *win)
+{
+	return (give || win->ours) && page_reporting_possible();
+}
 
 int symswap_give_init(struct symswap_window *win, unsigned long nr_pages)
 {
@@ -60,7 +73,7 @@ void symswap_give_free(struct symswap_window *win)
  */
 void symswap_give_later(struct symswap_window *win)
 {
-	if (page_reporting_possible())
+	if (symswap_gives(win))
 		queue_delayed_work(symswap_wq, &win->give_work, SYMSWAP_GIVE_DELAY);
 }
 
@@ -199,6 +212,6 @@ void symswap_give_work(struct work_struct *work)
  */
 void symswap_give_all(struct symswap_window *win, struct swap_info_struct *si)
 {
-	if (page_reporting_possible())
+	if (symswap_gives(win))
 		symswap_give_round(win, si, true);
 }

@@ -132,6 +132,7 @@ struct symswap_stock {
  * @type: its swap type, while it has an entry in symswap_by_type
  * @active: new pages may be mapped
  * @vmm: the VMM's grant is for this one
+ * @ours: its device is the symbiotic VMM's own
  * @followed: changes of the VMM's paging that it has followed
  * @in_place: pages in use, at most @grant but for the moment of a change, and
  *	for what cannot be given back
@@ -174,6 +175,7 @@ struct symswap_window {
 	unsigned int type;
 	bool active;
 	bool vmm;
+	bool ours;
 	unsigned long followed;
 	atomic_long_t in_place;
 	atomic_long_t held;

@@ -541,13 +541,15 @@ void *symswap_window_store(const struct symswap_window *win, phys_addr_t *start,
  * @win: the window
  * @disk: the disk, not added yet
  * @unused: to be woken when no page is in use any more
+ * @ours: it is of the symbiotic VMM, as is the balloon
  *
  * Context: may sleep.
  */
 void symswap_window_add(struct symswap_window *win, struct gendisk *disk,
-			wait_queue_head_t *unused)
+			wait_queue_head_t *unused, bool ours)
 {
 	mutex_lock(&symswap_mutex);
+	win->ours = ours;
 	win->disk = disk;
 	win->unused = unused;
 	win->vmm = list_empty(&symswap_windows);

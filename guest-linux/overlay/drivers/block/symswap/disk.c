@@ -232,11 +232,13 @@ bool symswap_named(const struct device *device)
  * @parent: the device that brings it
  * @start: guest-physical address, which the caller has reserved
  * @size: in bytes
+ * @ours: it is the symbiotic VMM's own device
  *
  * Context: may sleep.
  * Return: the swap device, for symswap_remove(), or an error.
  */
-struct symswap *symswap_create(struct device *parent, phys_addr_t start, u64 size)
+struct symswap *symswap_create(struct device *parent, phys_addr_t start, u64 size,
+			       bool ours)
 {
 	struct queue_limits lim = {
 		.logical_block_size	= 1 << SYMSWAP_BLOCK_SHIFT,
@@ -285,7 +287,7 @@ struct symswap *symswap_create(struct device *parent, phys_addr_t start, u64 siz
 	set_capacity(disk, dev->size >> SECTOR_SHIFT);
 
 	if (dev->pages)
-		symswap_window_add(dev->pages, disk, &symswap_unused);
+		symswap_window_add(dev->pages, disk, &symswap_unused, ours);
 	ret = symbiotic_bypass_register(disk, start, dev->size >> PAGE_SHIFT);
 	if (ret)
 		dev_info(parent, "not bypassed, another window is\n");

@@ -22,11 +22,16 @@ static bool any_ivshmem;
 module_param(any_ivshmem, bool, 0444);
 MODULE_PARM_DESC(any_ivshmem, "Also use shared-memory devices not meant for swap");
 
+/* The device of the symbiotic VMM. */
 static bool symswap_is_ours(struct pci_dev *pdev)
 {
-	return symswap_named(&pdev->dev) || any_ivshmem ||
-	       (pdev->subsystem_vendor == PCI_VENDOR_ID_REDHAT_QUMRANET &&
-		pdev->subsystem_device == SYMSWAP_PCI_SUBDEVICE);
+	return pdev->subsystem_vendor == PCI_VENDOR_ID_REDHAT_QUMRANET &&
+	       pdev->subsystem_device == SYMSWAP_PCI_SUBDEVICE;
+}
+
+static bool symswap_is_window(struct pci_dev *pdev)
+{
+	return symswap_named(&pdev->dev) || any_ivshmem || symswap_is_ours(pdev);
 }
 
 /*
@@ -63,7 +68,7 @@ static int symswap_pci_probe(struct pci_dev *pdev, const struct pci_device_id *i
 	struct symswap *dev;
 	int ret;
 
-	if (!symswap_is_ours(pdev))
+	if (!symswap_is_window(pdev))
 		return -ENODEV;
 	ret = symswap_check_bar(pdev);
 	if (ret)
@@ -76,7 +81,7 @@ static int symswap_pci_probe(struct pci_dev *pdev, const struct pci_device_id *i
 	if (ret)
 		goto disable;
 	dev = symswap_create(&pdev->dev, pci_resource_start(pdev, SYMSWAP_BAR),
-			     pci_resource_len(pdev, SYMSWAP_BAR));
+			     pci_resource_len(pdev, SYMSWAP_BAR), symswap_is_ours(pdev));
 	if (IS_ERR(dev)) {
 		ret = PTR_ERR(dev);
 		goto release;

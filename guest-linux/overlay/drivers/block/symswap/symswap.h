@@ -12,7 +12,8 @@ struct symswap;
 
 /* disk.c */
 bool symswap_named(const struct device *device);
-struct symswap *symswap_create(struct device *parent, phys_addr_t start, u64 size);
+struct symswap *symswap_create(struct device *parent, phys_addr_t start, u64 size,
+			       bool ours);
 bool symswap_remove(struct symswap *dev, struct device *parent,
 		    bool (*is_gone)(struct device *parent));
 

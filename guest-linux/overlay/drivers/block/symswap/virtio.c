@@ -81,7 +81,7 @@ static int symswap_virtio_probe(struct virtio_device *vdev)
 	}
 	/* The memory need not be there before. */
 	virtio_device_ready(vdev);
-	own->dev = symswap_create(&vdev->dev, own->start, own->size);
+	own->dev = symswap_create(&vdev->dev, own->start, own->size, false);
 	if (IS_ERR(own->dev)) {
 		ret = PTR_ERR(own->dev);
 		goto release;
