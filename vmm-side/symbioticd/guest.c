@@ -66,7 +66,7 @@ void guest_forget(struct guest *g)
 	g->want = 0;
 	g->want_used = false;
 	g->target = 0;
-	g->keeps_cold = false;
+	g->keeps_cold = 0;
 	g->cold = 0;
 	g->skip = 0;
 	g->over = 0;
@@ -272,9 +272,12 @@ static enum qmp_event happened(struct guest *g, enum qmp_event event)
 		g->cold = g->qmp.cold;
 		break;
 	case QMP_REFUSED:
-		/* An older QEMU, or a window that cannot be paged out: nothing depends on it. */
+		/*
+		 * An older QEMU, a window that cannot be paged out, or a look that has
+		 * failed, which it does most when memory is short: nothing depends on it.
+		 */
 		if (g->task == GUEST_PAGE_OUT) {
-			g->keeps_cold = true;
+			g->keeps_cold = GUEST_ROUNDS_COLD;
 			event = QMP_PAGED_OUT;
 			break;
 		}

@@ -22,6 +22,9 @@ enum guest_task {
 	GUEST_PAGE_OUT,		/* for pages that nobody uses */
 };
 
+/* See @keeps_cold. */
+#define GUEST_ROUNDS_COLD	20
+
 enum guest_found {
 	GUEST_OPEN,		/* there is a connection */
 	GUEST_GONE,		/* nobody listens there */
@@ -59,7 +62,8 @@ enum guest_found {
  * @want: faults without a grant since the last plan that they were a part of
  * @want_used: they were, and others begin with the next answer
  * @planned: it takes part in this round
- * @keeps_cold: it has said that it cannot have cold pages paged out
+ * @keeps_cold: rounds for which it is not asked to have cold pages paged out, as it has
+ *	said that it could not
  * @target: what policy_plan() has said last
  *
  * @skip: rounds for which it is left alone
@@ -88,10 +92,10 @@ struct guest {
 	bool present, answered, silent, late, no_grants, ours, counted;
 	struct qmp_info info;
 	uint64_t grant, peak, given, want, wanted;
-	bool want_used, planned, keeps_cold;
+	bool want_used, planned;
 	uint64_t target;
 
-	unsigned int skip, over;
+	unsigned int skip, over, keeps_cold;
 	uint64_t changes, failures, cold;
 	enum policy_reason reason;
 	char error[160];

@@ -335,7 +335,9 @@ static void page_out(struct daemon *d, int64_t now)
 	for (i = 0; i < d->nr_guests; i++) {
 		struct guest *g = d->guests[i];
 
-		if (g->planned && !g->keeps_cold && g->fd >= 0 && g->task == GUEST_NO_TASK)
+		if (g->keeps_cold)
+			g->keeps_cold--;
+		else if (g->planned && g->fd >= 0 && g->task == GUEST_NO_TASK)
 			of[n++] = g;
 	}
 	if (n && !d->lacking_said) {
