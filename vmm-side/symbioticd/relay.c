@@ -8,13 +8,12 @@
 
 #include <json.h>
 
+#include "frame.h"
 #include "relay.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define UNKNOWN \
 	"{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"not by this socket\"}"
-/* Of a QEMU's answer. */
-#define MAX_DEPTH	32
 
 /* Whoever can connect has no more of the VM than this. */
 static const char * const allowed[] = {
@@ -23,12 +22,28 @@ static const char * const allowed[] = {
 	"x-symbiotic-page-out",
 };
 
+/* No more than the daemon takes: a few MiB of brackets are some GiB to json-c. */
+static bool is_fit(const char *text)
+{
+	struct frame f = { };
+	size_t used;
+	bool fit;
+
+	/* What is behind it json-c sees. */
+	fit = frame_feed(&f, text, strlen(text), &used) == 1;
+	frame_free(&f);
+	return fit && strlen(text) <= FRAME_MAX_BYTES;
+}
+
 /* NULL unless it is an object and nothing else. */
 static struct json_object *parse(const char *text)
 {
-	struct json_tokener *tok = json_tokener_new_ex(MAX_DEPTH);
+	struct json_tokener *tok;
 	struct json_object *o;
 
+	if (!is_fit(text))
+		return NULL;
+	tok = json_tokener_new_ex(FRAME_MAX_DEPTH + 1);
 	if (!tok)
 		return NULL;
 	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);

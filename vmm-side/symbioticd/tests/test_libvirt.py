@@ -29,6 +29,7 @@ def setUpModule() -> None:
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "json-c"], check=True,
                            capture_output=True, text=True).stdout
     sources = [HERE.parent / "symbioticd-libvirt.c", HERE.parent / "relay.c",
+               HERE.parent / "frame.c",
                HERE / "fake" / "libvirt.c"]
     subprocess.run(["cc", "-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
                     "-fsanitize=address,undefined", f"-I{HERE.parent}", f"-I{HERE}/fake",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frame.h"
 #include "relay.h"
 
 static char asked[RELAY_MAX_BYTES];
@@ -79,10 +80,40 @@ static void bad_answers(void)
 	     answers(QUERY, "{\"return\": {}", NULL), "no JSON is none");
 }
 
+/* @what so often in an answer that is as it should be. */
+static bool answered_with(const char *what, size_t nr)
+{
+	static const char begin[] = "{\"return\": {\"x\": [", end[] = "0]}}";
+	char *text = malloc(sizeof(begin) + sizeof(end) + nr * strlen(what)), *answer, *to = text;
+	size_t i;
+
+	if (!text)
+		return false;
+	to += sprintf(to, "%s", begin);
+	for (i = 0; i < nr; i++)
+		to += sprintf(to, "%s", what);
+	strcpy(to, end);
+	answer = relay_answer(QUERY, ask, text);
+	free(text);
+	free(answer);
+	return !!answer;
+}
+
+/* A QEMU may send anything, and libvirt passes on some MiB of it. */
+static void large_answers(void)
+{
+	ktap(answered_with("[],", 1000) && !answered_with("[],", FRAME_MAX_OBJECTS),
+	     "too many brackets");
+	ktap(answered_with("1, ", FRAME_MAX_BYTES / 4) &&
+	     !answered_with("1, ", FRAME_MAX_BYTES / 3), "too long");
+	ktap(answers(QUERY, "{\"x\":[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]}", NULL), "too deep");
+}
+
 int main(void)
 {
 	passed_on();
 	not_passed_on();
 	bad_answers();
+	large_answers();
 	return ktap_end();
 }
