@@ -54,8 +54,9 @@ static bool symswap_gives(const struct symswap_window *win)
 int symswap_give_init(struct symswap_window *win, unsigned long nr_pages)
 {
 	win->nr_clusters = DIV_ROUND_UP(nr_pages, SWAPFILE_CLUSTER);
-	win->backed = bitmap_zalloc(win->nr_clusters, GFP_KERNEL);
-	win->fresh = bitmap_zalloc(win->nr_clusters, GFP_KERNEL);
+	/* The VMM's number may be any; then there is no such memory. */
+	win->backed = bitmap_zalloc(win->nr_clusters, GFP_KERNEL | __GFP_NOWARN);
+	win->fresh = bitmap_zalloc(win->nr_clusters, GFP_KERNEL | __GFP_NOWARN);
 	return win->backed && win->fresh ? 0 : -ENOMEM;
 }
 

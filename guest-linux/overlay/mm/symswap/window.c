@@ -470,7 +470,9 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 		goto free;
 	for_each_possible_cpu(cpu)
 		symswap_stock_init(per_cpu_ptr(win->stock, cpu));
-	win->retry = kvcalloc(BITS_TO_LONGS(pages - reserved), sizeof(long), GFP_KERNEL);
+	/* The VMM's number may be any; then there is no such memory. */
+	win->retry = kvcalloc(BITS_TO_LONGS(pages - reserved), sizeof(long),
+			      GFP_KERNEL | __GFP_NOWARN);
 	if (!win->retry)
 		goto free;
 

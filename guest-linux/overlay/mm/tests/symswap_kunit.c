@@ -478,6 +478,9 @@ static void symswap_test_bad_window(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, IS_ERR(symswap_window_create(NUMA_NO_NODE, start, SZ_1M)));
 	KUNIT_EXPECT_TRUE(test, IS_ERR(symswap_window_create(NUMA_NO_NODE, start + SZ_1M,
 							     SZ_16M)));
+	/* Nor is one that is larger than memory can be, and that without a warning. */
+	KUNIT_EXPECT_TRUE(test, IS_ERR(symswap_window_create(NUMA_NO_NODE, start,
+							     1ULL << 62)));
 }
 
 static struct kunit_case symswap_cases[] = {
