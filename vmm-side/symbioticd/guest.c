@@ -67,6 +67,7 @@ void guest_forget(struct guest *g)
 	g->want_used = false;
 	g->target = 0;
 	g->keeps_cold = 0;
+	g->refused = 0;
 	g->cold = 0;
 	g->skip = 0;
 	g->over = 0;
@@ -117,6 +118,17 @@ static void look_who(struct guest *g, int fd, int file)
 	g->pid = peer.pid;
 }
 
+/*
+ * Nobody listens: its QEMU has ended without a word; or who stands for it, as for libvirt's
+ * guests, has crashed, and will be there again in a moment, while the QEMU has what it has.
+ */
+static enum guest_found refused(struct guest *g, int64_t now, int64_t patience)
+{
+	if (!g->refused)
+		g->refused = now;
+	return g->present && now - g->refused < patience ? GUEST_DEAF : GUEST_GONE;
+}
+
 enum guest_found guest_open(struct guest *g, int64_t now, int64_t patience)
 {
 	/* Links lead where who may write to the directory wants. */
@@ -134,6 +146,10 @@ enum guest_found guest_open(struct guest *g, int64_t now, int64_t patience)
 			found = connect_to(fd, file, &error);
 		if (found == GUEST_OPEN)
 			look_who(g, fd, file);
+		if (found == GUEST_GONE)
+			found = refused(g, now, patience);
+		else
+			g->refused = 0;
 		close(file);
 	}
 	if (found == GUEST_OPEN) {

@@ -66,6 +66,7 @@ enum guest_found {
  *	said that it could not
  * @target: what policy_plan() has said last
  *
+ * @refused: since when nobody listens at its socket; 0: somebody does
  * @skip: rounds for which it is left alone
  * @over: rounds in a row in which it has used more than its grant
  * @changes: grants that it was told
@@ -95,6 +96,7 @@ struct guest {
 	bool want_used, planned;
 	uint64_t target;
 
+	int64_t refused;
 	unsigned int skip, over, keeps_cold;
 	uint64_t changes, failures, cold;
 	enum policy_reason reason;

@@ -43,7 +43,7 @@ struct domain {
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	int id;			/* of this run: another run is another QEMU */
 	int fd;			/* listens */
-	struct sockaddr_un addr;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	bool seen;		/* at this look; the main thread's, as @next is */
 	bool over;
 };
@@ -194,29 +194,34 @@ static void *domain_thread(void *opaque)
 /* Its thread sees it when it comes back from what it does; nobody waits for that. */
 static void end_domain(struct domain *d)
 {
-	unlink(d->addr.sun_path);
+	unlink(d->path);
 	__atomic_store_n(&d->over, true, __ATOMIC_RELEASE);
 }
 
-static bool make_socket(struct domain *d)
+/*
+ * It gets its name when somebody listens, in place of one that is left of a process before
+ * us: the daemon looks at once when something changes, and no socket is a guest that is gone.
+ * What begins with a dot it does not look at.
+ */
+static bool make_socket(struct domain *d, const char *directory)
 {
-	struct stat st;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	mode_t mask;
 	bool bound;
 
-	/* Of one before us. */
-	if (!lstat(d->addr.sun_path, &st) && S_ISSOCK(st.st_mode))
-		unlink(d->addr.sun_path);
+	/* Shorter than the other one. */
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/.%s", directory, d->uuid);
+	unlink(addr.sun_path);
 	d->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (d->fd < 0)
 		return false;
 	mask = umask(0117);
-	bound = !bind(d->fd, (struct sockaddr *)&d->addr, sizeof(d->addr));
+	bound = !bind(d->fd, (struct sockaddr *)&addr, sizeof(addr));
 	umask(mask);
-	if (bound && !listen(d->fd, 1))
+	if (bound && !listen(d->fd, 1) && !rename(addr.sun_path, d->path))
 		return true;
 	if (bound)
-		unlink(d->addr.sun_path);
+		unlink(addr.sun_path);
 	close(d->fd);
 	return false;
 }
@@ -235,11 +240,10 @@ static void begin_domain(const char *directory, const char *uuid, int id)
 	memcpy(d->uuid, uuid, sizeof(d->uuid));
 	d->id = id;
 	d->seen = true;
-	d->addr.sun_family = AF_UNIX;
 	/* main() has seen to it that there is room. */
-	snprintf(d->addr.sun_path, sizeof(d->addr.sun_path), "%s/%s.qmp", directory, uuid);
-	if (!make_socket(d)) {
-		say(d->addr.sun_path, strerror(errno));
+	snprintf(d->path, sizeof(d->path), "%s/%s.qmp", directory, uuid);
+	if (!make_socket(d, directory)) {
+		say(d->path, strerror(errno));
 		free(d);
 		return;
 	}
@@ -249,7 +253,7 @@ static void begin_domain(const char *directory, const char *uuid, int id)
 	pthread_attr_destroy(&attr);
 	if (ret) {
 		say(uuid, strerror(ret));
-		unlink(d->addr.sun_path);
+		unlink(d->path);
 		close(d->fd);
 		free(d);
 		return;

@@ -357,6 +357,18 @@ class Sharing(Test):
             self.until(lambda: a.grant >= 900)
         self.assertIn("b: gone", d.log)
 
+    def test_gone_for_a_moment(self) -> None:
+        """Where nobody listens somebody may be back soon: until then it has its share."""
+        a, b = self.qemu("a", 900), self.qemu("b", 900)
+        with self.share(1000, a, b, patience=60) as d:
+            self.until(lambda: 480 <= a.grant <= 520 and 480 <= b.grant <= 520)
+            b.crash()
+            self.until(lambda: self.state(b) == "silent")
+            self.rounds(5)
+            self.assertLessEqual(a.grant, 520)
+        self.assertIn("b: silent, so it keeps what it has", d.log)
+        self.assertNotIn("b: gone", d.log)
+
     def test_never_there(self) -> None:
         """Nor has one that never was."""
         a = self.qemu("a", 900)
