@@ -182,12 +182,15 @@ static bool symswap_give_round(struct symswap_window *win, struct swap_info_stru
 	struct symswap_gift gift = { };
 	bool again = false;
 
-	/* One pass: what has just become free is so until the next. */
+	/*
+	 * One pass: what has just become free is so until the next. A swapoff waits for
+	 * no more than the report under way; it gives all in the end.
+	 */
 	do {
 		again |= symswap_give_pick(win, si, &gift, now);
 		if (gift.nr && !symswap_give(win, si, &gift))
 			return false;
-	} while (gift.more);
+	} while (gift.more && (now || READ_ONCE(win->si) == si));
 	return again;
 }
 
