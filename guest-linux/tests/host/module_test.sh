@@ -60,6 +60,14 @@ refused()
 	fail "$file: status $status, $out"
 }
 
+# Another kernel, or the same anew: what was there is not, and the test's module can come.
+another_boot()
+{
+	wait_for sh -c 'symcall module list | grep -q "^policy signed"'
+	symcall module list | grep -q '^module' && fail 'modules of another boot'
+	load
+}
+
 # in_background COMMAND...; then ended STATUS PATTERN
 in_background()
 {
@@ -292,19 +300,14 @@ reset)
 	wait_taken
 	other qmp system_reset >/dev/null
 	ended 1 'the VM was reset'
-	wait_for sh -c 'symcall module list | grep -q "^policy signed"'
-	symcall module list | grep -q '^module' && fail 'modules of another boot'
-	load
+	another_boot
 	;;
 kexec)
 	in_background symcall -t 100 module load symtest init=sleep
 	wait_taken
 	other word 1
 	ended 1 'does not listen any more'
-	# Another kernel, another boot: what was there is not.
-	wait_for sh -c 'symcall module list | grep -q "^policy signed"'
-	symcall module list | grep -q '^module' && fail 'modules of another boot'
-	load
+	another_boot
 	;;
 suspend)
 	in_background symcall -t 100 module load symtest init=sleep

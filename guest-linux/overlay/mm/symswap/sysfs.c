@@ -31,14 +31,19 @@ struct symswap_attr {
 		__VA_ARGS__						\
 	}
 
-static ssize_t mode_show(struct symswap_window *win, char *buf)
+/* All names, the one that holds now in brackets. */
+static ssize_t symswap_show_choice(char *buf, const char * const *names, int nr, int now)
 {
 	int i, at = 0;
 
-	for (i = 0; i < SYMSWAP_MODE_NR; i++)
-		at += sysfs_emit_at(buf, at, win->mode == i ? "[%s] " : "%s ",
-				    symswap_mode_names[i]);
+	for (i = 0; i < nr; i++)
+		at += sysfs_emit_at(buf, at, now == i ? "[%s] " : "%s ", names[i]);
 	return at + sysfs_emit_at(buf, at, "\n");
+}
+
+static ssize_t mode_show(struct symswap_window *win, char *buf)
+{
+	return symswap_show_choice(buf, symswap_mode_names, SYMSWAP_MODE_NR, win->mode);
 }
 
 static int mode_store(struct symswap_window *win, const char *buf)
@@ -55,12 +60,7 @@ static int mode_store(struct symswap_window *win, const char *buf)
 
 static ssize_t first_touch_show(struct symswap_window *win, char *buf)
 {
-	int i, at = 0;
-
-	for (i = 0; i < SYMSWAP_TOUCH_NR; i++)
-		at += sysfs_emit_at(buf, at, win->touch == i ? "[%s] " : "%s ",
-				    symswap_touch_names[i]);
-	return at + sysfs_emit_at(buf, at, "\n");
+	return symswap_show_choice(buf, symswap_touch_names, SYMSWAP_TOUCH_NR, win->touch);
 }
 
 static int first_touch_store(struct symswap_window *win, const char *buf)
