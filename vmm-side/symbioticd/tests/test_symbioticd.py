@@ -796,13 +796,16 @@ class Automatic(Test):
         a = self.qemu("a", 0)
         with self.auto(a, more=("-o", f"budget-min={500 * KIB}K")):
             self.until(lambda: a.grant == 9000)
+            seen = 0
             for n in range(1000):
                 self.host(10000, n * 100000)
-                if a.grant == 500:
+                # A round in which the file was as before has none.
+                seen = max(seen, self.status()["pressure"])
+                if a.grant == 500 and seen > 9:
                     break
                 time.sleep(0.02)
             self.assertEqual(a.grant, 500)
-            self.assertGreater(self.status()["pressure"], 9)
+            self.assertGreater(seen, 9)
 
     def test_limits(self) -> None:
         """budget-max; and not more than the host has."""
