@@ -165,14 +165,15 @@ static enum qmp_event message(struct qmp *q, struct json_object *msg)
 {
 	struct json_object *value, *id;
 
+	/* Also before the greeting: QEMU may take a client for the one before it. */
+	if (json_object_object_get_ex(msg, "event", NULL))
+		return QMP_NOTHING;
 	if (q->state == QMP_GREETING) {
 		if (!json_object_object_get_ex(msg, "QMP", NULL))
 			return broken(q, "this is no QMP socket");
 		say(q, QMP_CAPABILITIES, "qmp_capabilities", "{}");
 		return QMP_NOTHING;
 	}
-	if (json_object_object_get_ex(msg, "event", NULL))
-		return QMP_NOTHING;
 	if (!json_object_object_get_ex(msg, "id", &id) ||
 	    !json_object_is_type(id, json_type_int) || json_object_get_int64(id) != q->id)
 		return broken(q, "an answer to another question");

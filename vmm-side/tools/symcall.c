@@ -387,10 +387,26 @@ static struct json_object *qmp_command(struct qmp *qmp, const char *name,
 	return result;
 }
 
+/*
+ * Is that the greeting? An event may come before it: QEMU has accepted the client, and
+ * takes it for the last one, who was ready for events, until its monitor comes to greet.
+ */
+static bool qmp_greeted(struct json_object *obj, const char *path)
+{
+	bool greeting = json_object_is_type(obj, json_type_object) &&
+			json_object_object_get_ex(obj, "QMP", NULL);
+
+	if (!greeting && !(json_object_is_type(obj, json_type_object) &&
+			   json_object_object_get_ex(obj, "event", NULL)))
+		die(EXIT_VMM, "%s: this is no QMP socket", path);
+	json_object_put(obj);
+	return greeting;
+}
+
 static void qmp_open(struct qmp *qmp, const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct json_object *greeting;
+	long deadline;
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		die(EXIT_USAGE, "the name of the socket is too long");
@@ -403,11 +419,9 @@ static void qmp_open(struct qmp *qmp, const char *path)
 	qmp->tok = json_tokener_new();
 
 	/* QEMU serves one client at a time; another may be busy there. */
-	greeting = qmp_read(qmp, now_ms() + QMP_TIMEOUT_MS);
-	if (!json_object_is_type(greeting, json_type_object) ||
-	    !json_object_object_get_ex(greeting, "QMP", NULL))
-		die(EXIT_VMM, "%s: this is no QMP socket", path);
-	json_object_put(greeting);
+	deadline = now_ms() + QMP_TIMEOUT_MS;
+	while (!qmp_greeted(qmp_read(qmp, deadline), path))
+		;
 	json_object_put(qmp_command(qmp, "qmp_capabilities", NULL));
 }
 

@@ -97,6 +97,8 @@ class Qemu(threading.Thread):
                 text = message if isinstance(message, str) else json.dumps(message)
                 stream.write(text + "\r\n")
                 stream.flush()
+            # For the client before this one.
+            send({"event": "RESUME", "data": {}})
             send({"QMP": {"version": {}, "capabilities": []}})
             for line in stream:
                 command = json.loads(line)

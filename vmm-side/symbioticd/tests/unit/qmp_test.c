@@ -72,6 +72,8 @@ static void asked(void)
 static void honest(void)
 {
 	restart();
+	ktap(feed("{\"event\": \"RESUME\", \"data\": {}}\r\n") == QMP_NOTHING &&
+	     q.state == QMP_GREETING && !*q.out, "an event for the client before");
 	ktap(feed(HELLO) == QMP_NOTHING && q.state == QMP_CAPABILITIES &&
 	     strstr(q.out, "qmp_capabilities"), "after the greeting, capabilities");
 	ktap(feed("{\"return\": {}, \"id\": 1}\r\n") == QMP_READY, "then it is ready");
