@@ -339,20 +339,19 @@ static void exec_cr(struct doing *d)
 	}
 }
 
-/* What CR0 and CR4 cannot have in long mode. */
 static void exec_bad_cr(struct doing *d)
 {
 	static const struct {
 		unsigned int op;
 		__u64 set, clear;
 	} bad[] = {
-		{ OP_CR0, 0, 1U << 31 },	/* PG */
-		{ OP_CR0, 0, 1 },		/* PE */
-		{ OP_CR0, 1 << 29, 0 },		/* NW without CD */
-		{ OP_CR0, 1ULL << 32, 0 },
-		{ OP_CR4, 0, 1 << 5 },		/* PAE */
-		{ OP_CR4, 1 << 15, 0 },		/* no bit of that number */
-		{ OP_CR4, 0, 0 },		/* another number of levels, see below */
+		[BAD_NO_PAGING] = { OP_CR0, 0, 1U << 31 },	/* PG */
+		[BAD_NO_PROTECTION] = { OP_CR0, 0, 1 },		/* PE */
+		[BAD_NW] = { OP_CR0, 1 << 29, 0 },		/* NW without CD */
+		[BAD_CR0_HIGH] = { OP_CR0, 1ULL << 32, 0 },
+		[BAD_NO_PAE] = { OP_CR4, 0, 1 << 5 },		/* PAE */
+		[BAD_CR4_RESERVED] = { OP_CR4, 1 << 15, 0 },	/* no bit of that number */
+		[BAD_LA57] = { OP_CR4, 0, 0 },			/* another number of levels */
 	};
 	unsigned int v = d->s->who, n = d->s->arg[0];
 	__u64 val = bad[n].op == OP_CR0 ? 0x80040033 | (m.wp[v] ? 1 << 16 : 0) :
