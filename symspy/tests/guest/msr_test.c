@@ -198,7 +198,7 @@ static void bad_values(int cpu)
 	bad_pages(SYMB_MSR_ALIAS_GLOBAL_PAGE, "GLOBAL alias",
 		  get(SYMB_MSR_LOCAL_PAGE));
 
-	bad(SYMB_MSR_FEATURES, "FEATURES", features | 1 << 5, "not offered");
+	bad(SYMB_MSR_FEATURES, "FEATURES", features | (SYMB_FEAT_ALL + 1), "not offered");
 	bad(SYMB_MSR_FEATURES, "FEATURES", features | 1U << 31, "not offered");
 	bad(SYMB_MSR_FEATURES, "FEATURES", features | 1ULL << 32, "high half");
 	bad(SYMB_MSR_FEATURES, "FEATURES", ~0ULL, "all ones");
