@@ -316,6 +316,8 @@ void run_op(struct doing *d, unsigned int op)
 
 	*box32(v, BOX_OP) = op;
 	*box32(v, BOX_STATUS) = 0;
+	/* Where the guest does not come to writing it, as the host has no memory. */
+	*box32(v, BOX_KEPT) = BOX_KEPT_VALUE;
 	d->end = END_DONE;
 	d->mmio = false;
 	run_to_end(v, d, KVM_RUN, NULL);
