@@ -24,9 +24,10 @@ from collections.abc import Iterator
 SPARSE = ["sparse", "-D__linux__", "-Dlinux", "-D__STDC__", "-Dunix", "-D__unix__", "-Wbitwise",
           "-Wno-return-void", "-Wno-unknown-attribute", "-D__x86_64__", "--arch=x86",
           "-mlittle-endian", "-m64"]
-# It does not follow pte_offset_map_lock() and lock_cluster(), which have the lock only if they
-# return something.
-KNOWN = re.compile("context imbalance in 'symswap_(map_around|claim|hold|hold_new)'")
+# It does not follow pte_offset_map(), pte_offset_map_lock() and lock_cluster(), which have the
+# lock only if they return something.
+KNOWN = re.compile("context imbalance in '(symswap_(map_around|claim|hold|hold_new|touch_run)|"
+                   "__symswap_touch_ahead)'")
 COMMAND = re.compile(r"^savedcmd_\S+ := \S+ (.*?) -c -o \S+ (\S+\.c)(?: |$)", re.M)
 MESSAGE = re.compile(r"\S+:\d+:\d+: (warning|error): ")
 

@@ -92,7 +92,8 @@ static void look(uint64_t block)
 	fill(right, block, written[block]);
 	if (!memcmp(buffer, right, BLOCK))
 		return;
-	fprintf(stderr, "disk_stream: block %llu is wrong: block %llu, written %llu times, not %u\n",
+	fprintf(stderr,
+		"disk_stream: block %llu is wrong: block %llu, written %llu times, not %u\n",
 		(unsigned long long)(first + block), (unsigned long long)buffer[0],
 		(unsigned long long)buffer[1], written[block]);
 	exit(1);

@@ -445,19 +445,20 @@ void __symswap_touch_ahead(struct vm_fault *vmf)
 		return;
 
 	table = pte_offset_map_lock(vma->vm_mm, vmf->pmd, start, &ptl);
+	if (!table)
+		goto put;
 	for (i = 0; i < got; i++) {
-		if (table && pte_none(ptep_get(table + i)) &&
+		if (pte_none(ptep_get(table + i)) &&
 		    !check_stable_address_space(vma->vm_mm)) {
 			symswap_map_ahead(vma, start + i * PAGE_SIZE, table + i, folios[i]);
 			folios[i] = NULL;
 			mapped++;
 		}
 	}
-	if (table) {
-		add_mm_counter(vma->vm_mm, MM_ANONPAGES, mapped);
-		symswap_count(win, SYMSWAP_AHEAD, mapped);
-		pte_unmap_unlock(table, ptl);
-	}
+	add_mm_counter(vma->vm_mm, MM_ANONPAGES, mapped);
+	symswap_count(win, SYMSWAP_AHEAD, mapped);
+	pte_unmap_unlock(table, ptl);
+put:
 	for (i = 0; i < got; i++)
 		if (folios[i])
 			folio_put(folios[i]);

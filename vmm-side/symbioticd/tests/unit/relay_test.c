@@ -92,7 +92,7 @@ static bool answered_with(const char *what, size_t nr)
 	to += sprintf(to, "%s", begin);
 	for (i = 0; i < nr; i++)
 		to += sprintf(to, "%s", what);
-	strcpy(to, end);
+	memcpy(to, end, sizeof(end));
 	answer = relay_answer(QUERY, ask, text);
 	free(text);
 	free(answer);
