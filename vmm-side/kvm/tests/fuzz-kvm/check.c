@@ -173,6 +173,9 @@ void check_access(const struct doing *d)
 	if (any || (in_group && group_gaps &&
 		    (d->end == END_MMIO || d->end == END_NO_MEMORY)))
 		return;
+	/* As upstream's, KVM's look for the page comes before that at whether it is still right. */
+	if (d->end == END_NO_MEMORY && d->meanwhile)
+		return;
 	for (i = 0; i < f.nr; i++)
 		if ((int)f.f[i].what == allows[d->end] &&
 		    (d->end != END_DONE || may_read(f.f[i].region, f.f[i].page, d->result)))

@@ -209,7 +209,7 @@ c_exit:
 c_ud:
 	ud2
 c_pf:
-	mov	$GUEST_UNMAPPED, %rax
+	movabs	$FUZZ_UNMAPPED, %rax
 	mov	(%rax), %rax
 	jmp	c_answer
 c_loop:

@@ -198,6 +198,7 @@ static void on_answer(struct doing *d)
 	unsigned int i, nr = d->nr_during;
 
 	d->answered = true;
+	d->meanwhile = nr;
 	for (i = 0; i < d->nr_grants; i++)
 		model_grant(&m, &d->grant[i]);
 	d->nr_during = 0;

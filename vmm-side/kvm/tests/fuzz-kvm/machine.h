@@ -53,6 +53,7 @@ struct doing {
 	bool mmio;
 	bool odd;		/* what user space has set may keep it from running, once */
 	bool answered;
+	bool meanwhile;		/* something has been done between the answer and its use */
 	unsigned int nr_grants;
 	struct grant grant[SYMB_LOOKUP_MAX];
 	pthread_t thread;
