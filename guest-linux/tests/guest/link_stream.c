@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * link_stream [ADDRESS] PORT: one end of a connection; without an address, the one that
- * waits for the other. Both send all the time and look at each byte that comes, until one
- * gets a SIGTERM: it sends its last block, the other one then does, too, and both say how
- * much it was, and for how long nothing came at the most.
+ * waits for the other. Both send all the time, but never much more than has come, so that
+ * neither way is left behind, and look at each byte that comes, until one gets a SIGTERM:
+ * it sends its last block, the other one then does, too, and both say how much it was, and
+ * for how long nothing came at the most.
  *
  * What is in a block follows from its number and from who sends it, so nothing can be
  * lost, doubled, exchanged or changed that is not seen; and the last block says that it is,
@@ -26,6 +27,7 @@
 #define PATIENCE_MS	60000
 /* Little in flight: what is lost with a link is sent again. */
 #define BUFFER		(128 << 10)
+#define BLOCKS_AHEAD	64
 
 struct block {
 	uint64_t number;
@@ -174,7 +176,7 @@ int main(int argc, char **argv)
 {
 	static struct way in, out;
 	uint64_t then, now, longest = 0;
-	bool listener = argc == 2;
+	bool listener = argc == 2, may_send;
 	struct pollfd p;
 
 	if (argc < 2 || argc > 3)
@@ -183,7 +185,8 @@ int main(int argc, char **argv)
 	p.fd = meet(listener ? NULL : argv[1], argv[argc - 1]);
 	then = now_ms();
 	while (!in.ended || !out.ended) {
-		p.events = (in.ended ? 0 : POLLIN) | (out.ended ? 0 : POLLOUT);
+		may_send = !out.ended && (stop || out.blocks < in.blocks + BLOCKS_AHEAD);
+		p.events = (in.ended ? 0 : POLLIN) | (may_send ? POLLOUT : 0);
 		must(poll(&p, 1, 1000) >= 0 || errno == EINTR, "poll");
 		now = now_ms();
 		if (!in.ended && receive_some(p.fd, &in, listener)) {
@@ -195,7 +198,7 @@ int main(int argc, char **argv)
 		}
 		if (now - then > PATIENCE_MS)
 			die("nothing has come, or nothing could go, for a minute");
-		if (!out.ended)
+		if (may_send)
 			send_some(p.fd, &out, listener);
 	}
 	printf("sent %llu KiB, received %llu KiB, longest gap %llu ms\n",
