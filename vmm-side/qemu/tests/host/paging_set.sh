@@ -18,17 +18,6 @@ paging()
 	symcall paging | sed -n "s/^$1 //p"
 }
 
-# seen N: the guest's word is N, at last; 20 seconds at most
-seen()
-{
-	n=0
-	until symcall info | grep -q "^guest-word 0x$1$"; do
-		n=$((n + 1))
-		[ $n -lt 100 ] || return 1
-		sleep 0.2
-	done
-}
-
 # From now on: a change of the mode. Who waits has a monitor of its own.
 listen()
 {
@@ -55,7 +44,7 @@ refused()
 equal 'policy' "$(paging policy)" "$1"
 equal 'mode' "$(paging mode)" "$1"
 equal 'no change so far' "$(paging switches)" 0
-check 'the guest sees that' seen 1
+check 'the guest sees that' wait_info.sh '^guest-word 0x1$'
 
 listen
 check 'set the other' symcall paging $other
@@ -65,7 +54,7 @@ equal 'it is' "$(paging mode)" $other
 check 'set it again' symcall paging $other
 equal 'which is no change' "$(paging switches)" 1
 symcall word 2
-check 'the guest follows' seen 2
+check 'the guest follows' wait_info.sh '^guest-word 0x2$'
 
 # Whoever does it: the guest, QEMU and its users hear of it.
 listen
@@ -73,7 +62,7 @@ check 'by the file' sh -c "echo $1 >$KVMDIR/paging_mode"
 wait $listener
 check 'the event' event_is "$1" 2 'not by QEMU'
 symcall word 3
-check 'the guest follows' seen 3
+check 'the guest follows' wait_info.sh '^guest-word 0x3$'
 
 check 'no such mode' refused symcall paging direct
 check 'nor the default' refused symcall paging default
