@@ -68,6 +68,16 @@ unsigned int symbiotic_paging(void);
  */
 int symbiotic_paging_notify(struct notifier_block *nb);
 
+/**
+ * symbiotic_paging_catch_up() - be told of a change now, if there is one
+ *
+ * For who does what might not be necessary after the change. Returns when all have
+ * been told and have done what they do, or a tenth of a second later.
+ *
+ * Context: may sleep.
+ */
+void symbiotic_paging_catch_up(void);
+
 DECLARE_PER_CPU(unsigned long, symb_window_reads);
 
 /**
@@ -107,6 +117,8 @@ static inline int symbiotic_paging_notify(struct notifier_block *nb)
 {
 	return 0;
 }
+
+static inline void symbiotic_paging_catch_up(void) { }
 
 static inline void symbiotic_count_window_reads(unsigned long nr) { }
 

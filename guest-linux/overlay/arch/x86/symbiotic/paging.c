@@ -19,6 +19,7 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 #include <linux/vmstat.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include <kunit/visibility.h>
@@ -126,8 +127,12 @@ static void paging_look(struct work_struct *work);
 static DECLARE_DELAYED_WORK(paging_work, paging_look);
 
 /* The work's own. */
-static u64 paging_seen, paging_events;
+static u64 paging_events;
 static unsigned long paging_pause = PAGING_BUSY;
+
+/* The VMM's word that all have been told of; written by the work alone. */
+static u64 paging_seen;
+static DECLARE_WAIT_QUEUE_HEAD(paging_wq);
 
 /*
  * Freezable: while the machine suspends, those who follow could not. The page may
@@ -146,8 +151,9 @@ static void paging_look(struct work_struct *work)
 			       PAGING_BUSY : min(2 * paging_pause, (unsigned long)PAGING_IDLE);
 		paging_events = events;
 		if (state != paging_seen) {
-			paging_seen = state;
 			blocking_notifier_call_chain(&paging_chain, paging_mode_of(state), NULL);
+			WRITE_ONCE(paging_seen, state);
+			wake_up_all(&paging_wq);
 		}
 	}
 	queue_delayed_work(system_freezable_wq, &paging_work, paging_pause);
@@ -157,6 +163,24 @@ void symb_paging_look_now(void)
 {
 	mod_delayed_work(system_freezable_wq, &paging_work, 0);
 }
+
+/*
+ * The wait ends when what was asked for has been done, or is out of date: a VMM that
+ * changes its mind all the time holds up nobody. Nothing that the work waits for waits
+ * for a reader; but a worker may be short of memory, or frozen, so there is a limit,
+ * which is when we would have looked anyway.
+ */
+void symbiotic_paging_catch_up(void)
+{
+	u64 state = paging_state();
+
+	if (likely(state == READ_ONCE(paging_seen)) || !(state & SYMSPY_PAGING_MAY_SWITCH))
+		return;
+	symb_paging_look_now();
+	wait_event_timeout(paging_wq, READ_ONCE(paging_seen) == state ||
+			   paging_state() != state, PAGING_BUSY);
+}
+EXPORT_SYMBOL_GPL(symbiotic_paging_catch_up);
 
 /* ---- sysfs -------------------------------------------------------------- */
 

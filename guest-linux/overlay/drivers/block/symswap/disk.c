@@ -120,6 +120,14 @@ static void symswap_submit_bio(struct bio *bio)
 	}
 
 	/*
+	 * Pages that the VMM had mapped are read as soon as its paging has changed,
+	 * until that is followed. This one is: the swap code has a page for it, which
+	 * is locked, charged, and can only be filled, or fail. The next one need not.
+	 */
+	if (!write)
+		symbiotic_paging_catch_up();
+
+	/*
 	 * Rule "drop the mapping before the guest reads the slot back, and
 	 * before the slot is reused": the swap code has set SWAP_HAS_CACHE, so
 	 * no new mapping is made, and this is the last moment before the copy.
