@@ -409,6 +409,16 @@ static void look(pid_t pid, uint64_t *state)
 	}
 }
 
+/* A number of the window's, or -1: there is none with pages in place. */
+static long long window(const char *name)
+{
+	char path[64];
+	long long val;
+
+	snprintf(path, sizeof(path), "/sys/block/symswap0/symswap/%s", name);
+	return read_number(path, &val) ? val : -1;
+}
+
 /* Does what is on the device fit into memory? The OOM killer is no test. */
 static bool swapoff_fits(void)
 {
@@ -452,7 +462,7 @@ static bool try_swapoff(const char *dev)
 int main(int argc, char **argv)
 {
 	unsigned int seconds = 20, workers = 2, off_every = 0, offs = 0, tries = 0, i;
-	long long answered, queries;
+	long long answered, queries, followed, in_place;
 	uint64_t seed = 1, end, next_off;
 	int expect = bypass_attached();
 	size_t mib = 0, per_worker;
@@ -505,6 +515,8 @@ int main(int argc, char **argv)
 	area = anon_map(area_len);
 	answered = counter("answered_pages");
 	queries = counter("queries");
+	followed = window("followed");
+	in_place = window("mapped_pages");
 	printf("# %zu MiB, %u workers, %u threads each, seed %lu, %u s, %s, %ld CPUs%s\n",
 	       mib, workers, threads, seed, seconds, dev,
 	       sysconf(_SC_NPROCESSORS_ONLN), expect > 0 ? ", bypass" : "");
@@ -564,6 +576,9 @@ int main(int argc, char **argv)
 			ret = TEST_SETUP;
 		}
 	}
+	if (followed >= 0)
+		printf("# window: followed %lld, mapped in place %lld\n",
+		       window("followed") - followed, window("mapped_pages") - in_place);
 	ktap_directive(ret == TEST_OK, ret > TEST_VIOLATED ? "ERROR could not be tried" : NULL,
 		       "every byte is right");
 	ktap_end();

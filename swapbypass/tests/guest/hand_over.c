@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hand_over MIB: pages of a program that are in the swap window stay there, with their
- * content, when the VMM changes from shadow to nested paging and back, and none is read
- * for that. The window is in mode auto; what the VMM says is pretended.
+ * hand_over MIB [host]: pages of a program that are in the swap window stay there, with
+ * their content, when the VMM changes from shadow to nested paging and back, and none is
+ * read for that. The window is in mode auto; what the VMM says is pretended.
+ *
+ * With "host" the VMM does change, when our word is 1 and 2 (hand_over.sh), while pages are
+ * being touched. Then some may be read until the VMM has said so, and after that hardly any.
  */
+#include <fcntl.h>
 #include <ktap.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "common.h"
 
@@ -55,29 +61,118 @@ static size_t in_place(void)
 	return must_read(WINDOW, "in_place");
 }
 
-int main(int argc, char **argv)
+/* The grant is followed at once, in any mode. */
+static void give_back(void)
 {
-	unsigned long before, answered;
 	char limit[32];
-	size_t i;
 
-	nr = argc == 2 ? (strtoul(argv[1], NULL, 0) << 20) / PAGE : 0;
-	if (!nr)
-		setup_error("how many MiB?");
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	/* What is hot is to stay where it is, although memory is free. */
-	must_write(WINDOW, "first_touch", "off");
-	say(SHADOW);
-	if (!bypass_attached())
-		setup_error("SwapBypass is not attached");
-	area = anon_map(nr * PAGE);
-	for (i = 0; i < nr; i++)
-		page_fill(area + i * PAGE, i, 1);
+	snprintf(limit, sizeof(limit), "%lld", must_read(WINDOW, "limit"));
+	must_write(WINDOW, "limit", "0");
+	must_write(WINDOW, "limit", limit);
+}
+
+/* ---- The VMM changes ---------------------------------------------------- */
+
+#define SYMBIOTIC	"/sys/kernel/symbiotic/"
+/* Each thread that reads when the change comes may read a page, and so may others. */
+#define FEW		64
+#define WAIT_MS		120000
+/* While nothing happens the guest looks ever less often, in the end once a second. */
+#define CALM_MS		4000
+
+/* The VMM's own word, which the kernel only shows. */
+static bool word_is(const char *mode)
+{
+	static int fd = -1;
+	char buf[16];
+	ssize_t len;
+
+	if (fd < 0)
+		fd = open(SYMBIOTIC "paging", O_RDONLY | O_CLOEXEC);
+	len = pread(fd, buf, sizeof(buf), 0);
+	if (len <= 0)
+		setup_error("no word of the VMM");
+	return !strncmp(buf, mode, strlen(mode));
+}
+
+/*
+ * Touches page after page, and maybe swaps all out for each pass, until the VMM says that
+ * its paging is @mode; then each of them once. Returns the reads since then.
+ */
+static unsigned long touch_until(const char *mode, bool out)
+{
+	unsigned long before = reads(), at, after;
+	uint64_t end = now_ms() + WAIT_MS;
+	size_t i = 0, n, bad = 0;
+
+	for (; !word_is(mode) && now_ms() < end; i = (i + 1) % nr) {
+		if (out && !i)
+			give_back();
+		bad += page_check(area + i * PAGE, i, 1) >= 0;
+	}
+	at = reads();
+	ktap(word_is(mode), "the VMM says %s", mode);
+	for (n = 0; n < nr; n++, i = (i + 1) % nr)
+		bad += page_check(area + i * PAGE, i, 1) >= 0;
+	after = reads();
+	ktap(!bad, "%s: all is as it was", mode);
+	printf("# %s: %lu pages read until the VMM said so, %lu since\n", mode, at - before,
+	       after - at);
+	return after - at;
+}
+
+static void touch_for(unsigned int ms)
+{
+	uint64_t end = now_ms() + ms;
+
+	while (now_ms() < end)
+		if (wrong(0, 1))
+			setup_error("wrong before any change");
+}
+
+static bool attached_soon(void)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+
+	while (!bypass_attached() && now_ms() < end)
+		usleep(10000);
+	return bypass_attached();
+}
+
+static int by_the_host(void)
+{
+	long long followed = must_read(WINDOW, "followed"), answered;
+	unsigned long before = reads();
+
+	touch_for(CALM_MS);
+	ktap(reads() == before && pages_swapped(area, nr * PAGE) == nr, "all are bypassed");
+	must_write(SYMBIOTIC, "guest_word", "1");
+	ktap(touch_until("nested", false) <= FEW, "hardly any is read");
+	ktap(!pages_swapped(area, nr * PAGE) && in_place() + (reads() - before) >= nr,
+	     "the others are in place");
+
+	must_write(SYMBIOTIC, "guest_word", "2");
+	ktap(touch_until("shadow", true) <= FEW, "hardly any is read");
+	ktap(attached_soon(), "attached again");
+	give_back();
 	if (!page_out(area, nr * PAGE))
 		setup_error("cannot page out");
-
-	answered = counter("answered_pages");
 	before = reads();
+	answered = counter("answered_pages");
+	ktap(!wrong(0, 1) && pages_swapped(area, nr * PAGE) == nr &&
+	     counter("answered_pages") >= answered + (long long)nr, "bypassed: all");
+	ktap(reads() == before, "nothing was read");
+	ktap(must_read(WINDOW, "followed") >= followed + 2, "followed, both ways");
+	return ktap_end();
+}
+
+/* ---- It only says so ---------------------------------------------------- */
+
+static int pretended(void)
+{
+	unsigned long answered = counter("answered_pages"), before = reads();
+	size_t i;
+
 	ktap(!wrong(0, 2) && pages_swapped(area, nr * PAGE) == nr, "bypassed: every second page");
 	ktap((size_t)counter("answered_pages") >= answered + nr / 2, "the VMM was answered");
 	ktap(reads() == before, "nothing was read");
@@ -94,14 +189,35 @@ int main(int argc, char **argv)
 	ktap(!wrong(0, 1) && in_place() >= nr, "shadow paging: they stay in place");
 	ktap(reads() == before, "nothing was read");
 
-	/* The grant is followed also while no more pages come in place. */
-	snprintf(limit, sizeof(limit), "%lld", must_read(WINDOW, "limit"));
-	must_write(WINDOW, "limit", "0");
+	/* Also while no more pages come in place. */
+	give_back();
 	ktap(!in_place() && pages_swapped(area, nr * PAGE) == nr, "given back");
-	must_write(WINDOW, "limit", limit);
 	answered = counter("answered_pages");
 	ktap(!wrong(0, 1) && pages_swapped(area, nr * PAGE) == nr, "bypassed: all");
 	ktap((size_t)counter("answered_pages") >= answered + nr, "the VMM was answered");
 	ktap(reads() == before, "nothing was read");
 	return ktap_end();
+}
+
+int main(int argc, char **argv)
+{
+	bool host = argc == 3 && !strcmp(argv[2], "host");
+	size_t i;
+
+	nr = argc == 2 || host ? (strtoul(argv[1], NULL, 0) << 20) / PAGE : 0;
+	if (!nr)
+		setup_error("how many MiB?");
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* What is hot is to stay where it is, although memory is free. */
+	must_write(WINDOW, "first_touch", "off");
+	if (!host)
+		say(SHADOW);
+	if (!bypass_attached())
+		setup_error("SwapBypass is not attached");
+	area = anon_map(nr * PAGE);
+	for (i = 0; i < nr; i++)
+		page_fill(area + i * PAGE, i, 1);
+	if (!page_out(area, nr * PAGE))
+		setup_error("cannot page out");
+	return host ? by_the_host() : pretended();
 }
