@@ -748,8 +748,8 @@ static int show_paging(struct qmp *qmp)
 	};
 	static const char * const choice[] = {
 		"reason", "cost", "event-ns", "need", "events", "bypassed", "cpu-ns",
-		"kernel-ns", "tlb-misses", "tlb-counted", "last-minute", "held-back",
-		"refused",
+		"kernel-ns", "poll-ns", "exits", "tlb-misses", "tlb-counted", "last-minute",
+		"held-back", "refused",
 	};
 	struct json_object *info = qmp_command(qmp, "x-query-paging", NULL), *chosen;
 

@@ -18,7 +18,7 @@
 #include "symbiotic-policy.h"
 
 /* Names of KVM's counters, and where they are; -1: there is no such counter. */
-#define STATS_MAX       3
+#define STATS_MAX       6
 
 typedef struct Stats {
     int fd;                     /* 0: not open yet; -1: cannot be */
@@ -32,9 +32,16 @@ typedef struct VcpuCounters {
     int tlb_fd;                 /* as above */
 } VcpuCounters;
 
-/* The last is not a cost, but a saving. */
+enum { PF_TAKEN, INVLPG, BYPASS_MAPS, EXITS, POLL_SUCCESS, POLL_FAIL };
+
 static const char * const vcpu_names[STATS_MAX] = {
-    "pf_taken", "invlpg", "bypass_maps",
+    [PF_TAKEN]      = "pf_taken",
+    [INVLPG]        = "invlpg",
+    /* Not a cost, but a saving. */
+    [BYPASS_MAPS]   = "bypass_maps",
+    [EXITS]         = "exits",
+    [POLL_SUCCESS]  = "halt_poll_success_ns",
+    [POLL_FAIL]     = "halt_poll_fail_ns",
 };
 static const char * const vm_names[STATS_MAX] = { "mmu_pte_write" };
 
@@ -224,8 +231,12 @@ void symbiotic_counters_read(PagingSample *s)
             c->asked = true;
             async_run_on_cpu(cs, vcpu_stats_open, RUN_ON_CPU_NULL);
         }
-        s->events += stats_read(&c->stats, 0) + stats_read(&c->stats, 1);
-        s->bypassed += stats_read(&c->stats, 2);
+        s->events += stats_read(&c->stats, PF_TAKEN) +
+                     stats_read(&c->stats, INVLPG);
+        s->bypassed += stats_read(&c->stats, BYPASS_MAPS);
+        s->exits += stats_read(&c->stats, EXITS);
+        s->poll_ns += stats_read(&c->stats, POLL_SUCCESS) +
+                      stats_read(&c->stats, POLL_FAIL);
         s->has_tlb &= tlb_misses(cs, c, &s->tlb_misses);
     }
 }

@@ -333,6 +333,8 @@ PagingInfo *qmp_x_query_paging(Error **errp)
     chosen->bypassed = paging.sample.bypassed;
     chosen->cpu_ns = paging.sample.cpu_ns;
     chosen->kernel_ns = paging.sample.kernel_ns;
+    chosen->poll_ns = paging.sample.poll_ns;
+    chosen->exits = paging.sample.exits;
     chosen->tlb_misses = paging.sample.tlb_misses;
     chosen->tlb_counted = paging.sample.has_tlb;
     chosen->last_minute = paging_policy_recent(&paging.policy, paging_now());

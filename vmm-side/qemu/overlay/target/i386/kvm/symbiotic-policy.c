@@ -85,7 +85,8 @@ void paging_policy_changed(PagingPolicy *p, int64_t now_ms, unsigned int mode)
 static bool backwards(const PagingSample *a, const PagingSample *b)
 {
     return b->now_ms <= a->now_ms || b->cpu_ns < a->cpu_ns ||
-           b->kernel_ns < a->kernel_ns || b->events < a->events ||
+           b->kernel_ns < a->kernel_ns || b->poll_ns < a->poll_ns ||
+           b->exits < a->exits || b->events < a->events ||
            b->bypassed < a->bypassed || b->tlb_misses < a->tlb_misses ||
            b->swap_ins < a->swap_ins || b->faults < a->faults ||
            b->forks < a->forks || b->switches < a->switches;
@@ -120,15 +121,24 @@ static int cost_of(const PagingPolicy *p, const PagingSample *s, int64_t cpu_ns)
     return MAX(MIN(cost, 100000), -100000);
 }
 
+/*
+ * The time in the kernel is that of all exits, and of waiting for a guest that is
+ * about to wake up. So nothing is learned of page tables while most exits are I/O,
+ * timers and the like; and what others there are get the same part of the time as
+ * an event. There are fewer exits than events where one fault is a write, too.
+ */
 static void learn(PagingPolicy *p, const PagingSample *s)
 {
     uint64_t events = s->events - p->last.events;
-    uint64_t ns;
+    uint64_t exits = s->exits - p->last.exits;
+    uint64_t ns = s->kernel_ns - p->last.kernel_ns;
 
-    if (s->mode != SYMB_PAGING_SHADOW || events < EVENTS_TO_LEARN) {
+    if (s->mode != SYMB_PAGING_SHADOW || events < EVENTS_TO_LEARN ||
+        events < exits / 2) {
         return;
     }
-    ns = (s->kernel_ns - p->last.kernel_ns) / events;
+    ns -= MIN(ns, s->poll_ns - p->last.poll_ns);
+    ns /= MAX(events, exits);
     ns = MAX(MIN(ns, EVENT_NS_MAX), EVENT_NS_MIN);
     p->event_ns = (7 * p->event_ns + ns) / 8;
 }

@@ -14,7 +14,7 @@
  * Under shadow paging KVM counts the events. Under nested paging it sees none of
  * them, but the guest does: its page faults, forks and context switches. What an
  * event takes is learned under shadow paging, by the time that the vCPUs spend in
- * KVM. Where the processor counts no TLB misses, shadow paging is taken for better
+ * KVM, while most of their exits are events. Where the processor counts no TLB misses, shadow paging is taken for better
  * when it costs next to nothing.
  */
 #ifndef TARGET_I386_KVM_SYMBIOTIC_POLICY_H
@@ -34,6 +34,8 @@ typedef struct PagingSample {
     unsigned int mode;          /* SYMB_PAGING_NESTED or _SHADOW */
     uint64_t cpu_ns;            /* of all vCPUs, in the guest and for it */
     uint64_t kernel_ns;         /* of that, in the host's kernel */
+    uint64_t poll_ns;           /* of that, waiting for a halted guest to go on */
+    uint64_t exits;             /* of all kinds */
     /* KVM's, of shadow paging. */
     uint64_t events;            /* faults, writes to page tables, flushes */
     uint64_t bypassed;          /* pages of the swap window that it has mapped */
