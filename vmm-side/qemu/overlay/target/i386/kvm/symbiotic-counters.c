@@ -23,6 +23,7 @@
 typedef struct Stats {
     int fd;                     /* 0: not open yet; -1: cannot be */
     off_t at[STATS_MAX];
+    uint64_t before[STATS_MAX]; /* they were opened */
 } Stats;
 
 typedef struct VcpuCounters {
@@ -53,6 +54,18 @@ static struct {
 
 /* ---- KVM's statistics ---- */
 
+/* Since they were opened: they are older than our interest in them. */
+static uint64_t stats_read(const Stats *stats, unsigned int n)
+{
+    uint64_t val = 0;
+
+    if (stats->fd <= 0 || stats->at[n] < 0 ||
+        pread(stats->fd, &val, sizeof(val), stats->at[n]) != sizeof(val)) {
+        return 0;
+    }
+    return val - stats->before[n];
+}
+
 /* Find counters that are one number each in the descriptors of @fd. */
 static void stats_open(Stats *stats, int fd, const char * const *names)
 {
@@ -64,6 +77,7 @@ static void stats_open(Stats *stats, int fd, const char * const *names)
     stats->fd = -1;
     for (n = 0; n < STATS_MAX; n++) {
         stats->at[n] = -1;
+        stats->before[n] = 0;
     }
     if (fd < 0) {
         return;
@@ -85,17 +99,9 @@ static void stats_open(Stats *stats, int fd, const char * const *names)
         }
     }
     stats->fd = fd;
-}
-
-static uint64_t stats_read(const Stats *stats, unsigned int n)
-{
-    uint64_t val = 0;
-
-    if (stats->fd <= 0 || stats->at[n] < 0 ||
-        pread(stats->fd, &val, sizeof(val), stats->at[n]) != sizeof(val)) {
-        return 0;
+    for (n = 0; n < STATS_MAX; n++) {
+        stats->before[n] = stats_read(stats, n);
     }
-    return val;
 }
 
 static void stats_close(Stats *stats)
@@ -193,6 +199,10 @@ void symbiotic_counters_init(MachineState *ms)
     counters.tick_ns = 1000000000L / sysconf(_SC_CLK_TCK);
 }
 
+/*
+ * In the vCPU's thread, with the BQL until it is known to be gone: what it was asked
+ * for has been done, and it is asked for no more.
+ */
 void symbiotic_counters_forget(CPUState *cs)
 {
     VcpuCounters *c;
