@@ -72,6 +72,8 @@ class PhasesTest(unittest.TestCase):
         self.assertIn("MISS  fills, s: auto / the better mode", text)
         self.assertIn("PASS  gups, s: auto / the better mode", text)
         self.assertIn("PASS  all, s: auto / the better mode", text)
+        self.assertIn("  all, 10^9 instructions: auto / the better mode: 0.769, no target\n", text)
+        self.assertNotIn("PASS  all, 10^9", text)
         self.assertEqual(len(rows), 2 * 15 + 15 + 2 * 5 * 2 * 3)
         costs = {(r["what"], r["value"]) for r in rows if r["paging"] == "to shadow"}
         self.assertIn(("256 MiB, cost", "0.256000"), costs)
