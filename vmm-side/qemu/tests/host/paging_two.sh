@@ -10,23 +10,11 @@
 
 # shellcheck source=vmm-side/e2e/ktap.sh
 . ktap.sh
+# shellcheck source=vmm-side/qemu/tests/host/second.sh
+. second.sh
 
-first=${QMP%/qmp} second=${QMP%/qmp}.second
-first_dir=$KVMDIR second_dir=''
-
-leave()
-{
-	[ ! -e "$second/pid" ] || kill "$(cat "$second/pid")"
-	wait
-	rm -rf "$second"
-}
-
-# says: what the second guest says next is VERB
-says()
-{
-	read -r verb rest <&8
-	[ "$verb" = "$1" ]
-}
+first=${QMP%/qmp}
+first_dir=$KVMDIR
 
 # count DIR COUNTER: KVM's, of that VM
 count()
@@ -60,35 +48,19 @@ works()
 	symcall -q "$1/qmp" info | grep -q '^guest-word 0x0$'
 }
 
-mkdir "$second"
-trap leave EXIT
-cp "$first/initrd" "$second"
-# shellcheck disable=SC2086 # a list
-(cd "$second" && mkfifo $PIPES)
-exec 8<>"$second/ctl.out" 9<>"$second/ctl.in"
-# As the first: it boots on one CPU, and is let loose on all of them (l2.sh).
-(
-	# shellcheck disable=SC2086,SC2154 # a command, and the rig's
-	WORK=$second SWAPFILE=$second/swap ${boot_cpu:+taskset $boot_cpu} busybox sh \
-		"$JOB/qemu.cmd" >"$second/log" 2>&1 8>&- 9>&-
-	echo gone >&8
-) &
-if ! says ready; then
-	echo "# $verb $rest"
-	sed 's/^/# /' "$second/log"
+trap second_leave EXIT
+second_start ''
+if ! second_says ready; then
 	result 1 'the second guest'
 	plan
 	exit
 fi
-[ -z "$boot_cpu" ] || taskset -ap "$JOB_CPUS" "$(cat "$second/pid")" >/dev/null
-for d in "/sys/kernel/debug/kvm/$(cat "$second/pid")-"*; do
-	second_dir=$d
-done
+second_loose
 
 check 'the second to nested paging' symcall -q "$second/qmp" paging nested
 equal 'the first is in the other' "$(count "$first_dir" paging_mode)" shadow
 equal 'the second in nested' "$(count "$second_dir" paging_mode)" nested
-echo go >&9
+second_tell go
 for vm in "$first" "$second"; do
 	check 'begin' symcall -q "$vm/qmp" word 1
 done
@@ -107,8 +79,9 @@ for vm in "$first" "$second"; do
 	check 'all the time it was at work' works "$vm"
 done
 
-says exit
+second_says exit
+# shellcheck disable=SC2154 # of second_says
 equal 'the second has lost nothing' "$verb $rest" 'exit 0'
 sed 's/^/# second: /' "$second/out"
-echo bye >&9
+second_tell bye
 plan
