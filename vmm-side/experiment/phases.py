@@ -5,7 +5,8 @@ paging, and with a VMM that chooses: `make bench-phases`.
 
 Forks and execs, STREAM, GUPS, programs that fill their memory, and a key-value
 store, in one boot; in time, and in instructions of the whole machine below the
-guest. Then what a change of the mode costs, by the size of the data.
+guest. Then what a change of the mode costs, by the size of the data; and what a VM
+has of another one on its host, which changes its mode.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from rig.measure import Target, say
 HERE = measure.TOP / "vmm-side" / "experiment"
 STATIC = ("shadow", "nested")
 PAGINGS = (*STATIC, "auto")
+PARTS = ("phases", "changes", "two")
 PHASES = ("forks", "stream", "gups", "fills", "kv")
 UNITS = {False: "s", True: "10^9 instructions"}
 # A short run, with each done so often, says how often it takes the faster mode LONG or more. A
@@ -146,6 +148,43 @@ def changes_table(found: Sequence[Change], counted: bool) -> list[str]:
           f"{c.steady * 1000:.3f}"] for c in found])
 
 
+# ---- two VMs --------------------------------------------------------------------
+
+GUPS_TIMES = 40
+
+
+class Two(NamedTuple):
+    """What GUPS took beside another VM, in seconds, by what that did; changes of its mode."""
+    took: dict[str, float]
+    changes: int
+
+
+BESIDE = ("rests", "works", "works, and changes its mode")
+
+
+def two(bench: measure.Runner, args: argparse.Namespace) -> Two:
+    """One boot of both; each has a processor of the host's, if there are two."""
+    result = bench.run(measure.script(HERE / "two.sh", args.mib,
+                                      max(1, round(GUPS_TIMES * args.scale))),
+                       files=args.programs, paging="vm-shadow", guest_mem=args.mib + 128,
+                       host_cmd=measure.script(HERE / "two_host.sh"), timeout=1800)
+    lines = [measure.fields(line) for line in measure.checked(result, "two").splitlines()]
+    took = {f["step"]: float(f["end"]) - float(f["begin"]) for f in lines if "step" in f}
+    changed = measure.fields(result.host_out)
+    if len(took) != len(BESIDE) or not int(changed.get("changes", 0)):
+        raise RuntimeError(f"two: not all of it\n{result.stdout}{result.host_out}")
+    return Two(dict(zip(BESIDE, took.values())), int(changed["changes"]))
+
+
+def two_table(found: Two) -> list[str]:
+    """The lines of one table."""
+    rests, works, changing = found.took.values()
+    rows = [[what, f"{took:.2f}", f"{took / rests:.3f}"] for what, took in found.took.items()]
+    return [*measure.table(["GUPS, while the other VM", "s", "to the first"], rows),
+            f"  {found.changes} changes in {changing:.0f} s; with them / without: "
+            f"{changing / works:.3f}"]
+
+
 # ---------------------------------------------------------------------------------
 
 def main(argv: Sequence[str] | None = None, benches: measure.Benches = Bench) -> int:
@@ -154,20 +193,23 @@ def main(argv: Sequence[str] | None = None, benches: measure.Benches = Bench) ->
     parser.add_argument("--mib", type=int, default=64)
     parser.add_argument("--scale", type=float, default=1.0, help="of all phases")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--part", choices=("phases", "changes", "all"), default="all")
+    parser.add_argument("--part", choices=(*PARTS, "all"), default="all")
     parser.add_argument("--programs", default=measure.PROGRAMS)
     args = parser.parse_args(argv)
     if benches is Bench:
         measure.build_programs(args.programs)
 
+    parts = PARTS if args.part == "all" else (args.part,)
     lines: list[str] = []
     wanted: list[Target] = []
     rows: list[tuple[object, ...]] = []
-    for counted in (False,) if args.time_only else (False, True):
+    # Where clocks count instructions there is one processor for two VMs.
+    timed_only = args.time_only or parts == ("two",)
+    for counted in (False,) if timed_only else (False, True):
         with benches(host="symbiotic", icount=counted) as bench:
             # Counted instructions nearly repeat: one round is enough.
             rounds = range(1, 2 if counted else args.rounds + 1)
-            if args.part != "changes":
+            if "phases" in parts:
                 found: Found = {p: [] for p in PAGINGS}
                 times = times_of(bench, args)
                 for number, paging in itertools.product(rounds, PAGINGS):
@@ -184,7 +226,7 @@ def main(argv: Sequence[str] | None = None, benches: measure.Benches = Bench) ->
                           run.switches[phase])
                          for p in PAGINGS for number, run in enumerate(found[p], 1)
                          for phase in PHASES]
-            if args.part != "phases":
+            if "changes" in parts:
                 costs = changes(bench)
                 lines += ["", *changes_table(costs, counted)]
                 rows += [(f"to {c.to}", 1, f"{c.mib} MiB, {what}", value, unit, 1)
@@ -192,8 +234,14 @@ def main(argv: Sequence[str] | None = None, benches: measure.Benches = Bench) ->
                          for what, value, unit in (("cost", f"{c.cost:.6f}", UNITS[counted]),
                                                    ("call", f"{c.call:.6f}", UNITS[counted]),
                                                    ("cost", c.exits, "exits"))]
+            if "two" in parts and not counted:
+                beside = two(bench, args)
+                lines += ["", *two_table(beside)]
+                rows += [("vm-shadow", 1, f"gups while the other VM {what}", f"{took:.3f}", "s",
+                          beside.changes if what == BESIDE[-1] else 0)
+                         for what, took in beside.took.items()]
 
-    report = measure.Report(args.results, "phases", measure.about(counted=not args.time_only))
+    report = measure.Report(args.results, "phases", measure.about(counted=not timed_only))
     report.csv(("paging", "round", "what", "value", "unit", "changes"), rows)
     return report.finish(lines, wanted, args.strict)
 

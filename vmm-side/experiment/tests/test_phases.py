@@ -28,6 +28,8 @@ class Machine(FakeBench):
 
     def answer(self, guest: Guest) -> Result:
         """Pretends to run the phases."""
+        if guest.paging == "vm-shadow":
+            return self.answer_two(guest)
         now, out = 100.0, ""
         for number, (name, took) in enumerate(zip(phases.PHASES, TOOK[guest.paging])):
             if name != self.lost:
@@ -36,6 +38,14 @@ class Machine(FakeBench):
             now += took
         self.asked.append(guest.cmd.split("\n")[0])
         return Result(status=0, out=out.encode())
+
+    def answer_two(self, guest: Guest) -> Result:
+        """And two VMs."""
+        self.asked.append(guest.cmd.split("\n")[0])
+        assert "second_start" in guest.host_cmd
+        ends = (10, 11, 12.1)[:2 if self.lost else 3]
+        return Result(status=0, host_said=b"changes=50\n", out="".join(
+            f"two step={n} begin=0 end={end}\n" for n, end in enumerate(ends, 1)).encode())
 
     def answer_l1(self, cmd: str, paging: str) -> Result:
         """And KVM's tests."""
@@ -74,7 +84,7 @@ class PhasesTest(unittest.TestCase):
         self.assertIn("PASS  all, s: auto / the better mode", text)
         self.assertIn("  all, 10^9 instructions: auto / the better mode: 0.769, no target\n", text)
         self.assertNotIn("PASS  all, 10^9", text)
-        self.assertEqual(len(rows), 2 * 15 + 15 + 2 * 5 * 2 * 3)
+        self.assertEqual(len(rows), 2 * 15 + 15 + 2 * 5 * 2 * 3 + 3)
         costs = {(r["what"], r["value"]) for r in rows if r["paging"] == "to shadow"}
         self.assertIn(("256 MiB, cost", "0.256000"), costs)
         self.assertIn(("256 MiB, cost", "65536"), costs)
@@ -107,6 +117,17 @@ class PhasesTest(unittest.TestCase):
                 status=0, out=b"1..1\nok 1 paging-cost # SKIP this host\n")):
             with self.assertRaisesRegex(RuntimeError, "no cost of changes"):
                 run(Machine, "--part", "changes")
+
+    def test_two(self) -> None:
+        """What a VM has of another one's changes; in time alone."""
+        Machine.asked.clear()
+        text, rows, _ = run(Machine, "--part", "two")
+        self.assertEqual(Machine.asked, ["set -- 64 40"])
+        self.assertRegex(text, r"works, and changes its mode +12\.10 +1\.210")
+        self.assertIn("50 changes in 12 s; with them / without: 1.100\n", text)
+        self.assertEqual([row["changes"] for row in rows], ["0", "0", "50"])
+        with self.assertRaisesRegex(RuntimeError, "two: not all of it"):
+            run(Hasty, "--part", "two")
 
     def test_incomplete(self) -> None:
         """A run that lacks a phase is none."""
