@@ -29,6 +29,7 @@
 #include <linux/page_reporting.h>
 #include <linux/sched.h>
 #include <linux/scatterlist.h>
+#include <linux/string.h>
 #include <linux/swap.h>
 #include <linux/symswap.h>
 #include <linux/workqueue.h>
@@ -58,6 +59,23 @@ int symswap_give_init(struct symswap_window *win, unsigned long nr_pages)
 	win->backed = bitmap_zalloc(win->nr_clusters, GFP_KERNEL | __GFP_NOWARN);
 	win->fresh = bitmap_zalloc(win->nr_clusters, GFP_KERNEL | __GFP_NOWARN);
 	return win->backed && win->fresh ? 0 : -ENOMEM;
+}
+
+/**
+ * symswap_give_old() - what a system before this one has left there
+ * @win: the window, with its struct pages
+ *
+ * One that was reset, crashed or called another kernel has given nothing back, and
+ * nobody knows any more what the host has memory for: all, then. A window that nobody
+ * has swapped to begins with zeroes, as a swap area has a header there, which stays
+ * after a swapoff.
+ *
+ * Context: may sleep.
+ */
+void symswap_give_old(struct symswap_window *win)
+{
+	if (memchr_inv(page_address(symswap_page(win, 0)), 0, PAGE_SIZE))
+		bitmap_fill(win->backed, win->nr_clusters);
 }
 
 void symswap_give_free(struct symswap_window *win)

@@ -396,6 +396,7 @@ struct symswap_gift {
 };
 
 int symswap_give_init(struct symswap_window *win, unsigned long nr_pages);
+void symswap_give_old(struct symswap_window *win);
 void symswap_give_free(struct symswap_window *win);
 void symswap_give_later(struct symswap_window *win);
 void symswap_give_note(struct symswap_window *win, unsigned long nr);

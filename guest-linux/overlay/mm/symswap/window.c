@@ -283,7 +283,7 @@ void symswap_swapon(struct swap_info_struct *si)
 		win->type = si->type;
 		WRITE_ONCE(symswap_by_type[si->type], win);
 		symswap_apply(win);
-		/* What was free already. */
+		/* What was free already, or an earlier system has left. */
 		symswap_give_later(win);
 	}
 	mutex_unlock(&symswap_mutex);
@@ -497,6 +497,7 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 	win->reserved = reserved;
 	win->first_pfn = PHYS_PFN(start) + reserved;
 	win->nr_pages = pages - reserved;
+	symswap_give_old(win);
 	win->mode = default_mode;
 	win->touch = default_touch;
 	win->limit = min(default_limit, win->nr_pages);

@@ -470,6 +470,27 @@ static void symswap_test_give_share(struct kunit *test)
 	end_of_clusters(win);
 }
 
+/* Where somebody has swapped before, any free cluster may have memory behind it. */
+static void symswap_test_give_old(struct kunit *test)
+{
+	struct swap_info_struct *si = &whole_disk(test)->si;
+	struct symswap_window *win = window_of_clusters(test, si, 12);
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	char *header;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	header = page_address(page);
+	win->first_pfn = page_to_pfn(page);
+	symswap_give_old(win);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(win->backed, 12));
+	header[PAGE_SIZE - 1] = '2';
+	symswap_give_old(win);
+	KUNIT_EXPECT_TRUE(test, bitmap_full(win->backed, 12));
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(win->fresh, 12));
+	__free_page(page);
+	end_of_clusters(win);
+}
+
 /* What cannot have struct pages is refused, before anything is changed. */
 static void symswap_test_bad_window(struct kunit *test)
 {
@@ -498,6 +519,7 @@ static struct kunit_case symswap_cases[] = {
 	KUNIT_CASE(symswap_test_give),
 	KUNIT_CASE(symswap_test_give_few),
 	KUNIT_CASE(symswap_test_give_share),
+	KUNIT_CASE(symswap_test_give_old),
 	KUNIT_CASE(symswap_test_bad_window),
 	{ }
 };
