@@ -8,11 +8,11 @@
  * is told of such pages, so there it takes symswap.give=1. Where there is no such
  * balloon, the host keeps what has once been used.
  *
- * By the cluster, the unit in which the swap code keeps free slots, and on x86 a
- * huge page of the host's: a process that ends leaves whole ones. Each that becomes
- * free is noted; one that is still free, and was not in use in between, when it has
- * been looked at twice, goes. So whoever takes memory again at once pays nothing,
- * and who does not has given it back in half a second.
+ * By the cluster, the unit in which the swap code keeps free slots, and a huge page
+ * of the host's where the kernel has huge pages: a process that ends leaves whole
+ * ones. Each that becomes free is noted; one that is still free, and was not in use in
+ * between, when it has been looked at twice, goes. So whoever takes memory again at
+ * once pays nothing, and who does not has given it back in half a second.
  *
  * On its way a cluster is on no list, and its slots are bad ones, as for a discard.
  * Two rules keep that from hurting whoever needs slots meanwhile, for as long as the
@@ -20,6 +20,7 @@
  * next one to be used stays.
  */
 
+#include <linux/align.h>
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/bug.h>
@@ -46,10 +47,20 @@ static bool give;
 module_param(give, bool, 0444);
 MODULE_PARM_DESC(give, "Free slots of windows of other VMMs are reported by the balloon, too: only if it takes them");
 
+/*
+ * Is a cluster a huge page of the host's, or more than one? A VMM ignores what is not
+ * a whole page of its file's, and does not say so.
+ */
+bool symswap_give_whole(const struct symswap_window *win)
+{
+	return IS_ALIGNED(win->first_pfn, SYMSWAP_HUGE) &&
+	       IS_ALIGNED(SWAPFILE_CLUSTER, SYMSWAP_HUGE);
+}
+
 /* Without a lock, and so maybe in vain. */
 static bool symswap_gives(const struct symswap_window *win)
 {
-	return (give || win->ours) && page_reporting_possible();
+	return (give || win->ours) && symswap_give_whole(win) && page_reporting_possible();
 }
 
 int symswap_give_init(struct symswap_window *win, unsigned long nr_pages)

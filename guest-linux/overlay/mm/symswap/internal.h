@@ -26,6 +26,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/pgtable.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/swap.h>
@@ -384,6 +385,8 @@ unsigned long symswap_lift_any(struct symswap_window *win, unsigned long nr);
 
 /* give.c */
 
+/* Pages of a huge page: the VMM may ignore less than a whole one. */
+#define SYMSWAP_HUGE		(PMD_SIZE >> PAGE_SHIFT)
 /* On their way at a time: 16 MiB on x86. */
 #define SYMSWAP_GIVE_BATCH	8UL
 
@@ -396,6 +399,7 @@ struct symswap_gift {
 };
 
 int symswap_give_init(struct symswap_window *win, unsigned long nr_pages);
+bool symswap_give_whole(const struct symswap_window *win);
 void symswap_give_old(struct symswap_window *win);
 void symswap_give_free(struct symswap_window *win);
 void symswap_give_later(struct symswap_window *win);

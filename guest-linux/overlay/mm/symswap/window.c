@@ -26,6 +26,9 @@
 #include "internal.h"
 #include "slots.h"
 
+/* What may be spent for slots that lie in huge pages of the host's. */
+#define SYMSWAP_ALIGN_SHARE	32
+
 struct static_key_false symswap_key = STATIC_KEY_FALSE_INIT;
 
 /* Windows, their modes, which swap device each has. */
@@ -425,6 +428,20 @@ static void symswap_uncount_window(void)
 	mutex_unlock(&symswap_mutex);
 }
 
+/*
+ * Pages in front of the slots, for struct pages. Such that a cluster of slots is a huge
+ * page of the host's, if that costs no more than a thirty-second part: only whole ones
+ * can be given back to it.
+ */
+static unsigned long symswap_reserved(unsigned long pages)
+{
+	unsigned long reserved = DIV_ROUND_UP(pages * sizeof(struct page), PAGE_SIZE);
+
+	if (pages / SYMSWAP_ALIGN_SHARE >= SYMSWAP_HUGE)
+		reserved = ALIGN(reserved, SYMSWAP_HUGE);
+	return reserved;
+}
+
 /**
  * symswap_window_create() - give the pages of a window struct pages
  * @nid: its node
@@ -440,7 +457,7 @@ static void symswap_uncount_window(void)
 struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 size)
 {
 	unsigned long pages = size >> PAGE_SHIFT;
-	unsigned long reserved = DIV_ROUND_UP(pages * sizeof(struct page), PAGE_SIZE);
+	unsigned long reserved = symswap_reserved(pages);
 	struct vmem_altmap altmap = {
 		.base_pfn = PHYS_PFN(start),
 		.end_pfn = PHYS_PFN(start + size - 1),

@@ -470,6 +470,18 @@ static void symswap_test_give_share(struct kunit *test)
 	end_of_clusters(win);
 }
 
+/* Half a huge page would be ignored, and count as given. */
+static void symswap_test_give_whole(struct kunit *test)
+{
+	struct symswap_window *win = kunit_kzalloc(test, sizeof(*win), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, win);
+	win->first_pfn = 7 * SYMSWAP_HUGE;
+	KUNIT_EXPECT_EQ(test, symswap_give_whole(win), IS_ENABLED(CONFIG_THP_SWAP));
+	win->first_pfn += SYMSWAP_HUGE / 2;
+	KUNIT_EXPECT_FALSE(test, symswap_give_whole(win));
+}
+
 /* Where somebody has swapped before, any free cluster may have memory behind it. */
 static void symswap_test_give_old(struct kunit *test)
 {
@@ -519,6 +531,7 @@ static struct kunit_case symswap_cases[] = {
 	KUNIT_CASE(symswap_test_give),
 	KUNIT_CASE(symswap_test_give_few),
 	KUNIT_CASE(symswap_test_give_share),
+	KUNIT_CASE(symswap_test_give_whole),
 	KUNIT_CASE(symswap_test_give_old),
 	KUNIT_CASE(symswap_test_bad_window),
 	{ }
