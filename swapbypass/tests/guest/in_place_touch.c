@@ -114,6 +114,67 @@ static void t_touch_auto(void)
 	verify("memory", p, 0x2080, 1);
 }
 
+static long long vmstat(const char *name)
+{
+	long long value, found = -1;
+	char line[64];
+	FILE *f = fopen("/proc/vmstat", "re");
+
+	if (!f)
+		setup_error("/proc/vmstat: %s", strerror(errno));
+	while (fscanf(f, "%63s %lld", line, &value) == 2)
+		if (!strcmp(line, name))
+			found = value;
+	fclose(f);
+	if (found < 0)
+		setup_error("no %s in /proc/vmstat", name);
+	return found;
+}
+
+/* Where memory is short, no huge page is made by swapping out others. */
+static void t_touch_huge(void)
+{
+	const size_t size = 24 << 20, limit = 8 << 20, huge = 2 << 20;
+	/* Pages of what else the group has charged, and of what goes for that. */
+	const long long other = 1024;
+	char text[32];
+	pid_t pid;
+
+	make_group();
+	pid = must_fork();
+	if (!pid) {
+		long long before = touched(), thp, out;
+		char *p = anon_map(size + huge);
+		size_t i;
+
+		p = (char *)(((uintptr_t)p + huge - 1) & ~(huge - 1));
+		if (madvise(p, size, MADV_HUGEPAGE))
+			setup_error("MADV_HUGEPAGE: %s", strerror(errno));
+		touch_mode("auto");
+		snprintf(text, sizeof(text), "%zu", limit);
+		set_group("memory.max", text);
+		set_group("cgroup.procs", "0");
+		thp = vmstat("thp_fault_alloc");
+		out = vmstat("pswpout");
+		for (i = 0; i < size / PAGE; i++)
+			page_fill(p + i * PAGE, 0x2d00 + i, 1);
+		out = vmstat("pswpout") - out;
+		if (vmstat("thp_fault_alloc") == thp)
+			setup_error("no huge page while memory was free");
+		if (touched() - before < (long long)((size - limit) / PAGE) - other)
+			violated("%lld pages by first touch, of %zu MiB in %zu",
+				 touched() - before, size >> 20, limit >> 20);
+		if (out > other)
+			violated("%lld pages were copied to be swapped out", out);
+		for (i = 0; i < size / PAGE; i++)
+			if (page_check(p + i * PAGE, 0x2d00 + i, 1) >= 0)
+				violated("page %zu is wrong", i);
+		_exit(TEST_OK);
+	}
+	join_child(pid);
+	set_group("memory.max", "max");
+}
+
 /* Copies of pages that a fork shares, both ways, and of the zero page. */
 static void t_touch_cow(void)
 {
@@ -598,6 +659,7 @@ static void t_touch_give_turns(void)
 const struct test_case in_place_touch[] = {
 	{ "touch", "first touch: zero, pushed out, in place again", t_touch },
 	{ "touch_auto", "first touch: when memory is short", t_touch_auto },
+	{ "touch_huge", "first touch: before a huge page, when memory is short", t_touch_huge },
 	{ "touch_cow", "first touch: copies after fork, of the zero page", t_touch_cow },
 	{ "touch_file", "first touch: private copies of a file", t_touch_file },
 	{ "touch_others", "first touch: not for KSM and userfaultfd", t_touch_others },

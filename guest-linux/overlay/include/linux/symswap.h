@@ -58,6 +58,7 @@ bool __symswap_swap_pte(pte_t pte);
 void __symswap_free_later(struct folio *folio);
 struct folio *__symswap_first_touch(struct mm_struct *mm, struct vm_area_struct *vma,
 				    unsigned long addr, bool zero);
+bool __symswap_no_huge(struct vm_area_struct *vma, unsigned long addr);
 void __symswap_known(struct folio *folio);
 void __symswap_touch_ahead(struct vm_fault *vmf);
 void __symswap_cluster_freed(struct swap_info_struct *si, struct swap_cluster_info *ci);
@@ -168,6 +169,19 @@ static inline struct folio *symswap_first_touch(struct mm_struct *mm,
 	if (static_branch_unlikely(&symswap_key))
 		return __symswap_first_touch(mm, vma, addr, zero);
 	return NULL;
+}
+
+/**
+ * symswap_no_huge() - is symswap_first_touch() better than a huge page of memory?
+ * @vma: where
+ * @addr: the address
+ *
+ * Context: may sleep. mmap_lock or the VMA's lock is held.
+ * Return: true if no huge page is to be looked for.
+ */
+static inline bool symswap_no_huge(struct vm_area_struct *vma, unsigned long addr)
+{
+	return static_branch_unlikely(&symswap_key) && __symswap_no_huge(vma, addr);
 }
 
 /**
@@ -288,6 +302,11 @@ static inline struct folio *symswap_first_touch(struct mm_struct *mm,
 						unsigned long addr, bool zero)
 {
 	return NULL;
+}
+
+static inline bool symswap_no_huge(struct vm_area_struct *vma, unsigned long addr)
+{
+	return false;
 }
 
 static inline bool symswap_known(struct folio *folio)

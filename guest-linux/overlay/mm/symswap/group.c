@@ -30,14 +30,14 @@ static struct mem_cgroup *symswap_group_of(struct mm_struct *mm)
 }
 
 /* Would it soon have to reclaim, and not only page cache? */
-static bool symswap_near_limit(struct mem_cgroup *memcg)
+static bool symswap_near_limit(struct mem_cgroup *memcg, unsigned long more)
 {
 	unsigned long limit, used;
 
 	for (; memcg && !mem_cgroup_is_root(memcg); memcg = parent_mem_cgroup(memcg)) {
 		limit = min(READ_ONCE(memcg->memory.high), READ_ONCE(memcg->memory.max));
 		used = page_counter_read(&memcg->memory);
-		if (used + MEMCG_CHARGE_BATCH >= limit &&
+		if (used + MEMCG_CHARGE_BATCH + more >= limit &&
 		    memcg_page_state(memcg, NR_INACTIVE_FILE) <=
 		    limit / SYMSWAP_CACHE_SHARE)
 			return true;
@@ -48,13 +48,14 @@ static bool symswap_near_limit(struct mem_cgroup *memcg)
 /**
  * symswap_group_short() - is memory short for a process by its memory cgroup?
  * @mm: of the process
+ * @more: pages that are taken at once, besides the first
  *
  * Context: any. In an RCU read-side critical section.
  * Return: true if its next pages would be reclaimed from the group.
  */
-bool symswap_group_short(struct mm_struct *mm)
+bool symswap_group_short(struct mm_struct *mm, unsigned long more)
 {
-	return !mem_cgroup_disabled() && symswap_near_limit(symswap_group_of(mm));
+	return !mem_cgroup_disabled() && symswap_near_limit(symswap_group_of(mm), more);
 }
 
 /**
@@ -131,7 +132,7 @@ bool symswap_group_of_slot_short(swp_entry_t entry)
 	rcu_read_lock();
 	memcg = mem_cgroup_from_id(lookup_swap_cgroup_id(entry));
 	if (memcg)
-		is_short = symswap_near_limit(memcg);
+		is_short = symswap_near_limit(memcg, 0);
 	rcu_read_unlock();
 	return is_short;
 }

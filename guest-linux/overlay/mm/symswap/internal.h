@@ -48,6 +48,9 @@
 #define SYMSWAP_NEW		((void *)4)
 #define SYMSWAP_HELD_NEW	((void *)5)
 
+/* Pages of a huge page. */
+#define SYMSWAP_HUGE		(PMD_SIZE >> PAGE_SHIFT)
+
 enum symswap_stat {
 	SYMSWAP_FAULTS,		/* faults served in place */
 	SYMSWAP_PAGES,		/* pages mapped by them */
@@ -331,6 +334,7 @@ void symswap_age_work(struct work_struct *work);
 
 /**
  * struct symswap_touch_facts - by what a first touch is decided
+ * @more: pages that would be taken at once, besides the first
  * @mode: when to
  * @is_short: memory is, of the guest or of the memory cgroup
  * @in_place: pages in place
@@ -340,6 +344,7 @@ void symswap_age_work(struct work_struct *work);
  * @left: pages of swap that the memory cgroup may have besides
  */
 struct symswap_touch_facts {
+	unsigned long more;
 	enum symswap_touch mode;
 	bool is_short;
 	unsigned long in_place;
@@ -377,7 +382,7 @@ void symswap_stock_work(struct work_struct *work);
 
 /* ram.c */
 unsigned long symswap_ram_margin(void);
-bool symswap_ram_short(void);
+bool symswap_ram_short(unsigned long more);
 unsigned long symswap_ram_spare(void);
 bool symswap_may_lift(struct symswap_window *win, struct folio *folio);
 bool symswap_lift(struct symswap_window *win, struct folio *folio);
@@ -385,8 +390,6 @@ unsigned long symswap_lift_any(struct symswap_window *win, unsigned long nr);
 
 /* give.c */
 
-/* Pages of a huge page: the VMM may ignore less than a whole one. */
-#define SYMSWAP_HUGE		(PMD_SIZE >> PAGE_SHIFT)
 /* On their way at a time: 16 MiB on x86. */
 #define SYMSWAP_GIVE_BATCH	8UL
 
@@ -411,12 +414,12 @@ void symswap_give_work(struct work_struct *work);
 
 /* group.c */
 #ifdef CONFIG_MEMCG
-bool symswap_group_short(struct mm_struct *mm);
+bool symswap_group_short(struct mm_struct *mm, unsigned long more);
 unsigned long symswap_group_swap_left(struct mm_struct *mm);
 bool symswap_group_charge(struct mm_struct *mm, swp_entry_t entry);
 bool symswap_group_of_slot_short(swp_entry_t entry);
 #else
-static inline bool symswap_group_short(struct mm_struct *mm)
+static inline bool symswap_group_short(struct mm_struct *mm, unsigned long more)
 {
 	return false;
 }

@@ -43,6 +43,7 @@ unsigned long symswap_ram_margin(void)
 
 /**
  * symswap_ram_short() - would the next pages soon have to be reclaimed?
+ * @more: how many are taken at once, besides the first
  *
  * Not if there is much page cache that nobody has used twice: it goes first, and
  * costs no swapping. Memory that is full of that is not short.
@@ -50,11 +51,11 @@ unsigned long symswap_ram_margin(void)
  * Context: any.
  * Return: true if no zone has more than the margin.
  */
-bool symswap_ram_short(void)
+bool symswap_ram_short(unsigned long more)
 {
 	const enum zone_type highest = gfp_zone(GFP_HIGHUSER_MOVABLE);
 	struct zonelist *zonelist = node_zonelist(numa_node_id(), GFP_HIGHUSER_MOVABLE);
-	unsigned long margin = symswap_ram_margin();
+	unsigned long margin = symswap_ram_margin() + more;
 	struct zoneref *z;
 	struct zone *zone;
 

@@ -185,47 +185,63 @@ static bool symswap_touch_needed(struct symswap_window *win, struct mm_struct *m
 {
 	f->mode = READ_ONCE(win->touch);
 	f->is_short = f->mode == SYMSWAP_TOUCH_AUTO &&
-		      (symswap_ram_short() || symswap_group_short(mm));
+		      (symswap_ram_short(f->more) || symswap_group_short(mm, f->more));
 	return f->mode == SYMSWAP_TOUCH_ALWAYS || f->is_short;
 }
 
-static bool symswap_touch_wanted(struct symswap_window *win, struct mm_struct *mm,
-				 struct symswap_touch_facts *f)
+static enum symswap_touch_verdict symswap_touch_verdict(struct symswap_window *win,
+							struct mm_struct *mm,
+							struct symswap_touch_facts *f)
 {
 	const struct swap_info_struct *si = READ_ONCE(win->si);
 
 	if (!si || !READ_ONCE(win->active) || !zswap_never_enabled())
-		return false;
+		return SYMSWAP_TOUCH_NO_NEED;
 
 	f->in_place = atomic_long_read(&win->in_place);
 	f->grant = READ_ONCE(win->grant);
 	f->slots = READ_ONCE(si->pages);
 	f->used = READ_ONCE(si->inuse_pages);
 	f->left = symswap_group_swap_left(mm);
-	switch (symswap_touch_decide(f)) {
-	case SYMSWAP_TOUCH_TAKE:
-		return true;
-	case SYMSWAP_TOUCH_NO_GRANT:
-		symswap_count(win, SYMSWAP_TOUCH_DECLINED, 1);
-		return false;
-	default:
-		return false;
-	}
+	return symswap_touch_decide(f);
 }
 
-/* The window to take a page of, or NULL. In an RCU read-side critical section. */
-static struct symswap_window *symswap_touch_ask(struct mm_struct *mm,
-						struct vm_area_struct *vma,
-						unsigned long addr,
-						struct symswap_touch_facts *facts)
+/*
+ * What would become of a first touch, in the window that is for them, or NULL. In the
+ * RCU read-side critical section in which that was looked up.
+ */
+static enum symswap_touch_verdict symswap_touch_ask(struct symswap_window *win,
+						    struct mm_struct *mm,
+						    struct vm_area_struct *vma,
+						    unsigned long addr,
+						    struct symswap_touch_facts *facts)
 {
-	struct symswap_window *win = rcu_dereference(symswap_touch_window);
-
 	if (!win || !symswap_touch_needed(win, mm, facts) ||
-	    !symswap_touch_vma_ok(vma) || !symswap_policy_ok(vma, addr, win) ||
-	    !symswap_touch_wanted(win, mm, facts))
-		return NULL;
-	return win;
+	    !symswap_touch_vma_ok(vma) || !symswap_policy_ok(vma, addr, win))
+		return SYMSWAP_TOUCH_NO_NEED;
+	return symswap_touch_verdict(win, mm, facts);
+}
+
+/**
+ * __symswap_no_huge() - is a first touch better than a huge page of memory?
+ * @vma: where
+ * @addr: the address
+ *
+ * If memory is short, or would be behind it, a huge page has to be reclaimed.
+ *
+ * Context: may sleep. mmap_lock or the VMA's lock is held.
+ * Return: true if memory is to be taken by the page, of the window or not.
+ */
+bool __symswap_no_huge(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct symswap_touch_facts facts = { .more = SYMSWAP_HUGE - 1 };
+	bool take;
+
+	rcu_read_lock();
+	take = symswap_touch_ask(rcu_dereference(symswap_touch_window), vma->vm_mm, vma,
+				 addr, &facts) == SYMSWAP_TOUCH_TAKE;
+	rcu_read_unlock();
+	return take;
 }
 
 /* ---- How ---------------------------------------------------------------- */
@@ -302,7 +318,8 @@ static bool symswap_clears(void)
 struct folio *__symswap_first_touch(struct mm_struct *mm, struct vm_area_struct *vma,
 				    unsigned long addr, bool zero)
 {
-	struct symswap_touch_facts facts;
+	struct symswap_touch_facts facts = { };
+	enum symswap_touch_verdict verdict;
 	struct swap_info_struct *si;
 	struct symswap_window *win;
 	struct folio *folio = NULL;
@@ -311,8 +328,12 @@ struct folio *__symswap_first_touch(struct mm_struct *mm, struct vm_area_struct 
 
 again:
 	rcu_read_lock();
-	win = symswap_touch_ask(mm, vma, addr, &facts);
-	if (!win)
+	win = rcu_dereference(symswap_touch_window);
+	verdict = symswap_touch_ask(win, mm, vma, addr, &facts);
+	/* Here alone: who only asks is not declined. */
+	if (verdict == SYMSWAP_TOUCH_NO_GRANT)
+		symswap_count(win, SYMSWAP_TOUCH_DECLINED, 1);
+	if (verdict != SYMSWAP_TOUCH_TAKE)
 		goto unlock;
 	if (symswap_stock_get(win, &slot)) {
 		folio = symswap_touch_take(win, mm, slot);
@@ -385,7 +406,7 @@ static unsigned int symswap_touch_behind(const struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long end = min(vma->vm_end, ALIGN(vmf->address + 1, PMD_SIZE));
 	unsigned long most = ((end - vmf->address) >> PAGE_SHIFT) - 1;
-	struct symswap_touch_facts facts;
+	struct symswap_touch_facts facts = { };
 	struct symswap_window *win;
 	unsigned int nr = 0;
 
@@ -393,8 +414,8 @@ static unsigned int symswap_touch_behind(const struct vm_fault *vmf)
 	if (!most)
 		return 0;
 	rcu_read_lock();
-	win = symswap_touch_ask(vma->vm_mm, vma, vmf->address, &facts);
-	if (win)
+	win = rcu_dereference(symswap_touch_window);
+	if (symswap_touch_ask(win, vma->vm_mm, vma, vmf->address, &facts) == SYMSWAP_TOUCH_TAKE)
 		nr = symswap_touch_ahead_nr(&facts, symswap_touch_run(vmf, win, most));
 	rcu_read_unlock();
 	return nr;
