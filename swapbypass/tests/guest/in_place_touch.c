@@ -114,21 +114,27 @@ static void t_touch_auto(void)
 	verify("memory", p, 0x2080, 1);
 }
 
-static long long vmstat(const char *name)
+/* Of a file with lines "name number". */
+static long long number_of(const char *path, const char *name)
 {
 	long long value, found = -1;
-	char line[64];
-	FILE *f = fopen("/proc/vmstat", "re");
+	char word[64];
+	FILE *f = fopen(path, "re");
 
 	if (!f)
-		setup_error("/proc/vmstat: %s", strerror(errno));
-	while (fscanf(f, "%63s %lld", line, &value) == 2)
-		if (!strcmp(line, name))
+		setup_error("%s: %s", path, strerror(errno));
+	while (fscanf(f, "%63s %lld", word, &value) == 2)
+		if (!strcmp(word, name))
 			found = value;
 	fclose(f);
 	if (found < 0)
-		setup_error("no %s in /proc/vmstat", name);
+		setup_error("no %s in %s", name, path);
 	return found;
+}
+
+static long long vmstat(const char *name)
+{
+	return number_of("/proc/vmstat", name);
 }
 
 /* Where memory is short, no huge page is made by swapping out others. */
@@ -373,6 +379,65 @@ static void t_touch_oom(void)
 	set_group("memory.max", "max");
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
 		violated("32 MiB fit into 16: status %d", status);
+}
+
+/*
+ * Memory of the window counts for the OOM killer like any other: the larger process
+ * goes, although it lies there, and nobody else.
+ */
+static void t_touch_oom_order(void)
+{
+	/* More than the kernel collects before it frees: the end of an exit is too late. */
+	const size_t large = 44 << 20, small = 20 << 20;
+	const char *const events = GROUP "/memory.events";
+	long long of_group, of_all;
+	int status = 0;
+	pid_t pids[2];
+	struct baton b;
+	uint64_t end;
+
+	make_group();
+	baton_init(&b);
+	pids[0] = must_fork();
+	if (!pids[0]) {
+		set_group("cgroup.procs", "0");
+		npages = large / PAGE;
+		touch(0x3000);
+		baton_pass(&b, 1);
+		for (;;)
+			pause();
+	}
+	baton_wait(&b, 1);
+	touch_mode("off");
+	of_group = number_of(events, "oom_kill");
+	of_all = vmstat("oom_kill");
+	/* Less than the second process needs, unless the first one goes. */
+	set_group("memory.swap.max", "48M");
+	set_group("memory.max", "8M");
+	pids[1] = must_fork();
+	if (!pids[1]) {
+		char *p;
+
+		set_group("cgroup.procs", "0");
+		npages = small / PAGE;
+		p = anon_map(len());
+		fill(p, 0x5000, 1);
+		verify("after the kill", p, 0x5000, 1);
+		_exit(TEST_OK);
+	}
+	join_child(pids[1]);
+	for (end = now_ms() + WAIT_MS; waitpid(pids[0], &status, WNOHANG) != pids[0];
+	     usleep(1000))
+		if (now_ms() > end)
+			violated("%zu and %zu MiB fit into 8 and 48", large >> 20, small >> 20);
+	set_group("memory.swap.max", "max");
+	set_group("memory.max", "max");
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		violated("the larger process was not killed: status %d", status);
+	of_group = number_of(events, "oom_kill") - of_group;
+	of_all = vmstat("oom_kill") - of_all;
+	if (of_group != 1 || of_all != 1)
+		violated("%lld processes of the group were killed, %lld of all", of_group, of_all);
 }
 
 /* Three quarters of the grant; what is hot moves to memory before the grant ends. */
@@ -676,5 +741,7 @@ const struct test_case in_place_touch[] = {
 	{ "touch_give_turns", "first touch: memory that goes back all the time",
 	  t_touch_give_turns, .special = true },
 	{ "touch_oom", "first touch: a memory cgroup out of both", t_touch_oom, .special = true },
+	{ "touch_oom_order", "first touch: whom a lack of both kills", t_touch_oom_order,
+	  .special = true },
 	{ 0 }
 };

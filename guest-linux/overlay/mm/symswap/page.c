@@ -81,6 +81,8 @@
 #define SYMSWAP_SHORT_SHARE	8
 /* Slots freed with one acquisition of the swap device's lock. */
 #define SYMSWAP_FREE_BATCH	64
+/* When so many pages have been freed, their slots do not wait. */
+#define SYMSWAP_FREE_SOON	256
 
 static unsigned int fault_around = 128;
 
@@ -186,6 +188,8 @@ static void symswap_page_free(struct page *page)
 	struct folio *folio = page_folio(page);
 	struct symswap_window *win = symswap_window_of(folio);
 	void *state = page->zone_device_data;
+	bool first;
+	long left;
 
 	if (folio_test_mlocked(folio))
 		zone_stat_mod_folio(folio, NR_MLOCK, -1);
@@ -195,12 +199,20 @@ static void symswap_page_free(struct page *page)
 	if (state == SYMSWAP_HELD || state == SYMSWAP_HELD_NEW)
 		atomic_long_dec(&win->held);
 	/* The page's reference to the pgmap, put later, keeps the window. */
-	if (atomic_long_dec_and_test(&win->in_place))
+	left = atomic_long_dec_return(&win->in_place);
+	if (!left)
 		wake_up_all(win->unused);
 
 	if (state == SYMSWAP_KEPT || state == SYMSWAP_NEW) {
-		/* A tick later, so that pages freed one by one are one batch. */
-		if (llist_add((struct llist_node *)&page->zone_device_data, &win->freed))
+		first = llist_add((struct llist_node *)&page->zone_device_data, &win->freed);
+		/*
+		 * A tick later, so that pages freed one by one are one batch. Many are
+		 * a process that ends. If it was killed for want of swap.max, the next
+		 * one is killed in that tick, as there still is none.
+		 */
+		if (left % SYMSWAP_FREE_SOON == 0)
+			mod_delayed_work(symswap_wq, &win->free_work, 0);
+		else if (first)
 			queue_delayed_work(symswap_wq, &win->free_work, 1);
 		return;
 	}
