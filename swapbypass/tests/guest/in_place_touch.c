@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <signal.h>
 #include <stdint.h>
@@ -20,6 +21,9 @@
 #include <unistd.h>
 
 #include "in_place.h"
+
+/* A child has got pages of the window. */
+#define EXIT_WITH	10
 
 static void touch_mode(const char *mode)
 {
@@ -291,6 +295,79 @@ static void t_touch_mlock(void)
 			 pages_swapped(p, len()));
 	set_grant(all_pages);
 	verify("locked", p, 0x2200, 1);
+}
+
+/* Whoever says on which node memory shall be; needs a kernel with NUMA. */
+static void t_touch_numa(void)
+{
+	static const struct {
+		const char *what;
+		int mode;
+	} policies[] = {
+		{ "bound", MPOL_BIND },
+		{ "preferred", MPOL_PREFERRED },
+		{ "interleaved", MPOL_INTERLEAVE },
+	};
+	const unsigned long node = 1;	/* a mask */
+	const unsigned long bits = 8 * sizeof(node);
+	char what[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+		char *p = anon_map(len());
+
+		if (syscall(SYS_mbind, p, len(), policies[i].mode, &node, bits, 0))
+			setup_error("mbind: %s", strerror(errno));
+		snprintf(what, sizeof(what), "memory that is %s", policies[i].what);
+		must_not_touch(what, p);
+
+		if (syscall(SYS_set_mempolicy, policies[i].mode, &node, bits))
+			setup_error("set_mempolicy: %s", strerror(errno));
+		snprintf(what, sizeof(what), "a process that is %s", policies[i].what);
+		must_not_touch(what, anon_map(len()));
+		if (syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0))
+			setup_error("set_mempolicy: %s", strerror(errno));
+	}
+	touch(0x3080);
+}
+
+/* Of two nodes the window is on one; a cpuset with the other has no first touches. */
+static void t_touch_cpuset(void)
+{
+	unsigned int node, with = 0;
+	int status;
+	pid_t pid;
+
+	make_group();
+	must_write("/sys/fs/cgroup/", "cgroup.subtree_control", "+cpuset");
+	for (node = 0; node < 2; node++) {
+		set_group("cpuset.mems", node ? "1" : "0");
+		pid = must_fork();
+		if (!pid) {
+			long long taken;
+			char *p;
+
+			set_group("cgroup.procs", "0");
+			touch_mode("always");
+			p = anon_map(len());
+			taken = touched();
+			fill(p, 0x3100, 1);
+			taken = touched() - taken;
+			if (taken > (long long)npages / 2 && taken < (long long)npages)
+				violated("%lld pages by first touch, of %zu", taken, npages);
+			_exit(taken < (long long)npages ? TEST_OK : EXIT_WITH);
+		}
+		if (waitpid(pid, &status, 0) != pid)
+			setup_error("waitpid: %s", strerror(errno));
+		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_WITH)
+			with++;
+		else if (status)
+			violated("node %u: status %#x", node, status);
+	}
+	if (with != 1)
+		violated("first touches on %u of two nodes", with);
+	if (rmdir(GROUP))
+		setup_error(GROUP ": %s", strerror(errno));
 }
 
 static long long group_swap(void)
@@ -740,6 +817,10 @@ const struct test_case in_place_touch[] = {
 	  .special = true },
 	{ "touch_give_turns", "first touch: memory that goes back all the time",
 	  t_touch_give_turns, .special = true },
+	{ "touch_numa", "first touch: not for whoever names a node", t_touch_numa,
+	  .special = true },
+	{ "touch_cpuset", "first touch: not in a cpuset of other nodes", t_touch_cpuset,
+	  .special = true },
 	{ "touch_oom", "first touch: a memory cgroup out of both", t_touch_oom, .special = true },
 	{ "touch_oom_order", "first touch: whom a lack of both kills", t_touch_oom_order,
 	  .special = true },
