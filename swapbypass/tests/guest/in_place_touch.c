@@ -556,6 +556,57 @@ static void t_touch_grant(void)
 	set_grant(all_pages);
 }
 
+/*
+ * Memory is full of pages that nobody uses, and what is used is in the window: it moves
+ * to memory, so that the end of the grant costs no swapping.
+ */
+static void t_touch_exchange(void)
+{
+	long long before, lifted = window("lifted_pages"), out = window("exchanged_pages");
+	const size_t hot = 3072, most = 96 << 20;
+	char *all = anon_map(most), *p;
+	volatile char use;
+	uint64_t end;
+	size_t n, i;
+	int err;
+
+	touch_mode("auto");
+	before = touched();
+	/* In order, so the last ones are in the window. */
+	for (n = 0; touched() < before + (long long)(hot + hot / 3); n += hot / 3) {
+		if ((n + hot / 3) * PAGE > most)
+			violated("%lld pages by first touch of %zu", touched() - before, n);
+		for (i = n; i < n + hot / 3; i++)
+			page_fill(all + i * PAGE, 0x10000 + i, 1);
+	}
+	p = all + (n - hot) * PAGE;
+	for (end = now_ms() + WAIT_MS;
+	     window("lifted_pages") < lifted + (long long)hot / 2; usleep(10000)) {
+		for (i = 0; i < hot; i++)
+			use = p[i * PAGE];
+		if (now_ms() > end)
+			violated("%lld of %zu hot pages moved to memory, %lld made room",
+				 window("lifted_pages") - lifted, hot,
+				 window("exchanged_pages") - out);
+	}
+	(void)use;
+	if (window("exchanged_pages") == out)
+		setup_error("memory was free");
+	touch_mode("off");
+	set_grant(0);
+	if (pages_swapped(p, hot * PAGE) > hot / 4 * 3)
+		violated("%zu of %zu hot pages are swapped out", pages_swapped(p, hot * PAGE), hot);
+	set_grant(all_pages);
+	for (i = 0; i < n; i++)
+		if (page_check(all + i * PAGE, 0x10000 + i, 1) >= 0)
+			violated("page %zu is wrong", i);
+	munmap(all, most);
+	/* What made room was others' as well, and is still swapped out. */
+	err = swapoff_within(device(), 60);
+	if (err || swapon(device(), 0))
+		violated("swapoff: %s", strerror(err ? err : errno));
+}
+
 /* Up and down, while pages are touched for the first time. */
 static void t_touch_turns(void)
 {
@@ -817,6 +868,8 @@ const struct test_case in_place_touch[] = {
 	  .special = true },
 	{ "touch_give_turns", "first touch: memory that goes back all the time",
 	  t_touch_give_turns, .special = true },
+	{ "touch_exchange", "first touch: hot pages for cold ones of memory", t_touch_exchange,
+	  .special = true },
 	{ "touch_numa", "first touch: not for whoever names a node", t_touch_numa,
 	  .special = true },
 	{ "touch_cpuset", "first touch: not in a cpuset of other nodes", t_touch_cpuset,

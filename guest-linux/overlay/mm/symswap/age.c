@@ -117,7 +117,7 @@ void symswap_report(struct symswap_window *win,
 /* Pages to look at in an interval: for the VMM's information, and for room. */
 #define SYMSWAP_AGE_SAMPLE	512UL
 #define SYMSWAP_AGE_SCAN	4096UL
-/* Hot pages that move to memory in it, if some is free. */
+/* Hot pages that move to memory in it, if some is free, or is made free. */
 #define SYMSWAP_AGE_LIFT	64UL
 /* Slots to pass in it at the most, where few of them are in use. */
 #define SYMSWAP_AGE_SLOTS	16384UL
@@ -320,6 +320,7 @@ static struct symswap_round symswap_look_round(struct symswap_window *win,
 	unsigned long declined = symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT);
 	unsigned long touches = symswap_stat_sum(win, SYMSWAP_TOUCH_DECLINED);
 	unsigned long in_place = atomic_long_read(&win->in_place), want = grant;
+	struct symswap_round round;
 	/* The VMM wants to know always. */
 	struct symswap_aim aim = {
 		.slots = min(win->nr_pages, SYMSWAP_AGE_SLOTS),
@@ -333,12 +334,17 @@ static struct symswap_round symswap_look_round(struct symswap_window *win,
 		aim.push = symswap_over(win, want - grant / SYMSWAP_AGE_ROOM);
 	}
 	/* With "always", what is in the window was to be there. */
-	if (symswap_lifts(win) && READ_ONCE(win->touch) == SYMSWAP_TOUCH_AUTO)
+	if (symswap_lifts(win) && READ_ONCE(win->touch) == SYMSWAP_TOUCH_AUTO) {
 		aim.lift = min(SYMSWAP_AGE_LIFT, symswap_ram_spare());
+		if (!aim.lift)
+			aim.lift = symswap_make_room(win, min(SYMSWAP_AGE_LIFT, win->hot));
+	}
 	aim.scan = min(aim.scan, DIV_ROUND_UP(in_place, SYMSWAP_AGE_SHARE));
 	win->declined = declined;
 	win->touch_declined = touches;
-	return symswap_age(win, &aim);
+	round = symswap_age(win, &aim);
+	win->hot = round.hot;
+	return round;
 }
 
 void symswap_age_work(struct work_struct *work)

@@ -63,6 +63,7 @@ enum symswap_stat {
 	SYMSWAP_TOUCH_DECLINED,	/* first touches left to memory: no grant */
 	SYMSWAP_AHEAD,		/* pages mapped next to one that was touched */
 	SYMSWAP_LIFTED,		/* of the migrated: hot, while memory was free */
+	SYMSWAP_EXCHANGED,	/* pages reclaimed to make room for those */
 	SYMSWAP_GIVEN,		/* free ones, whose memory went back to the host */
 	SYMSWAP_NR_STATS
 };
@@ -103,6 +104,26 @@ static inline unsigned long symswap_backoff(struct symswap_backoff *b)
 	b->next = jiffies + b->pause;
 	return b->pause;
 }
+
+/**
+ * struct symswap_exchange - cold pages of memory for hot ones of the window
+ * @out: how many went in this period to make room
+ * @left: how many more may
+ * @budget: of a period
+ * @period: its length, in jiffies
+ * @end: of this one
+ * @came: count of pages that came from the window, when it began
+ * @lifted: count of those that moved to memory
+ */
+struct symswap_exchange {
+	unsigned long out;
+	unsigned long left;
+	unsigned long budget;
+	unsigned long period;
+	unsigned long end;
+	unsigned long came;
+	unsigned long lifted;
+};
 
 /* Much page cache that reclaim frees without swapping: a sixteenth of memory. */
 #define SYMSWAP_CACHE_SHARE	16
@@ -163,6 +184,8 @@ struct symswap_stock {
  * @fresh: those of them that have become free since the last look
  * @nr_clusters: bits of these
  * @give_work: gives that memory back
+ * @hot: pages that the last look found in use
+ * @exchange: what memory is reclaimed for them
  * @lifter: who moves pages to memory that is free, and reclaims none for it
  * @stats: counters
  * @list: in symswap_windows, under symswap_mutex
@@ -205,6 +228,8 @@ struct symswap_window {
 	unsigned long *fresh;
 	unsigned long nr_clusters;
 	struct delayed_work give_work;
+	unsigned long hot;
+	struct symswap_exchange exchange;
 	struct task_struct *lifter;
 	unsigned long __percpu *stats;
 	struct list_head list;
@@ -384,6 +409,10 @@ void symswap_stock_work(struct work_struct *work);
 unsigned long symswap_ram_margin(void);
 bool symswap_ram_short(unsigned long more);
 unsigned long symswap_ram_spare(void);
+void symswap_exchange_init(struct symswap_exchange *x);
+void symswap_exchange_judge(struct symswap_exchange *x, unsigned long came,
+			    unsigned long lifted);
+unsigned long symswap_make_room(struct symswap_window *win, unsigned long nr);
 bool symswap_may_lift(struct symswap_window *win, struct folio *folio);
 bool symswap_lift(struct symswap_window *win, struct folio *folio);
 unsigned long symswap_lift_any(struct symswap_window *win, unsigned long nr);

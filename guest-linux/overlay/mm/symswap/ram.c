@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * symswap in place: is the guest's own memory short, or is some free? Pages of the
- * window that are hot move there then, as the window is what the VMM may ask back.
+ * window that are hot move there then, as the window is what the VMM may ask back. If
+ * none is free, colder ones go there for them.
  */
 
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
 #include <linux/jiffies.h>
 #include <linux/math64.h>
+#include <linux/memcontrol.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/pagemap.h>
@@ -90,6 +93,101 @@ unsigned long symswap_ram_spare(void)
 	return spare;
 }
 
+/* ---- Cold pages make room ------------------------------------------------ */
+
+/*
+ * Memory that is full of cold pages is no place for hot ones, unless some of them go to
+ * the window. Which are cold only reclaim knows, and where all are in use it takes some
+ * all the same. So it is tried with a few at first. If they do not come back in a
+ * second, twice as many may go in the next one; if half of them do, few again, and after
+ * a longer time.
+ */
+#define SYMSWAP_EXCHANGE_FIRST	64UL
+#define SYMSWAP_EXCHANGE_MOST	640UL
+#define SYMSWAP_PERIOD_FIRST	((unsigned long)HZ)
+#define SYMSWAP_PERIOD_LAST	(16UL * HZ)
+
+void symswap_exchange_init(struct symswap_exchange *x)
+{
+	x->out = 0;
+	x->budget = SYMSWAP_EXCHANGE_FIRST;
+	x->left = x->budget;
+	x->period = SYMSWAP_PERIOD_FIRST;
+}
+
+/**
+ * symswap_exchange_judge() - a period is over: go on like that?
+ * @x: the exchange
+ * @came: pages that came from the window in it, for whatever reason
+ * @lifted: that moved to memory; some may have found the room taken
+ *
+ * Context: any.
+ */
+void symswap_exchange_judge(struct symswap_exchange *x, unsigned long came,
+			    unsigned long lifted)
+{
+	if (x->out && (came > x->out / 2 || lifted < x->out / 4)) {
+		x->budget = SYMSWAP_EXCHANGE_FIRST;
+		x->period = min(2 * x->period, SYMSWAP_PERIOD_LAST);
+	} else if (x->out) {
+		x->budget = min(2 * x->budget, SYMSWAP_EXCHANGE_MOST);
+		x->period = SYMSWAP_PERIOD_FIRST;
+	}
+	x->left = x->budget;
+	x->out = 0;
+}
+
+#ifdef CONFIG_MEMCG
+/*
+ * As a write to memory.reclaim of the root would, if it had one: nobody counts as waiting
+ * for memory. Without file systems, as a swapoff waits for this. It uses no work of ours.
+ */
+static unsigned long symswap_reclaim(unsigned long nr)
+{
+	return try_to_free_mem_cgroup_pages(root_mem_cgroup, nr, GFP_NOFS,
+					    MEMCG_RECLAIM_MAY_SWAP | MEMCG_RECLAIM_PROACTIVE,
+					    NULL);
+}
+#else
+static unsigned long symswap_reclaim(unsigned long nr)
+{
+	return 0;
+}
+#endif
+
+/**
+ * symswap_make_room() - have cold pages of memory go, for hot ones of a window
+ * @win: the window
+ * @nr: for how many
+ *
+ * Context: may sleep. In the window's age_work alone.
+ * Return: pages that were reclaimed, at most @nr; 0 if it was in vain of late.
+ */
+unsigned long symswap_make_room(struct symswap_window *win, unsigned long nr)
+{
+	unsigned long came = symswap_stat_sum(win, SYMSWAP_PAGES) +
+			     symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT);
+	unsigned long lifted = symswap_stat_sum(win, SYMSWAP_LIFTED);
+	struct symswap_exchange *x = &win->exchange;
+	unsigned long got;
+
+	if (!x->end || time_after_eq(jiffies, x->end)) {
+		symswap_exchange_judge(x, came - x->came, lifted - x->lifted);
+		x->came = came;
+		x->lifted = lifted;
+		x->end = jiffies + x->period;
+	}
+	nr = min(nr, x->left);
+	/* Reclaim does not do less. */
+	if (nr < SWAP_CLUSTER_MAX)
+		return 0;
+	got = symswap_reclaim(nr);
+	x->out += got;
+	x->left -= nr;
+	symswap_count(win, SYMSWAP_EXCHANGED, got);
+	return min(got, nr);
+}
+
 /* ---- Hot pages move there ------------------------------------------------ */
 
 /**
@@ -154,9 +252,13 @@ unsigned long symswap_lift_any(struct symswap_window *win, unsigned long nr)
 	unsigned long end = jiffies + symswap_lift_time(nr);
 	struct folio *folio;
 
-	for (offset = 1; offset < win->nr_pages && lifted < room; offset++) {
+	for (offset = 1; offset < win->nr_pages && lifted < nr; offset++) {
 		cond_resched();
 		if (time_after(jiffies, end))
+			break;
+		if (lifted >= room)
+			room += symswap_make_room(win, min(nr - room, SYMSWAP_EXCHANGE_FIRST));
+		if (lifted >= room)
 			break;
 		folio = symswap_get(win, offset, false);
 		if (!folio)

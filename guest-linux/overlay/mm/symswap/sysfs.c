@@ -160,6 +160,7 @@ SYMSWAP_ATTR(touched_pages, 0444, .stat = SYMSWAP_TOUCHED);
 SYMSWAP_ATTR(declined_touches, 0444, .stat = SYMSWAP_TOUCH_DECLINED);
 SYMSWAP_ATTR(ahead_pages, 0444, .stat = SYMSWAP_AHEAD);
 SYMSWAP_ATTR(lifted_pages, 0444, .stat = SYMSWAP_LIFTED);
+SYMSWAP_ATTR(exchanged_pages, 0444, .stat = SYMSWAP_EXCHANGED);
 SYMSWAP_ATTR(given_pages, 0444, .stat = SYMSWAP_GIVEN);
 SYMSWAP_ATTR(reserved, 0444, .show = reserved_show);
 
@@ -214,6 +215,7 @@ static struct attribute *symswap_attrs[] = {
 	&symswap_attr_declined_touches.attr.attr,
 	&symswap_attr_ahead_pages.attr.attr,
 	&symswap_attr_lifted_pages.attr.attr,
+	&symswap_attr_exchanged_pages.attr.attr,
 	&symswap_attr_given_pages.attr.attr,
 	&symswap_attr_reserved.attr.attr,
 	NULL

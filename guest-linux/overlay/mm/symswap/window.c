@@ -526,6 +526,7 @@ struct symswap_window *symswap_window_create(int nid, phys_addr_t start, u64 siz
 	INIT_DELAYED_WORK(&win->held_work, symswap_held_work);
 	INIT_DELAYED_WORK(&win->stock_work, symswap_stock_work);
 	INIT_DELAYED_WORK(&win->give_work, symswap_give_work);
+	symswap_exchange_init(&win->exchange);
 	INIT_LIST_HEAD(&win->list);
 	return win;
 

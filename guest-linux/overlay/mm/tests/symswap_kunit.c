@@ -503,6 +503,48 @@ static void symswap_test_give_old(struct kunit *test)
 	end_of_clusters(win);
 }
 
+/* Few pages at first; more if they stay away, few and seldom if they come back. */
+static void symswap_test_exchange(struct kunit *test)
+{
+	struct symswap_exchange x;
+	unsigned long first, i;
+
+	symswap_exchange_init(&x);
+	first = x.budget;
+	KUNIT_EXPECT_EQ(test, x.left, first);
+
+	/* Nothing went: nothing is known. */
+	symswap_exchange_judge(&x, 1000, 0);
+	KUNIT_EXPECT_EQ(test, x.budget, first);
+	KUNIT_EXPECT_EQ(test, x.period, HZ);
+
+	for (i = 1; i < 10; i++) {
+		x.out = x.budget;
+		symswap_exchange_judge(&x, x.out / 2, x.out / 4);
+		KUNIT_EXPECT_EQ(test, x.budget, min(first << i, 10 * first));
+		KUNIT_EXPECT_EQ(test, x.left, x.budget);
+		KUNIT_EXPECT_EQ(test, x.out, 0);
+		KUNIT_EXPECT_EQ(test, x.period, HZ);
+	}
+	for (i = 1; i < 10; i++) {
+		x.out = x.budget;
+		symswap_exchange_judge(&x, x.out / 2 + 1, x.out);
+		KUNIT_EXPECT_EQ(test, x.budget, first);
+		KUNIT_EXPECT_EQ(test, x.period, min(HZ << i, 16 * HZ));
+	}
+	/* One good time is enough. */
+	x.out = first;
+	symswap_exchange_judge(&x, 0, first);
+	KUNIT_EXPECT_EQ(test, x.budget, 2 * first);
+	KUNIT_EXPECT_EQ(test, x.period, HZ);
+
+	/* Room that was not used. */
+	x.out = first;
+	symswap_exchange_judge(&x, 0, first / 4 - 1);
+	KUNIT_EXPECT_EQ(test, x.budget, first);
+	KUNIT_EXPECT_EQ(test, x.period, 2 * HZ);
+}
+
 /* What cannot have struct pages is refused, before anything is changed. */
 static void symswap_test_bad_window(struct kunit *test)
 {
@@ -533,6 +575,7 @@ static struct kunit_case symswap_cases[] = {
 	KUNIT_CASE(symswap_test_give_share),
 	KUNIT_CASE(symswap_test_give_whole),
 	KUNIT_CASE(symswap_test_give_old),
+	KUNIT_CASE(symswap_test_exchange),
 	KUNIT_CASE(symswap_test_bad_window),
 	{ }
 };
