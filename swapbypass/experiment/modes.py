@@ -99,15 +99,20 @@ MODES = (
     BYPASS := Mode("bypass", "SwapBypass", "bypass", (PRESSURE, NESTED), colour="#1b7837", point=5),
     IN_PLACE := Mode("in-place", "symswap in place", "in-place", (NESTED, SWEEP, SHIFT, FILL),
                      touch="off"),
-    Mode("in-place 1/4", "symswap in place, 1/4 granted", "in-place", (SHIFT,), granted=1 / 4,
-         touch="off"),
+    QUARTER := Mode("in-place 1/4", "symswap in place, 1/4 granted", "in-place", (SHIFT,),
+                    granted=1 / 4, touch="off"),
     FIRST_TOUCH := Mode("first touch", "symswap, first touch in place", "in-place", (SHIFT, FILL),
                         touch="auto"),
-    Mode("first touch 1/4", "symswap, first touch, 1/4 granted", "in-place", (SHIFT,),
-         granted=1 / 4, touch="auto"),
+    FIRST_TOUCH_QUARTER := Mode("first touch 1/4", "symswap, first touch, 1/4 granted",
+                                "in-place", (SHIFT,), granted=1 / 4, touch="auto"),
 )
 # A line among the targets alone.
 NO_PRESSURE = Mode("no-pressure", "SwapBypass enabled, enough memory", "bypass", (), roomy=True)
+# The default beside the window without first touches, where neither has anything to do.
+ROOMY_AUTO = Mode("roomy auto", "symswap, first touch, enough memory", "in-place", (), roomy=True,
+                  touch="auto")
+ROOMY_OFF = Mode("roomy off", "symswap in place, enough memory", "in-place", (), roomy=True,
+                 touch="off")
 
 
 def taking_part(part: str) -> Iterable[Mode]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import report
 from jobs import Guest, Job, Outcome
-from modes import (FILL, FIRST_TOUCH, IN_PLACE, MODES, NESTED, NEVER, SHIFT, SWEEP, ZRAM, Mode,
-                   taking_part)
+from modes import (FILL, FIRST_TOUCH, FIRST_TOUCH_QUARTER, IN_PLACE, MODES, NESTED, NEVER, QUARTER,
+                   ROOMY_AUTO, ROOMY_OFF, SHIFT, SWEEP, ZRAM, Mode, taking_part)
 from plan import TARGET_SIZE, Plan
 from report import Best, Results, Value
 from rig.measure import Target, number, table
@@ -102,7 +102,9 @@ class NestedPlan(Plan):
                  *(Guest.of(jobs) for jobs in others),
                  *(Guest.of(self.fills(filled)) for filled in fills)]
                 for mode, others, fills in (
-                    (NEVER, ([self.forkmix(ZRAM)], self.beside_fills(FIRST_TOUCH)), (NEVER,)),
+                    (NEVER, ([self.forkmix(ZRAM)],
+                             *map(self.beside_fills, (FIRST_TOUCH, ROOMY_AUTO, ROOMY_OFF))),
+                     (NEVER,)),
                     (IN_PLACE, (self.beside_fills(IN_PLACE),), (IN_PLACE, FIRST_TOUCH)))]
 
 
@@ -141,6 +143,15 @@ def targets(results: Results, counted: Results, ws: int, gups_table: int) -> lis
         near_one("Fork and exec: in place / zram", 1.01, "forkmix", ZRAM),
         near_one("Fork and exec: first touch / in place", 1.01, "forkmix", IN_PLACE, FIRST_TOUCH),
         near_one("Key-value store: first touch / in place", 1.01, "kv", IN_PLACE, FIRST_TOUCH),
+        # Counted alone.
+        near_one("Fork and exec, enough memory: first touch auto / off", 1.01, "forkmix",
+                 ROOMY_OFF, ROOMY_AUTO),
+        near_one("Key-value store, enough memory: first touch auto / off", 1.01, "kv",
+                 ROOMY_OFF, ROOMY_AUTO),
+        # What is hot should not be what the grant is too small for.
+        report.compare("Other hot keys in each pass, 1/4 granted: first touch / in place", 1,
+                       best(results, "shift", FIRST_TOUCH_QUARTER),
+                       best(results, "shift", QUARTER)),
         filled("Fill, passes and exit: first touch / never swaps", 1.05, ws, Outcome.whole),
         filled("Fill of a spike, twice as much: first touch / never swaps", 1.1,
                round(ws * SPIKE_SIZE / TARGET_SIZE), lambda outcome: outcome.fill_seconds),

@@ -183,7 +183,7 @@ class Experiment(unittest.TestCase):
         """The experiment of the window in place: targets and tables."""
         status, text = self.experiment(FakeBench, "--nested", "--strict")
         self.assertEqual(status, 0, text)
-        self.assertEqual(text.count("  PASS  "), 12)
+        self.assertEqual(text.count("  PASS  "), 15)
         self.assertRegex(text, r"first touch in place +64 +1 +1.500 +0.078 +0.150 +1.728\n")
         self.assertRegex(text, r"plug a DIMM of .* 3.00\n")
         self.assertRegex(text, r"swapon of the window +0.25\n")
