@@ -81,7 +81,7 @@ class Fault:
 FAULTS = (
     Fault("the identity of the swap type", "in-place", "SYMSWAP_RULE_TYPE"),
     Fault("the reference to the anon_vma", "in-place", "SYMSWAP_RULE_ANON_VMA", "debug"),
-    Fault("the order of publication", "in-place", "SYMSWAP_RULE_PUBLISH"),
+    Fault("the order of publication", "in-place", "SYMSWAP_RULE_PUBLISH", "debug"),
     Fault("the drop in vma_start_write()", "bypass", "BYPASS_HOOK_VMA"),
     Fault("the drop before a slot is read", "bypass", "BYPASS_HOOK_READ"),
     Fault("the check of the VMA's lock sequence", "bypass", "BYPASS_SKIP_VMA_LOCKED"),

@@ -6,6 +6,7 @@
 #define pr_fmt(fmt) "symswap: " fmt
 
 #include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -402,6 +403,14 @@ bool symswap_window_held(const struct symswap_window *win, unsigned long offset,
 	return false;
 }
 
+/*
+ * What a test that migrates pages without their anon_vma gives others to free it: an
+ * exit and a grace period, after which KASAN knows that it is gone. Not at each page, or
+ * a swapoff would take longer than a test lets it.
+ */
+#define SYMSWAP_LATE_MS		40
+#define SYMSWAP_LATE_EVERY	8
+
 /**
  * symswap_alloc_copy() - a page that takes a window page's place
  * @src: the page that is migrated away, locked, its mappings migration entries
@@ -419,6 +428,8 @@ struct folio *symswap_alloc_copy(struct folio *src)
 	struct folio *dst;
 	int ret;
 
+	if (symswap_skip(SYMSWAP_RULE_ANON_VMA) && folio_pfn(src) % SYMSWAP_LATE_EVERY == 0)
+		msleep(SYMSWAP_LATE_MS);
 	/* Swapoff tries harder, but nobody is killed for either. */
 	gfp |= oom_task_origin(current) ? __GFP_RETRY_MAYFAIL : __GFP_NORETRY;
 	/* What moves because memory is free takes none from anybody. */

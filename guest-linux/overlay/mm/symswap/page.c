@@ -137,7 +137,7 @@ bool __symswap_slot_kept(const struct swap_info_struct *si,
 /* ---- A page's life ------------------------------------------------------ */
 
 /* What a test that lets the count come first gives others to look at the page. */
-#define SYMSWAP_EARLY_US	50
+#define SYMSWAP_EARLY_US	1000
 
 static bool symswap_count_comes_last(void)
 {
