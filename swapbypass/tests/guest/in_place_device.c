@@ -40,6 +40,26 @@ static void t_full(void)
 			violated("page %zu is wrong after swapoff", i / PAGE);
 }
 
+/* Another device gets the number that the window had, and the window another one. */
+static void t_type_again(void)
+{
+	char *dev = device(), *p;
+
+	if (swapoff_within(dev, 60))
+		violated("swapoff: %s", strerror(errno));
+	write_file("/sys/block/zram0/reset", "1");
+	shell("echo 32M >/sys/block/zram0/disksize");
+	shell("mkswap /dev/zram0 >/dev/null && swapon -p 9 /dev/zram0");
+	if (swapon(dev, 0))
+		violated("swapon: %s", strerror(errno));
+	p = swapped_out(0x10c0);
+	verify("swapped out to zram", p, 0x10c0, 1);
+	if (window("in_place"))
+		violated("%lld pages in place, and all are zram's", window("in_place"));
+	shell("swapoff /dev/zram0");
+	verify("after swapoff of zram", p, 0x10c0, 1);
+}
+
 /*
  * Refused with pages in place, and before there are any: they could come at any
  * time until the freezer has everybody. Should it be accepted, it ends there.
@@ -216,6 +236,7 @@ int leave_removal(void)
 
 const struct test_case in_place_device[] = {
 	{ "full", "the window is full", t_full },
+	{ "type_again", "another device gets the window's number", t_type_again },
 	{ "hibernation", "hibernation", t_hibernation },
 	{ "suspend", "asleep, and woken by the host", t_suspend, .special = true },
 	{ "remove", "the device goes and comes back", t_remove },
