@@ -4,7 +4,7 @@
  *
  *   fuzz_mm [-s seed] [-n first] [-t seconds] [-o operations] [-l seconds] [-i device]
  *           [-b FILE=VALUE] [-F step] [-L step] [-S seconds] [-1] [swap device...]
- *   fuzz_mm -r [...] -f program [-f ...] [swap device...]
+ *   fuzz_mm -r [-x times] [...] -f program [-f ...] [swap device...]
  *   fuzz_mm -m known -f program [...]
  *   fuzz_mm -p number [-s seed] [swap device...]
  *
@@ -21,14 +21,15 @@
  *   -L  a kind of step to leave out; may be said several times
  *   -S  time for making a find smaller (60)
  *   -1  stop after the first find
- *   -r  run those programs, once each (KTAP); devices that they name and that are
- *       not here make them skipped
+ *   -r  run those programs (KTAP); devices that they name and that are not here make
+ *       them skipped
+ *   -x  each of them so often, or until -t is over, unless something is found (1)
  *   -m  make the program smaller; see shrink.h for what is known
  *   -p  print a program, and do nothing
  *
  * Without devices nothing of the machine is changed, and it can be run anywhere.
- * Lines with @ are for who has started it: the number of the program that begins, how far
- * it has come (@at), and how attempts to make one smaller have ended. They tell what it was
+ * Lines with @ are for who has started it: the number of the program that begins (with -r,
+ * of the file), how far it has come (@at), and how attempts to make one smaller have ended. They tell what it was
  * when the machine is gone. Exit status: 0 nothing found, 1 finds, 2 could not be tried, 3 a
  * find after which nothing can be tried in this boot.
  */
@@ -55,7 +56,7 @@
 
 struct options {
 	uint64_t seed, first, operations;
-	unsigned int seconds, shrink_seconds;
+	unsigned int seconds, shrink_seconds, times;
 	bool one, replay;
 	const char *known, *disk, *broken, *print;
 	const char *file[MAX_FILES];
@@ -148,6 +149,18 @@ static int fuzz(const struct options *o)
 	return find.hopeless ? TEST_HOPELESS : ktap_end();
 }
 
+/* What threads race for is not found each time. */
+static bool run_often(const struct options *o, const struct program *p, struct find *find)
+{
+	uint64_t end = now_ms() + o->seconds * 1000ULL;
+	unsigned int i;
+
+	for (i = 0; i < o->times && (!i || now_ms() < end); i++)
+		if (!run_program(p, find))
+			return false;
+	return true;
+}
+
 static int replay(const struct options *o)
 {
 	struct find find = { 0 };
@@ -164,7 +177,9 @@ static int replay(const struct options *o)
 			continue;
 		}
 		memset(count.lacking, 0, sizeof(count.lacking));
-		if (!run_program(&p, &find))
+		printf("@%u\n", i);
+		fflush(stdout);
+		if (!run_often(o, &p, &find))
 			say_find(&p, &find, name);
 		for (op = 0; op < OP_NR && !count.lacking[op]; op++)
 			;
@@ -246,13 +261,14 @@ static int watch(const struct options *o, char **devices)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .seed = 1, .operations = ~0UL, .seconds = 60, .shrink_seconds = 60 };
+	struct options o = { .seed = 1, .operations = ~0UL, .seconds = 60, .shrink_seconds = 60,
+			     .times = 1 };
 	int opt;
 
 	if (argc == 4 && !strcmp(argv[1], "--worker"))
 		worker_exec(atoi(argv[2]), atoi(argv[3]));
 
-	while ((opt = getopt(argc, argv, "s:n:t:o:l:i:b:F:L:S:1rm:f:p:")) != -1) {
+	while ((opt = getopt(argc, argv, "s:n:t:o:l:i:b:F:L:S:1rx:m:f:p:")) != -1) {
 		switch (opt) {
 		case 's':
 			o.seed = strtoull(optarg, NULL, 0);
@@ -291,6 +307,9 @@ int main(int argc, char **argv)
 			break;
 		case 'r':
 			o.replay = true;
+			break;
+		case 'x':
+			o.times = strtoul(optarg, NULL, 0);
 			break;
 		case 'm':
 			o.known = optarg;

@@ -12,8 +12,14 @@
 #include "common.h"
 #include "shrink.h"
 
+/* Where threads race it may take some tries to find it again, of which this is the most. */
+#define MOST_TRIES	16
+/* A smaller program gets more of them than the whole one has needed. */
+#define MORE_TRIES	3
+
 static const char *answers;
 static uint64_t end;
+static unsigned int tries, needed;
 static struct find *found;
 
 static bool over(void)
@@ -21,11 +27,11 @@ static bool over(void)
 	return found->hopeless || now_ms() >= end;
 }
 
-/* Does it still find something? Not only on the first try, where threads race. */
+/* Does it still find something? */
 static bool still(const struct program *p)
 {
 	struct find find;
-	int tries;
+	unsigned int i;
 
 	if (*answers)
 		return *answers++ == 'y';
@@ -33,10 +39,11 @@ static bool still(const struct program *p)
 		return false;
 	printf("@try\n");
 	fflush(stdout);
-	for (tries = 0; tries < 3; tries++) {
+	for (i = 0; i < tries && (!i || now_ms() < end); i++) {
 		if (!run_program(p, &find)) {
 			*found = find;
 			printf("@y\n");
+			needed = i + 1;
 			return true;
 		}
 	}
@@ -109,6 +116,13 @@ void shrink(struct program *p, struct find *find, const char *known, uint64_t en
 	answers = known;
 	end = end_ms;
 	found = find;
+	tries = MOST_TRIES;
+	/* It may have taken the machine down, and been known then: nobody has counted. */
+	needed = 0;
+	if (!still(p))
+		return;
+	if (needed && MORE_TRIES * needed < MOST_TRIES)
+		tries = MORE_TRIES * needed;
 	/* What comes after the step that was wrong is not needed, as a rule. */
 	if (find->step + 1 < p->nr) {
 		try.nr = find->step + 1;

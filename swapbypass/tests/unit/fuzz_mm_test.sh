@@ -30,6 +30,14 @@ forgets()
 	[ $? = 1 ]
 }
 
+# Of three steps or so, in its boot.
+made_small()
+{
+	steps=$("$fuzz_mm" -F unmap -1 -t 60 -S 60 -l 60 | sed -n '/^# made smaller/,/^@end/p' |
+		grep -c '^#   ')
+	[ "$steps" -gt 0 ] && [ "$steps" -le 6 ]
+}
+
 # As text, and read again: what is about the machine is left out here.
 read_again()
 {
@@ -52,6 +60,7 @@ replays()
 equal 'a seed and a number make the same program' "$(programs a)" "$(programs b)"
 check 'nothing is wrong with this machine' honest
 check 'a program that is printed can be read' read_again
+check 'what is found is made small' made_small
 for name in pin-outlives-mapping pin-after-free; do
 	check "nor with $name, which the model did not know" replays $name
 done
