@@ -19,9 +19,17 @@ static const unsigned char advice_weight[ADV_NR] = {
 };
 
 #define MAX_MAPS	4
+/* Of so many choices of what comes next, one is a bundle of steps. */
+#define BUNDLE_EVERY	12
 
 struct range {
 	int page, count;
+};
+
+/* Pages that several steps are about. */
+struct place {
+	int proc;
+	struct range r;
 };
 
 /* What a generator knows of the machine after the steps so far. */
@@ -29,7 +37,6 @@ struct state {
 	uint64_t rnd;
 	unsigned int alive, on, pinned, piped;	/* bits */
 	struct range last;	/* of the step before */
-	enum op before;		/* its kind */
 	struct range maps[NR_PROCS][MAX_MAPS];	/* the newest of each process */
 };
 
@@ -267,19 +274,9 @@ static void after(struct state *s, const struct step *step)
 
 static enum op pick_op(struct state *s)
 {
-	static const unsigned char changes[] = { OP_PROTECT, OP_PROTECT, OP_ADVISE, OP_UNMAP,
-						 OP_MOVE, OP_FORK };
 	unsigned char weight[OP_NR];
 	unsigned int i;
 
-	/* Who is held up in the middle of a change needs somebody to see it. */
-	if (s->before == OP_STALL && pick(s, 4))
-		return OP_CHURN;
-	if (s->before == OP_CHURN && pick(s, 3) == 0) {
-		i = pick(s, sizeof(changes));
-		if (possible(s, changes[i]))
-			return changes[i];
-	}
 	for (i = 0; i < OP_NR; i++)
 		weight[i] = possible(s, i) ? rows[i].weight : 0;
 	i = pick_weighted(s, weight, OP_NR);
@@ -289,22 +286,28 @@ static enum op pick_op(struct state *s)
 	return i;
 }
 
-/* A step; most are about the pages of the one before, or nothing would come of it. */
-static void make(struct state *s, struct step *step, enum op op)
+/*
+ * A step; most are about the pages of the one before, or nothing would come of it.
+ * @at: where, if that is given.
+ */
+static void make(struct state *s, struct step *step, enum op op, const struct place *at)
 {
 	const struct row *row;
 	unsigned int i;
 
 	memset(step, 0, sizeof(*step));
-	s->before = op;
 	step->op = op;
 	row = &rows[op];
 	for (i = 0; i < MAX_ARGS && row->arg[i]; i++)
 		step->arg[i] = pick_arg(s, row->arg[i]);
+	if (at && step_of_process(op))
+		step->arg[0] = at->proc;
 	if (row->arg[1] == K_PAGE) {
 		struct range r = { step->arg[1], step->arg[2] };
 
-		if (s->last.count && pick(s, 3) == 0)
+		if (at)
+			r = at->r;
+		else if (s->last.count && pick(s, 3) == 0)
 			r = s->last;
 		else if (op != OP_MAP && pick(s, 6))
 			pick_range(s, step->arg[0], &r);
@@ -333,34 +336,184 @@ static void make(struct state *s, struct step *step, enum op op)
 	after(s, step);
 }
 
+/* One more step. What is not possible is left out, whatever the caller makes of it. */
+static struct step *add(struct program *p, struct state *s, enum op op, const struct place *at)
+{
+	static struct step none;
+
+	if (!possible(s, op))
+		return &none;
+	make(s, &p->step[p->nr], op, at);
+	return &p->step[p->nr++];
+}
+
+/* ---- Bundles ----------------------------------------------------------------- */
+
+/*
+ * What takes several steps about the same pages, in this order, hardly comes by itself.
+ * All else of them is random.
+ */
+
+static void advise(struct program *p, struct state *s, const struct place *at, enum advice advice)
+{
+	struct step *step = add(p, s, OP_ADVISE, at);
+
+	step->arg[3] = advice;
+	step->bg = false;
+}
+
+/* Pages that have content, and are swapped out. */
+static void swap_out(struct program *p, struct state *s, const struct place *at)
+{
+	if (pick(s, 2))
+		add(p, s, OP_WRITE, at);
+	advise(p, s, at, ADV_PAGEOUT);
+}
+
+static void read_or_write(struct program *p, struct state *s, const struct place *at)
+{
+	add(p, s, pick(s, 2) ? OP_READ : OP_WRITE, at);
+}
+
+/* Whoever has pages of a swap device gets them elsewhere, or somewhere else in time. */
+static void take_back(struct program *p, struct state *s, bool bg)
+{
+	unsigned int windows = s->on & inventory.windows;
+	struct step *step;
+
+	if (windows && pick(s, 2)) {
+		step = add(p, s, OP_LIMIT, NULL);
+		step->arg[0] = pick_bit(s, windows, inventory.nr_devices);
+		step->arg[1] = 0;
+	} else {
+		step = add(p, s, OP_SWAPOFF, NULL);
+	}
+	step->bg = bg;
+}
+
+/* The pages go from their process, or this one goes. */
+static void let_go(struct program *p, struct state *s, const struct place *at)
+{
+	static const unsigned char ends[] = { OP_UNMAP, OP_EXIT, OP_KILL };
+
+	add(p, s, s->alive == 1U << at->proc ? OP_UNMAP : ends[pick(s, sizeof(ends))], at);
+}
+
+/* Who is held up in the middle of a change, while another thread looks. */
+static void stalled_change(struct program *p, struct state *s, const struct place *at)
+{
+	static const struct {
+		enum op op;
+		enum advice advice;
+	} changes[] = {		/* by hook */
+		{ OP_PROTECT, 0 }, { OP_ADVISE, ADV_DONTNEED }, { OP_ADVISE, ADV_FREE },
+		{ OP_UFFD_MOVE, 0 }, { OP_ADVISE, ADV_WILLNEED }, { OP_ADVISE, ADV_PAGEOUT },
+	};
+	static const unsigned char others[] = { OP_UNMAP, OP_MOVE, OP_FORK, OP_LOCK };
+	int hook = pick_arg(s, K_HOOK), ms = pick_arg(s, K_MS);
+	struct step *step;
+
+	swap_out(p, s, at);
+	read_or_write(p, s, at);
+	step = add(p, s, OP_STALL, at);
+	step->arg[1] = hook;
+	step->arg[2] = ms;
+	step = add(p, s, OP_CHURN, at);
+	step->arg[3] = ms * (2 + pick(s, 3));
+	if (!hook && pick(s, 4) == 0)
+		add(p, s, others[pick(s, sizeof(others))], at);
+	else if (changes[hook].op == OP_ADVISE)
+		advise(p, s, at, changes[hook].advice);
+	else
+		step = add(p, s, changes[hook].op, at);
+	/* What is taken away is what must not be seen. */
+	if (step->op == OP_PROTECT && pick(s, 3))
+		step->arg[3] = P_R;
+	read_or_write(p, s, at);
+}
+
+/* Only a pipe has them, and they have to leave. */
+static void left_in_pipe(struct program *p, struct state *s, const struct place *at)
+{
+	swap_out(p, s, at);
+	read_or_write(p, s, at);
+	add(p, s, OP_SPLICE, at);
+	let_go(p, s, at);
+	take_back(p, s, pick(s, 2));
+}
+
+/* A slot is read whose page has been written where it is. */
+static void read_back(struct program *p, struct state *s, const struct place *at)
+{
+	swap_out(p, s, at);
+	add(p, s, OP_WRITE, at);
+	advise(p, s, at, ADV_WILLNEED);
+	add(p, s, OP_WRITE, at);
+	add(p, s, pick(s, 2) ? OP_PEEK : OP_READ, at);
+}
+
+/* Two come to the same pages, while these have to leave. */
+static void shared_leaves(struct program *p, struct state *s, const struct place *at)
+{
+	struct place child = *at;
+
+	swap_out(p, s, at);
+	if (possible(s, OP_FORK))
+		child.proc = add(p, s, OP_FORK, at)->arg[1];
+	add(p, s, OP_CHURN, &child);
+	take_back(p, s, true);
+	read_or_write(p, s, at);
+	read_or_write(p, s, &child);
+}
+
+/* They have to leave, and meanwhile nobody has them any more. */
+static void leaves_nobody(struct program *p, struct state *s, const struct place *at)
+{
+	swap_out(p, s, at);
+	read_or_write(p, s, at);
+	take_back(p, s, true);
+	let_go(p, s, at);
+}
+
+static void bundle(struct program *p, struct state *s)
+{
+	static void (*const all[])(struct program *p, struct state *s, const struct place *at) = {
+		stalled_change, left_in_pipe, read_back, shared_leaves, leaves_nobody,
+	};
+	struct place at = { .proc = pick_bit(s, s->alive, NR_PROCS) };
+
+	pick_range(s, at.proc, &at.r);
+	if (at.r.count)
+		all[pick(s, sizeof(all) / sizeof(*all))](p, s, &at);
+}
+
 void program_generate(struct program *p, uint64_t seed, uint64_t number)
 {
 	struct state s = { .rnd = seed * 0x100000001b3ULL + number, .alive = 1 };
+	struct step *map, *write;
 	unsigned int nr, i;
 
 	rnd(&s.rnd);
 	nr = 8 + pick(&s, 40);
 	p->nr = 0;
 	/* Something to swap to, and something to swap out. */
-	if (inventory.nr_devices) {
-		for (i = 1 + pick(&s, 3); i && possible(&s, OP_SWAPON); i--)
-			make(&s, &p->step[p->nr++], OP_SWAPON);
-	}
+	for (i = 1 + pick(&s, 3); i; i--)
+		add(p, &s, OP_SWAPON, NULL);
 	for (i = 1 + pick(&s, 2); i; i--) {
-		make(&s, &p->step[p->nr], OP_MAP);
-		p->step[p->nr].arg[3] = P_RW;
-		p->step[p->nr].arg[4] = MAP_LATER;
-		if (p->step[p->nr].arg[2] < 8)
-			p->step[p->nr].arg[2] = 8;
-		s.last.count = p->step[p->nr].arg[2];
-		remember(&s, 0, p->step[p->nr].arg[1], p->step[p->nr].arg[2]);
-		p->nr++;
-		make(&s, &p->step[p->nr], OP_WRITE);
-		memcpy(p->step[p->nr].arg, p->step[p->nr - 1].arg, 3 * sizeof(int));
-		p->nr++;
+		map = add(p, &s, OP_MAP, NULL);
+		map->arg[3] = P_RW;
+		map->arg[4] = MAP_LATER;
+		if (map->arg[2] < 8)
+			map->arg[2] = 8;
+		s.last.count = map->arg[2];
+		remember(&s, 0, map->arg[1], map->arg[2]);
+		write = add(p, &s, OP_WRITE, NULL);
+		memcpy(write->arg, map->arg, 3 * sizeof(int));
 	}
-	while (nr--) {
-		make(&s, &p->step[p->nr], pick_op(&s));
-		p->nr++;
+	for (nr += p->nr; p->nr < nr; ) {
+		if (pick(&s, BUNDLE_EVERY))
+			add(p, &s, pick_op(&s), NULL);
+		else
+			bundle(p, &s);
 	}
 }
