@@ -46,6 +46,9 @@ IN_PLACE: dict[str, Any] = {
 MODES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "in-place": (IN_PLACE, "in-place", [*DEVICES, DISK]),
     "copy": (IN_PLACE, "copy", [*DEVICES, DISK]),
+    # As far as hibernation goes.
+    "none": ({"paging": "nested", "swap": "virtio-blk", "swap_size": 32}, "copy",
+             [*DEVICES[2:], DISK]),
     # The first window is bypassed, the second in place.
     "bypass": ({"paging": "shadow", "swap": "bypass", "swap_size": 32,
                 "qemu_args": WINDOW.format(1)},
@@ -96,7 +99,8 @@ class Fuzzer:
 
     def __init__(self, bench: Bench, options: argparse.Namespace, rule: str = "") -> None:
         self._bench, self._options = bench, options
-        self._broken = f"-b {broken(rule)} " if rule else ""
+        self._options_of_all = f"-G {options.lru_gen} " if options.lru_gen else ""
+        self._options_of_all += f"-b {broken(rule)} " if rule else ""
         machine, mode, self._devices = MODES[options.swap]
         debug = options.kernel == "debug"
         self._limit = 120 if debug else 60
@@ -114,7 +118,7 @@ class Fuzzer:
         if storm:
             # And a VMM that lies in the pages that both have; it ends with fuzz_mm.
             cmd += f"./vmm_lies -t {seconds} -s {self._options.seed} &\nlying=$!\n"
-        cmd += (f"./fuzz_mm.sh {arguments} {self._broken}-l {self._limit}\n"
+        cmd += (f"./fuzz_mm.sh {self._options_of_all}{arguments} -l {self._limit}\n"
                 "status=$?\n" + "kill $lying; wait $lying\n" * storm +
                 "echo 0x57 >/sys/kernel/symbiotic/guest_word\nexit $status\n")
         if storm:
@@ -313,6 +317,7 @@ def main() -> int:
     ap.add_argument("--swap", choices=MODES, default="in-place")
     ap.add_argument("--kernel", default="guest", help="guest or debug")
     ap.add_argument("--smp", type=int, default=2)
+    ap.add_argument("--lru-gen", choices=("on", "off"), help="MGLRU, from the start of the guest")
     ap.add_argument("--shrink", type=int, default=300, help="seconds to make a find smaller")
     ap.add_argument("--operations", type=int, default=0,
                     help="in pieces, until so many are done in this mode; --seconds for a piece")

@@ -8,6 +8,7 @@
 #include "common.h"
 #include "knobs.h"
 #include "power.h"
+#include "program.h"
 
 #define STATE		"/sys/power/state"
 /* Less than anything may take: what cannot be frozen is no find. */
@@ -50,7 +51,8 @@ long power_suspend(const char *level)
 
 long power_hibernate(void)
 {
-	return sleep_once("freezer", "disk");
+	/* What must be refused should end there if it is not. */
+	return sleep_once(inventory.windows ? "freezer" : "core", "disk");
 }
 
 void power_back(void)

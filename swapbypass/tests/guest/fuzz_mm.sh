@@ -1,16 +1,43 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# fuzz_mm.sh [-c] OPTIONS...: fuzz_mm with a swap device of each kind that this guest has:
-# windows, zram, a swap file and, if it is swapped on, a disk; and a disk for direct I/O. Needs
-# three zram devices. With -c the programs of the corpus come first. fuzz.py knows the devices
-# by their order.
+# fuzz_mm.sh [-c] [-G on|off] OPTIONS...: fuzz_mm with a swap device of each kind that this guest
+# has: windows, zram, a swap file and, if it is swapped on, a disk; and a disk for direct I/O.
+# Needs three zram devices. With -c the programs of the corpus come first, with -G MGLRU is that
+# from the start. fuzz.py knows the devices by their order.
 
 set -u
+cpus=$(nproc)
+
+# cpus 0|1: all but the first
+cpus()
+{
+	i=1
+	while [ "$i" -lt "$cpus" ]; do
+		echo "$1" >"/sys/devices/system/cpu/cpu$i/online" || exit 2
+		i=$((i + 1))
+	done
+}
+
+# The kernel patches itself then, which no other CPU is to run into.
+lru_gen()
+{
+	cpus 0
+	echo "$1" >/sys/kernel/mm/lru_gen/enabled || exit 2
+	cpus 1
+}
+
 corpus=''
 if [ "$1" = -c ]; then
 	corpus=$(printf ' -f %s' fuzz_mm_corpus/*.prog)
 	shift
+fi
+if [ "$1" = -G ]; then
+	case $2 in
+	on) lru_gen y ;;
+	off) lru_gen n ;;
+	esac
+	shift 2
 fi
 disk=$(sed -n '2s/ .*//p' /proc/swaps)
 echo 32M >/sys/block/zram1/disksize
@@ -23,12 +50,15 @@ if ! { mke2fs -b 4096 /dev/zram2 >/dev/null && mount -t ext2 /dev/zram2 /mnt &&
 fi
 set -- "$@" -i /dev/zram1
 # Emulated CPUs may go on with what was patched meanwhile (docs/design.md, "Faults of the
-# emulator"). These steps make the kernel patch itself; guests there have this argument.
-case $(cat /proc/cmdline) in
-*noreplace-smp*) set -- "$@" -L lru_gen -L suspend ;;
-esac
-for window in /dev/symswap*; do
-	set -- "$@" "$window"
+# emulator"). These steps make the kernel patch itself; guests there have this argument. One
+# CPU alone does not meet it. Hibernation freezes nobody if there is a window.
+windows=$(echo /dev/symswap*)
+if [ "$cpus" != 1 ] && grep -q noreplace-smp /proc/cmdline; then
+	set -- "$@" -L lru_gen -L suspend
+	[ "$windows" != '/dev/symswap*' ] || set -- "$@" -L hibernate
+fi
+for window in $windows; do
+	[ ! -e "$window" ] || set -- "$@" "$window"
 done
 set -- "$@" /dev/zram0 /mnt/swapfile
 case $disk in
