@@ -142,6 +142,8 @@ void facility_open(bool disk)
 	look_for_aio(disk);
 	need_uffd(OP_UFFD_MISSING, 0);
 	need_uffd(OP_UFFD_WAIT, UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_UNPOPULATED);
+	if (!sums_open())
+		lack(OP_RSS, "smaps_rollup", errno);
 	if (!disk)
 		lack(OP_DIRECT, "disk", 0);
 	if (inventory.nr_devices)

@@ -180,7 +180,7 @@ static void begin(void)
 		setup_error("no memory cgroup");
 }
 
-/* All pages of all processes and pipes, as a last step. */
+/* All pages of all processes and pipes, as a last step, and the sums of what there is. */
 static const char *check_all(void)
 {
 	const char *text = join_all();
@@ -189,6 +189,9 @@ static const char *check_all(void)
 	for (i = 0; i < NR_PROCS; i++)
 		for (page = 0; model.proc[i].alive && page < ARENA_PAGES; page += MAX_COUNT)
 			text = text ?: look(i, page, MAX_COUNT);
+	for (i = 0; i < NR_PROCS && !facility_lacks(OP_RSS); i++)
+		if (model.proc[i].alive)
+			text = text ?: sums_check(i);
 	for (i = 0; !text && i < NR_PIPES; i++)
 		text = drain(i, PIPE_PAGES);
 	return text;

@@ -23,6 +23,11 @@ const char *written(int proc, int page, int count, int fill);
 /* So many pages of what a pipe has. */
 const char *drain(int pipe, unsigned int nr);
 
+/* False if this kernel does not say them. Before memory is locked. */
+bool sums_open(void);
+/* Does the kernel count as many pages of a process as there are? */
+const char *sums_check(int proc);
+
 const char *step_map(const struct step *s);
 const char *step_unmap(const struct step *s);
 const char *step_write(const struct step *s);
