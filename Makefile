@@ -274,7 +274,8 @@ style: guest host qemu		## checkpatch, sparse, shellcheck, flake8, mypy --strict
 TEST_FUZZERS	= fuzz-vmm='vmm-side/e2e/fuzz.sh $(B) $(FUZZ) $(SEED)' \
 		  fuzz-lies='symspy/tests/lies/fuzz_lies.py --seconds $(FUZZ) --seed $(SEED)' \
 		  fuzz-kvm='$(FUZZ_KVM) --seconds $$(($(FUZZ) / 3)) --shrink 60' \
-		  fuzz-mm='$(FUZZ_MM) --seconds $(FUZZ) --shrink 60'
+		  $(foreach mode,in-place copy bypass,fuzz-mm-$(mode)='$(FUZZ_MM) --swap $(mode) \
+			--seconds $$(($(FUZZ) / 3)) --shrink 60')
 
 # KVM's interface also under a kernel that checks memory and locking: what a
 # hostile guest does to its host shows there first; and on VT-x.

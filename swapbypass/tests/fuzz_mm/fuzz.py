@@ -37,6 +37,9 @@ FILES = TOP / "build" / "tests" / "files"
 
 WINDOW = ("-object memory-backend-file,id=fw{0},share=on,mem-path=$WORK/fw{0},size=32M "
           "-device symswap,memdev=fw{0}")
+# A disk that is not swapped on at the start; the file is made before QEMU sees it.
+SPARE = ("-drive if=none,id=spare,format=raw,file=$WORK/spare$(truncate -s 32M $WORK/spare) "
+         "-device virtio-blk-pci,drive=spare,serial=spare")
 # Of a program's devices, as fuzz_mm.sh has them: by its name, or by another one.
 DEVICES = ["/dev/symswap0", "/dev/symswap1", "/dev/zram0", "/mnt/swapfile"]
 DISK = "disk=/dev/vda"
@@ -51,8 +54,8 @@ MODES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
              [*DEVICES[2:], DISK]),
     # The first window is bypassed, the second in place.
     "bypass": ({"paging": "shadow", "swap": "bypass", "swap_size": 32,
-                "qemu_args": WINDOW.format(1)},
-               "auto", DEVICES)}
+                "qemu_args": f"{WINDOW.format(1)} {SPARE}"},
+               "auto", [*DEVICES, DISK])}
 
 # How often a new guest executes a find, and for how long: where threads race, once is too few.
 TIMES, REPEAT_SECONDS = 20, 90

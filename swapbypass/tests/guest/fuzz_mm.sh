@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # fuzz_mm.sh [-c] [-G on|off] OPTIONS...: fuzz_mm with a swap device of each kind that this guest
-# has: windows, zram, a swap file and, if it is swapped on, a disk; and a disk for direct I/O.
-# Needs three zram devices. With -c the programs of the corpus come first, with -G MGLRU is that
+# has: windows, zram, a swap file and a disk, if it is swapped on or called "spare"; and a disk
+# for direct I/O. Needs three zram devices. With -c the programs of the corpus come first, with -G MGLRU is that
 # from the start. fuzz.py knows the devices by their order.
 
 set -u
@@ -40,6 +40,12 @@ if [ "$1" = -G ]; then
 	shift 2
 fi
 disk=$(sed -n '2s/ .*//p' /proc/swaps)
+for serial in /sys/block/vd*/serial; do
+	if grep -q '^spare$' "$serial"; then
+		disk=${serial%/serial}
+		disk=/dev/${disk##*/}
+	fi
+done
 echo 32M >/sys/block/zram1/disksize
 echo 40M >/sys/block/zram2/disksize
 mkdir -p /mnt
