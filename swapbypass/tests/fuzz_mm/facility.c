@@ -107,7 +107,7 @@ static void look_at_machine(void)
 	static const enum op groups[] = {
 		OP_GROUP, OP_GROUP_SET, OP_GROUP_RECLAIM, OP_GROUP_REMOVE
 	};
-	static const enum op windows[] = { OP_LIMIT, OP_MODE, OP_AROUND };
+	static const enum op windows[] = { OP_LIMIT, OP_MODE, OP_AROUND, OP_TOUCH, OP_AHEAD };
 	char word[64];
 	unsigned int i;
 

@@ -133,6 +133,10 @@ static int pick_arg(struct state *s, enum kind kind)
 		return pick(s, 4);
 	case K_LIMIT:
 		return limits[pick(s, 10)];
+	case K_AHEAD:
+		return (1 << pick(s, 5)) - 1;
+	case K_TOUCH:
+		return pick(s, 2) ? TOUCH_ALWAYS : pick(s, TOUCH_NR);
 	case K_AROUND:
 		return 1 << pick(s, 9);
 	case K_MS:
@@ -211,6 +215,8 @@ static bool possible(const struct state *s, enum op op)
 	case OP_LIMIT:
 	case OP_MODE:
 	case OP_AROUND:
+	case OP_TOUCH:
+	case OP_AHEAD:
 		return inventory.windows;
 	case OP_FORK:
 		return s->alive != (1U << NR_PROCS) - 1;
@@ -490,7 +496,7 @@ static void bundle(struct program *p, struct state *s)
 void program_generate(struct program *p, uint64_t seed, uint64_t number)
 {
 	struct state s = { .rnd = seed * 0x100000001b3ULL + number, .alive = 1 };
-	struct step *map, *write;
+	struct step *map, *write, *touch;
 	unsigned int nr, i;
 
 	rnd(&s.rnd);
@@ -499,6 +505,12 @@ void program_generate(struct program *p, uint64_t seed, uint64_t number)
 	/* Something to swap to, and something to swap out. */
 	for (i = 1 + pick(&s, 3); i; i--)
 		add(p, &s, OP_SWAPON, NULL);
+	/* And sometimes to have from the first touch on, while there is memory. */
+	if (s.on & inventory.windows && pick(&s, 4) == 0) {
+		touch = add(p, &s, OP_TOUCH, NULL);
+		touch->arg[0] = pick_bit(&s, s.on & inventory.windows, inventory.nr_devices);
+		touch->arg[1] = TOUCH_ALWAYS;
+	}
 	for (i = 1 + pick(&s, 2); i; i--) {
 		map = add(p, &s, OP_MAP, NULL);
 		map->arg[3] = P_RW;

@@ -19,6 +19,7 @@
 #include "power.h"
 
 #define FAULT_AROUND	"/sys/module/symswap/parameters/fault_around"
+#define TOUCH_AHEAD	"/sys/module/symswap/parameters/touch_ahead"
 #define ALL_PAGES	(-1)
 /* Free slots that each CPU may have for itself: SWAP_SLOTS_CACHE_SIZE of both kinds. */
 #define CACHED_SLOTS	(2 * 64)
@@ -27,10 +28,12 @@ unsigned int machine_limit_ms = 20000;
 
 static unsigned int on;			/* bits of devices */
 static bool stalls, tight, ksm_used;
-static char mode_at_start[MAX_DEVICES][32];
+static char mode_at_start[MAX_DEVICES][32], touch_at_start[MAX_DEVICES][16];
 static char broken_file[128], broken_value[32], whole_value[32];
 static char thp_at_start[32], lru_gen_at_start[8], around_at_start[16];
+static char ahead_at_start[16];
 static const char *const modes[] = { "in-place", "copy", "auto", "shadow-bypass" };
+static const char *const touches[] = { "off", "auto", "always" };
 static const char *const levels[] = {
 	"freezer", "devices", "platform", "processors", "core"
 };
@@ -70,7 +73,8 @@ static void open_device(char *device)
 	if (!is_window(nr))
 		return;
 	get_word(mode_at_start[nr], sizeof(mode_at_start[nr]), window_file(nr, "mode"));
-	if (!*mode_at_start[nr])
+	get_word(touch_at_start[nr], sizeof(touch_at_start[nr]), window_file(nr, "first_touch"));
+	if (!*mode_at_start[nr] || !*touch_at_start[nr])
 		setup_error("%s is no window", path);
 }
 
@@ -96,6 +100,7 @@ void machine_open(char **devices, const char *broken)
 	get_word(thp_at_start, sizeof(thp_at_start), THP "enabled");
 	get_word(lru_gen_at_start, sizeof(lru_gen_at_start), LRU_GEN);
 	get_word(around_at_start, sizeof(around_at_start), FAULT_AROUND);
+	get_word(ahead_at_start, sizeof(ahead_at_start), TOUCH_AHEAD);
 	write_file(KSM "sleep_millisecs", "5");
 	write_file(KSM "pages_to_scan", "2000");
 	groups_open();
@@ -169,6 +174,11 @@ long machine_step(const struct step *s, pid_t pid)
 		return put(modes[arg[1]], "%s", window_file(arg[0], "mode")) ? 0 : -errno;
 	case OP_AROUND:
 		put_number(arg[0], FAULT_AROUND);
+		return 0;
+	case OP_TOUCH:
+		return put(touches[arg[1]], "%s", window_file(arg[0], "first_touch")) ? 0 : -errno;
+	case OP_AHEAD:
+		put_number(arg[0], TOUCH_AHEAD);
 		return 0;
 	case OP_STALL:
 		return stall(pid, arg[1], arg[2]);
@@ -257,6 +267,7 @@ static void knobs_back(void)
 		put("never", THP "hugepages-%dkB/enabled", 4 << i);
 	write_file(LRU_GEN, !strcmp(lru_gen_at_start, "0x0000") ? "n" : "y");
 	write_file(FAULT_AROUND, around_at_start);
+	write_file(TOUCH_AHEAD, ahead_at_start);
 	groups_back();
 	power_back();
 	tight = false;
@@ -298,6 +309,15 @@ static const char *left_over(void)
 	return groups_memory_left();
 }
 
+static void limit_windows(long pages)
+{
+	unsigned int i;
+
+	for (i = 0; i < inventory.nr_devices; i++)
+		if (is_window(i))
+			set_limit(i, pages);
+}
+
 const char *machine_restore(void)
 {
 	uint64_t end = now_ms() + machine_limit_ms / 2;
@@ -312,18 +332,23 @@ const char *machine_restore(void)
 		if (!is_window(i))
 			continue;
 		write_file(window_file(i, "mode"), mode_at_start[i]);
-		/* What is held leaves at once. */
-		set_limit(i, 0);
-		set_limit(i, ALL_PAGES);
+		write_file(window_file(i, "first_touch"), touch_at_start[i]);
 	}
+	/*
+	 * What is held leaves at once; and what others have, such as this process's parent,
+	 * who do not get it back in place before all has been looked at.
+	 */
+	limit_windows(0);
 	while ((left = left_over()) && now_ms() < end) {
 		/* munlock() and others let go of pages in batches, per CPU; this drains them. */
 		if (!drained && now_ms() + machine_limit_ms / 2 > end + 50)
 			drained = write_file("/proc/sys/vm/compact_memory", "1");
 		usleep(2000);
+		limit_windows(0);
 	}
 	if (left)
 		groups_forgive();
+	limit_windows(ALL_PAGES);
 	/* Does not end while a slot is used that nobody can give back. */
 	for (i = 0; i < inventory.nr_devices; i++) {
 		if (machine_on(i) && swapoff(inventory.path[i]) && errno != EINVAL && !left)

@@ -37,6 +37,7 @@ static const char *const words_level[] = {
 static const char *const words_peek[] = { "vm", "mem", "ptrace", NULL };
 static const char *const words_group[] = { "high", "max", "swap.max", NULL };
 static const char *const words_mode[] = { "in-place", "copy", "auto", "shadow-bypass", NULL };
+static const char *const words_touch[] = { "off", "auto", "always", NULL };
 static const char *const words_hook[] = { "vma", "zap", "free", "move", "read", "write", NULL };
 static const char *const words_thp[] = { "never", "madvise", "always", NULL };
 static const char *const words_advice[] = {
@@ -111,6 +112,8 @@ const struct row rows[OP_NR] = {
 	[OP_CPU] = { "cpu", 3, MACHINE | BG, { K_CPU, K_SWITCH } },
 	[OP_SUSPEND] = { "suspend", 1, MACHINE, { K_LEVEL } },
 	[OP_HIBERNATE] = { "hibernate", 1, MACHINE, { K_END } },
+	[OP_TOUCH] = { "touch", 6, MACHINE, { K_WINDOW, K_TOUCH } },
+	[OP_AHEAD] = { "ahead", 2, MACHINE, { K_AHEAD } },
 };
 
 enum op op_find(const char *name)
@@ -211,6 +214,8 @@ const char *const *kind_words(enum kind kind)
 		return words_advice;
 	case K_MODE:
 		return words_mode;
+	case K_TOUCH:
+		return words_touch;
 	case K_HOOK:
 		return words_hook;
 	case K_GROUP_FILE:
