@@ -3,7 +3,7 @@
  * Random programs against the memory management of a guest that swaps to a window.
  *
  *   fuzz_mm [-s seed] [-n first] [-t seconds] [-o operations] [-l seconds] [-i device]
- *           [-b FILE=VALUE] [-F step] [-L step] [-S seconds] [-1] [swap device...]
+ *           [-b FILE=VALUE] [-F step] [-O lie] [-L step] [-S seconds] [-1] [swap device...]
  *   fuzz_mm -r [-x times] [...] -f program [-f ...] [swap device...]
  *   fuzz_mm -m known -f program [...]
  *   fuzz_mm -p number [-s seed] [swap device...]
@@ -18,6 +18,8 @@
  *   -i  a disk for direct I/O, which loses what it holds
  *   -b  what is broken on purpose while programs run
  *   -F  a kind of step that processes do not do, but say that they have: to test this
+ *   -O  what the oracle is told of the machine and is not so: in_place, held, swap, anon,
+ *       charge, swap_charge, sums or log (see machine.h): to test this, too
  *   -L  a kind of step to leave out; may be said several times
  *   -S  time for making a find smaller (60)
  *   -1  stop after the first find
@@ -268,7 +270,7 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "--worker"))
 		worker_exec(atoi(argv[2]), atoi(argv[3]));
 
-	while ((opt = getopt(argc, argv, "s:n:t:o:l:i:b:F:L:S:1rx:m:f:p:")) != -1) {
+	while ((opt = getopt(argc, argv, "s:n:t:o:l:i:b:F:O:L:S:1rx:m:f:p:")) != -1) {
 		switch (opt) {
 		case 's':
 			o.seed = strtoull(optarg, NULL, 0);
@@ -293,6 +295,11 @@ int main(int argc, char **argv)
 			break;
 		case 'F':
 			worker_forgets = op_find(optarg);
+			break;
+		case 'O':
+			machine_lie = lie_find(optarg);
+			if (machine_lie == LIE_NR)
+				setup_error("no lie %s", optarg);
 			break;
 		case 'L':
 			if (op_find(optarg) == OP_NR)

@@ -11,6 +11,7 @@
 #include "common.h"
 #include "groups.h"
 #include "knobs.h"
+#include "machine.h"
 
 #define CGROUPS		"/sys/fs/cgroup"
 #define BASE		CGROUPS "/fuzz"
@@ -144,8 +145,8 @@ const char *groups_memory_left(void)
 
 	if (!groups)
 		return NULL;
-	other = charged(&anon);
-	if (anon > most)
+	other = machine_told(LIE_CHARGE, charged(&anon));
+	if (machine_told(LIE_ANON, anon) > most)
 		return say("%lld bytes of anonymous memory are left charged", anon);
 	if (other > most + forgiven)
 		return say("%lld bytes are left charged that nobody has", other);
@@ -154,7 +155,7 @@ const char *groups_memory_left(void)
 
 const char *groups_swap_left(void)
 {
-	long long left = number("memory.swap.current");
+	long long left = machine_told(LIE_SWAP_CHARGE, number("memory.swap.current"));
 
 	return left ? say("%lld bytes of swap are left charged", left) : NULL;
 }

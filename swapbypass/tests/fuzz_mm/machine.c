@@ -25,6 +25,7 @@
 #define CACHED_SLOTS	(2 * 64)
 
 unsigned int machine_limit_ms = 20000;
+enum lie machine_lie = LIE_NR;
 
 static unsigned int on;			/* bits of devices */
 static bool stalls, tight, ksm_used;
@@ -51,6 +52,25 @@ static const char *window_file(int device, const char *name)
 static bool is_window(int device)
 {
 	return inventory.windows & 1U << device;
+}
+
+/* ---- Lies ------------------------------------------------------------------ */
+
+enum lie lie_find(const char *name)
+{
+	static const char *const names[LIE_NR] = {
+		"in_place", "held", "swap", "anon", "charge", "swap_charge", "sums", "log"
+	};
+	enum lie lie;
+
+	for (lie = 0; lie < LIE_NR && strcmp(names[lie], name); lie++)
+		;
+	return lie;
+}
+
+long long machine_told(enum lie lie, long long val)
+{
+	return lie == machine_lie ? val + (1LL << 40) : val;
 }
 
 /* ---- At the start ---------------------------------------------------------- */
@@ -299,12 +319,13 @@ static const char *left_over(void)
 	for (i = 0; i < inventory.nr_devices; i++) {
 		if (!is_window(i))
 			continue;
-		if (read_number(window_file(i, "in_place"), &val) && val)
+		if (read_number(window_file(i, "in_place"), &val) &&
+		    machine_told(LIE_IN_PLACE, val))
 			return say("%lld pages of %s are left in place", val, inventory.device[i]);
-		if (read_number(window_file(i, "held"), &val) && val)
+		if (!read_number(window_file(i, "held"), &val) && machine_told(LIE_HELD, val))
 			return say("%lld pages of %s are left held", val, inventory.device[i]);
 	}
-	if (swap_used() > slots)
+	if (machine_told(LIE_SWAP, swap_used()) > slots)
 		return say("%ld KiB of swap are left", swap_used());
 	return groups_memory_left();
 }
@@ -320,7 +341,8 @@ static void limit_windows(long pages)
 
 const char *machine_restore(void)
 {
-	uint64_t end = now_ms() + machine_limit_ms / 2;
+	/* A lie does not become true. */
+	uint64_t end = now_ms() + (machine_lie == LIE_NR ? machine_limit_ms / 2 : 0);
 	bool drained = false;
 	const char *left;
 	unsigned int i;

@@ -15,6 +15,20 @@
 #define KSM		"/sys/kernel/mm/ksm/"
 #define LRU_GEN		"/sys/kernel/mm/lru_gen/enabled"
 
+/*
+ * What is told of the machine, to test who judges it: one of these is more than it is, or
+ * something where nothing is.
+ */
+enum lie {
+	LIE_IN_PLACE, LIE_HELD, LIE_SWAP, LIE_ANON, LIE_CHARGE, LIE_SWAP_CHARGE, LIE_SUMS,
+	LIE_LOG, LIE_NR
+};
+
+/* By its name; LIE_NR: none is called so. */
+enum lie lie_find(const char *name);
+extern enum lie machine_lie;
+long long machine_told(enum lie lie, long long val);
+
 /* Longest that anything may take. */
 extern unsigned int machine_limit_ms;
 

@@ -127,6 +127,7 @@ const char *sums_check(int proc)
 		    !read_sums(pids[proc], "smaps_rollup", walked, should))
 			return machine_kills() != kills ? give_up :
 			       say("process %d has no sums", proc);
+		is[0] = machine_told(LIE_SUMS, is[0]);
 		for (i = 0; i < nr && labs(is[i] - should[i]) <= slack; i++)
 			;
 		if (i == nr)

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# fuzz_mm.sh [-c] [-G on|off] OPTIONS...: fuzz_mm with a swap device of each kind that this guest
+# fuzz_mm.sh [-c] [-N] [-G on|off] OPTIONS...: fuzz_mm with a swap device of each kind that this guest
 # has: windows, zram, a swap file and a disk, if it is swapped on or called "spare"; and a disk
-# for direct I/O. Needs three zram devices. With -c the programs of the corpus come first, with -G MGLRU is that
-# from the start. fuzz.py knows the devices by their order.
+# for direct I/O. Needs three zram devices. With -c the programs of the corpus come first, with -N lies about
+# what is left over, with -G MGLRU is that from the start. fuzz.py knows the devices by their order.
 
 set -u
 cpus=$(nproc)
@@ -30,6 +30,11 @@ lru_gen()
 corpus=''
 if [ "$1" = -c ]; then
 	corpus=$(printf ' -f %s' fuzz_mm_corpus/*.prog)
+	shift
+fi
+lies=''
+if [ "$1" = -N ]; then
+	lies=y
 	shift
 fi
 if [ "$1" = -G ]; then
@@ -73,5 +78,8 @@ esac
 if [ -n "$corpus" ]; then
 	# shellcheck disable=SC2086 # options
 	./fuzz_mm -r $corpus "$@" || exit
+fi
+if [ -n "$lies" ]; then
+	./fuzz_mm_lies.sh "$@" || exit
 fi
 exec ./fuzz_mm "$@"
