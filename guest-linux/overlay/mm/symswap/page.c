@@ -220,8 +220,19 @@ static void symswap_page_free(struct page *page)
 	smp_store_release(&page->zone_device_data, NULL);
 }
 
+/*
+ * Memory of a page has been lost. What the kernel would do for a page of a device takes
+ * its mapping for a file's. Whoever runs into it gets SIGBUS, as where nothing can be done.
+ */
+static int symswap_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
+				  unsigned long nr_pages, int flags)
+{
+	return -ENXIO;
+}
+
 const struct dev_pagemap_ops symswap_pgmap_ops = {
 	.page_free = symswap_page_free,
+	.memory_failure = symswap_memory_failure,
 };
 
 bool __symswap_folio(const struct folio *folio)
