@@ -15,7 +15,7 @@ static const unsigned char advice_weight[ADV_NR] = {
 	[ADV_POPULATE_READ] = 4, [ADV_POPULATE_WRITE] = 3, [ADV_DONTFORK] = 1,
 	[ADV_DOFORK] = 1, [ADV_WIPEONFORK] = 1, [ADV_KEEPONFORK] = 1, [ADV_RANDOM] = 1,
 	[ADV_SEQUENTIAL] = 1, [ADV_NORMAL] = 1, [ADV_DONTDUMP] = 1, [ADV_DODUMP] = 1,
-	[ADV_REMOVE] = 1,
+	[ADV_REMOVE] = 1, [ADV_SOFT_OFFLINE] = 1,
 };
 
 #define MAX_MAPS	4
@@ -320,6 +320,9 @@ static void make(struct state *s, struct step *step, enum op op, const struct pl
 		/* What keeps pages or copies them takes few. */
 		if (row->arg[2] == K_FEW && r.count > 16)
 			r.count = step->arg[2];
+		/* And this one takes their memory from the machine, for good. */
+		if (op == OP_ADVISE && step->arg[3] == ADV_SOFT_OFFLINE && r.count > 16)
+			r.count = 16;
 		step->arg[1] = r.page;
 		step->arg[2] = r.count;
 		s->last = r;

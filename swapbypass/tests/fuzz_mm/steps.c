@@ -149,6 +149,9 @@ const char *step_advise(const struct step *s)
 	const char *text;
 	long ret;
 
+	/* The memory that it was in is not used again: that must be the fuzzer's. */
+	if (a[3] == ADV_SOFT_OFFLINE && !inventory.nr_devices)
+		return left_out;
 	/* Of those that are mapped. */
 	if (a[3] == ADV_MERGEABLE)
 		model_mergeable(a[0], a[1], a[2]);

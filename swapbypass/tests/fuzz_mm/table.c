@@ -44,7 +44,7 @@ static const char *const words_advice[] = {
 	"pageout", "cold", "willneed", "dontneed", "dontneed_locked", "free", "huge", "nohuge",
 	"collapse", "mergeable", "unmergeable", "populate_read", "populate_write", "dontfork",
 	"dofork", "wipeonfork", "keeponfork", "random", "sequential", "normal", "dontdump",
-	"dodump", "remove", NULL
+	"dodump", "remove", "soft_offline", NULL
 };
 
 const struct row rows[OP_NR] = {

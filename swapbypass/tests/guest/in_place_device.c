@@ -14,6 +14,10 @@
 
 #include "in_place.h"
 
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE	101	/* the C library has but MADV_HWPOISON */
+#endif
+
 /* More than the window holds goes to the next swap device. */
 static void t_full(void)
 {
@@ -58,6 +62,20 @@ static void t_type_again(void)
 		violated("%lld pages in place, and all are zram's", window("in_place"));
 	shell("swapoff /dev/zram0");
 	verify("after swapoff of zram", p, 0x10c0, 1);
+}
+
+/* Memory under a page goes bad, or is about to: the page stays where it is. */
+static void t_bad_memory(void)
+{
+	char *p = in_place(0x1100);
+
+	if (!madvise(p, PAGE, MADV_SOFT_OFFLINE) || (errno != EIO && errno != EINVAL))
+		violated("MADV_SOFT_OFFLINE: %s", strerror(errno));
+	if (errno == EINVAL)
+		setup_error("a kernel without CONFIG_MEMORY_FAILURE");
+	if (!madvise(p, PAGE, MADV_HWPOISON) || errno != ENXIO)
+		violated("MADV_HWPOISON: %s", strerror(errno));
+	verify("after that", p, 0x1100, 1);
 }
 
 /*
@@ -237,6 +255,7 @@ int leave_removal(void)
 const struct test_case in_place_device[] = {
 	{ "full", "the window is full", t_full },
 	{ "type_again", "another device gets the window's number", t_type_again },
+	{ "bad_memory", "their memory is lost, says somebody", t_bad_memory, .special = true },
 	{ "hibernation", "hibernation", t_hibernation },
 	{ "suspend", "asleep, and woken by the host", t_suspend, .special = true },
 	{ "remove", "the device goes and comes back", t_remove },
