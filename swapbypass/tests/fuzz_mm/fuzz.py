@@ -280,7 +280,7 @@ def find_fault(bench: Bench, options: argparse.Namespace,
             small = [fuzzer.shrink(program, options.shrink)]
         else:
             lines += [f"program {numbers[-1]} does not repeat by itself", *program.splitlines()]
-    if small and whole.repeats(small[-1]):
+    if small and whole.repeats(small[-1], boots=1):
         lines += ["with the rule in force it is found, too: another fault", *small[-1].splitlines()]
         keep("fuzz_mm-" + re.sub(r"\W+", "-", fault.name), small[-1], "with all rules in force")
         small = []

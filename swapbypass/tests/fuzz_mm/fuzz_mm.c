@@ -31,9 +31,9 @@
  *
  * Without devices nothing of the machine is changed, and it can be run anywhere.
  * Lines with @ are for who has started it: the number of the program that begins (with -r,
- * of the file), how far it has come (@at), and how attempts to make one smaller have ended. They tell what it was
- * when the machine is gone. Exit status: 0 nothing found, 1 finds, 2 could not be tried, 3 a
- * find after which nothing can be tried in this boot.
+ * of the file), how far it has come (@at), and how attempts to make one smaller have ended.
+ * They tell what it was when the machine is gone. Exit status: 0 nothing found, 1 finds, 2
+ * could not be tried, 3 a find after which nothing can be tried in this boot.
  */
 #define _GNU_SOURCE
 #include <errno.h>

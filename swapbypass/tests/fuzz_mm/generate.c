@@ -346,13 +346,13 @@ static void make(struct state *s, struct step *step, enum op op, const struct pl
 }
 
 /* One more step. What is not possible is left out, whatever the caller makes of it. */
-static struct step *add(struct program *p, struct state *s, enum op op, const struct place *at)
+static struct step *add(struct program *p, struct state *s, enum op kind, const struct place *at)
 {
 	static struct step none;
 
-	if (!possible(s, op))
+	if (!possible(s, kind))
 		return &none;
-	make(s, &p->step[p->nr], op, at);
+	make(s, &p->step[p->nr], kind, at);
 	return &p->step[p->nr++];
 }
 
