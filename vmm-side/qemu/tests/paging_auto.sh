@@ -7,20 +7,26 @@
 # shellcheck source=/dev/null
 . ./lib.sh
 
-# soon NAME MODE: the VMM has that mode, some seconds later at the most
-soon()
+# The VMM has that mode; $reached says so later, too.
+has()
 {
-	wait_for 80 sh -c "[ \$(cat $SYSFS/paging) = $2 ]"
-	equal "$1: $2" "$(attr paging)" "$2"
+	[ "$(attr paging)" = "$1" ] && reached=1
 }
 
-# during NAME MODE COMMAND...: while it runs; it goes well, too
+# during NAME MODE COMMAND...: it comes to have it while that runs, again and again. How
+# soon is a matter of the machine's speed.
 during()
 {
 	name=$1 mode=$2
 	shift 2
-	"$@" >/tmp/said &
-	soon "$name" "$mode"
+	reached=0
+	rm -f /tmp/enough
+	while [ ! -e /tmp/enough ]; do
+		"$@" >/tmp/said || exit
+	done &
+	wait_for 600 has "$mode"
+	check "$name: $mode" [ $reached = 1 ]
+	touch /tmp/enough
 	check "$name: was right" wait $!
 }
 
@@ -32,5 +38,5 @@ during 'the same, by wish' shadow ./forkmix -m 32 -u 60 -n 1
 echo nested >"$SYSFS/paging_wish"
 during 'page tables rest, by wish' nested ./gups -m 32 -u 1000000 -n 10
 echo none >"$SYSFS/paging_wish"
-check 'few changes' [ "$(attr paging_switches)" -le 8 ]
+check 'few changes' [ "$(attr paging_switches)" -le 12 ]
 finish
