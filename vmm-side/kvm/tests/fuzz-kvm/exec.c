@@ -34,6 +34,11 @@ static void cover(const struct doing *d)
 	static __thread __u32 last;
 	__u32 now = (d->s->kind * 61 + kind_variant(d->s)) * END_NR + d->end, hash;
 
+	shared->kinds[d->s->kind][d->end]++;
+	/* What was not done is no operation, and nothing new. */
+	if (d->end == END_SKIPPED)
+		return;
+	shared->steps++;
 	now = now * 4 + (d->answered << 1 | !!d->s->flags);
 	hash = (now * 0x9e3779b1U ^ last * 0x85ebca6bU) >> (32 - COVER_BITS);
 	last = d->s->kind * END_NR + d->end;
@@ -42,8 +47,6 @@ static void cover(const struct doing *d)
 		shared->covered++;
 		shared->news++;
 	}
-	shared->kinds[d->s->kind][d->end]++;
-	shared->steps++;
 }
 
 /* What there is no code for outside of long mode, where accesses are not atomic, either. */

@@ -27,7 +27,7 @@ enum ending {
  * @said: when it was said how far it has come
  * @beat: changes with each step: it does not hang
  * @at: which step
- * @steps: executed so far, all of them
+ * @steps: executed so far; what was skipped was not
  * @programs: executed to their end
  * @kinds: by kind and ending
  * @asked: questions that guests were asked, and answered with yes
