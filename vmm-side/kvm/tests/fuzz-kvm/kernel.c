@@ -2,6 +2,7 @@
 /*
  * What the host's kernel says, and what it has in use, while kvm_fuzz is running.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +35,13 @@ const char *kernel_trouble(void)
 	unsigned int i;
 	ssize_t n;
 
-	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0) {
+	while (kmsg >= 0) {
+		n = read(kmsg, record, sizeof(record) - 1);
+		/* Some of it has been overwritten; the rest is there. */
+		if (n < 0 && (errno == EPIPE || errno == EINTR))
+			continue;
+		if (n <= 0)
+			break;
 		record[n] = 0;
 		text = strchr(record, ';');
 		for (i = 0; text && !trouble && i < sizeof(signs) / sizeof(*signs); i++)
