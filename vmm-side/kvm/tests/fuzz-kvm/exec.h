@@ -27,6 +27,7 @@ enum ending {
  * @said: when it was said how far it has come
  * @beat: changes with each step: it does not hang
  * @at: which step
+ * @tried: how often the one of an attempt to find something was begun
  * @steps: executed so far; what was skipped was not
  * @programs: executed to their end
  * @kinds: by kind and ending
@@ -42,6 +43,7 @@ struct shared {
 	double said;
 	volatile __u64 beat;
 	volatile unsigned int at;
+	unsigned int tried;
 	__u64 steps;
 	__u64 programs;
 	__u64 kinds[K_NR][END_NR];

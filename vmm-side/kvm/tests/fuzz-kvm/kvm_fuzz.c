@@ -5,7 +5,7 @@
  * the guest.
  *
  * usage: kvm_fuzz [-t seconds] [-n programs] [-o operations] [-s seed] [-N first] [-c vcpus]
- *	[-1] [-p] [-k finds] [-w file] [-f dir]
+ *	[-1] [-p] [-k finds] [-m steps] [-S seconds] [-w file] [-f dir]
  *	makes programs, and executes them, until one of the limits is reached. Those that
  *	do what was not seen before are kept, and changed. What is wrong ends it, and is
  *	made small.
@@ -14,10 +14,12 @@
  *	-1	one thing at a time
  *	-p	VMs may change their paging mode, with -r and -x, too; needs nested paging
  *	-k	how many finds end it, 1 if not this many
+ *	-m	one of at most so many steps ends it, too
+ *	-S	how long it tries to make a find small; no part of -t
  *	-w	the program that is being executed is in this file: for who finds the host dead
- *	-f	where finds are left
+ *	-f	where the smallest find is left
  * kvm_fuzz -r [file...]: execute programs again; each is a test
- * kvm_fuzz -x [-w file] file: make a program that kills the host smaller
+ * kvm_fuzz -x [-S seconds] [-w file] file: make a program that kills the host smaller
  *
  * Prints KTAP, and lines with @at: how far it has come, for who has started it.
  * docs/developing.md says what programs look like.
@@ -42,11 +44,13 @@
 #define BATCH		64	/* programs of a process */
 #define POOL		256	/* programs that did something new */
 #define RACE_TRIES	24	/* of a program that need not do the same each time */
-#define SHRINK_SECONDS	120
+#define FEWEST_TRIES	6	/* of one that is to be smaller */
+#define MOST_TRIES	48
 #define SAY_SECONDS	10	/* how far it has come */
 
 static const char *now_file, *find_dir = ".";
-static unsigned int finds_most = 1;
+static unsigned int finds_most = 1, steps_small;
+static double shrink_seconds = 120;
 static unsigned int vcpus_most = NR_VCPUS;
 static bool alongside = true;
 
@@ -160,27 +164,40 @@ static int run_process(void (*fn)(const void *arg), const void *arg)
 	return EXIT_FOUND;
 }
 
-static void execute_once(const void *arg)
+/**
+ * struct attempt - to find something
+ * @p: by this program
+ * @tries: how often it is executed
+ */
+struct attempt {
+	const struct program *p;
+	unsigned int tries;
+};
+
+static void execute_often(const void *arg)
 {
+	const struct attempt *a = arg;
+
 	exec_init();
-	execute(arg);
+	for (shared->tried = 1; ; shared->tried++) {
+		execute(a->p);
+		if (shared->tried == a->tries)
+			break;
+	}
 }
 
-/* Whether a program finds something; more than once where it can differ. */
+/*
+ * Whether a program finds something; more than once where it can differ. One process for
+ * all of it: to make one takes as long as some programs.
+ */
 static bool finds(const struct program *p, unsigned int tries)
 {
-	int status;
+	struct attempt a = { p, program_races(p) ? tries : 1 };
+	int status = run_process(execute_often, &a);
 
-	if (!program_races(p))
-		tries = 1;
-	while (tries--) {
-		status = run_process(execute_once, p);
-		if (status == EXIT_FOUND)
-			return true;
-		if (status)
-			exit(2);
-	}
-	return false;
+	if (status && status != EXIT_FOUND)
+		exit(2);
+	return status == EXIT_FOUND;
 }
 
 /* ---- Making programs ---------------------------------------------------------------- */
@@ -254,91 +271,146 @@ static void leave_out(struct program *p, const struct program *from, unsigned in
 	program_tidy(p);
 }
 
-static void shrink(struct program *best)
+/**
+ * struct shrinking - a program that is being made small
+ * @best: the smallest so far
+ * @tries: how often one is executed: some times as often as it took those that did find
+ * @until: when it is enough
+ */
+struct shrinking {
+	struct program best;
+	unsigned int tries;
+	double until;
+};
+
+/* Steps behind the one that finds it were not executed. */
+static void cut_rest(struct program *p)
 {
-	double until = now() + SHRINK_SECONDS;
+	unsigned int nr = shared->at;
+
+	while (nr < p->nr && p->step[nr].flags & STEP_ALONGSIDE)
+		nr++;
+	for (nr++; nr < p->nr && p->step[nr].flags & STEP_DURING; )
+		nr++;
+	if (nr < p->nr)
+		p->nr = nr;
+	program_tidy(p);
+}
+
+/* The best program, if it finds something. */
+static bool try_smaller(struct shrinking *s, const struct program *p, unsigned int tries)
+{
+	if (!finds(p, tries))
+		return false;
+	s->best = *p;
+	cut_rest(&s->best);
+	if (s->tries < 3 * shared->tried)
+		s->tries = 3 * shared->tried;
+	if (s->tries > MOST_TRIES)
+		s->tries = MOST_TRIES;
+	return true;
+}
+
+static void shrink(struct shrinking *s)
+{
 	unsigned int chunk, at;
 	struct program p;
 	bool smaller;
 
 	do {
 		smaller = false;
-		for (chunk = best->nr / 2 ?: 1; chunk; chunk /= 2) {
-			for (at = 0; at + chunk <= best->nr && now() < until; ) {
-				leave_out(&p, best, at, chunk);
-				if (finds(&p, RACE_TRIES)) {
-					*best = p;
+		for (chunk = s->best.nr / 2 ?: 1; chunk; chunk /= 2) {
+			for (at = 0; at + chunk <= s->best.nr && now() < s->until; ) {
+				leave_out(&p, &s->best, at, chunk);
+				if (try_smaller(s, &p, s->tries))
 					smaller = true;
-				} else {
+				else
 					at += chunk;
-				}
 			}
 		}
-		for (at = 0; now() < until; ) {
-			p = *best;
+		for (at = 0; now() < s->until; ) {
+			p = s->best;
 			if (!program_simplify(&p, &at))
 				break;
 			program_tidy(&p);
-			if (finds(&p, RACE_TRIES)) {
-				*best = p;
-				smaller = true;
-			}
+			smaller |= try_smaller(s, &p, s->tries);
 		}
-	} while (smaller && now() < until);
+	} while (smaller && now() < s->until);
 }
 
-/* The first of them; all are printed. */
-static void leave_find(const struct program *p, const char *what)
+/**
+ * leave_find - the smallest of all finds; all are printed
+ * @p: the program
+ * @what: it finds
+ * @by: when it was found; NULL if that is not known
+ * @again: it finds it by itself
+ */
+static void leave_find(const struct program *p, const char *what, const char *by, bool again)
 {
+	static unsigned int smallest = ~0U;
+	unsigned int size = p->nr + (again ? 0 : MAX_STEPS);
 	char name[512];
 	FILE *f;
 
+	if (size >= smallest)
+		return;
+	smallest = size;
 	snprintf(name, sizeof(name), "%s/kvm-find", find_dir);
-	f = fopen(name, "wx");
+	f = fopen(name, "w");
 	if (f) {
 		fprintf(f, "# %s\n", what);
+		if (by)
+			fprintf(f, "# %s\n", by);
 		program_print(p, f);
 		fclose(f);
 	}
 }
 
-/* A find that comes back is made small, and left in a file. */
-static void on_find(const struct program *first, double seconds)
+/*
+ * A find that comes back is made small, and left in a file. Whether it is as small as was
+ * wanted.
+ */
+static bool on_find(double seconds)
 {
-	struct program best = *first;
-	char what[sizeof(shared->find)];
+	const struct program all = shared->now;
+	struct shrinking s = { .best = all, .tries = FEWEST_TRIES };
+	char what[sizeof(shared->find)], by[128];
+	bool again;
 
 	memcpy(what, shared->find, sizeof(what));
-	printf("# program %llu, %llu steps, %.1f s: step %u: %s\n",
-	       (unsigned long long)shared->number, (unsigned long long)shared->steps, seconds,
-	       shared->at + 1, what);
-	program_print(&best, stdout);
-	if (finds(&best, 4 * RACE_TRIES)) {
+	snprintf(by, sizeof(by), "program %llu, %llu steps, %.1f s",
+		 (unsigned long long)shared->number, (unsigned long long)shared->steps, seconds);
+	printf("# %s: step %u: %s\n", by, shared->at + 1, what);
+	program_print(&all, stdout);
+	again = try_smaller(&s, &all, 4 * RACE_TRIES);
+	if (again) {
 		memcpy(what, shared->find, sizeof(what));
-		shrink(&best);
-		if (finds(&best, 4 * RACE_TRIES))
+		s.until = now() + shrink_seconds;
+		shrink(&s);
+		if (finds(&s.best, 4 * RACE_TRIES))
 			memcpy(what, shared->find, sizeof(what));
-		printf("# the smallest, of %u steps: %s\n", best.nr, what);
-		program_print(&best, stdout);
+		printf("# the smallest, of %u steps: %s\n", s.best.nr, what);
+		program_print(&s.best, stdout);
 	} else {
 		printf("# by itself it finds nothing\n");
 	}
-	leave_find(&best, what);
+	leave_find(&s.best, what, by, again);
+	return again && s.best.nr <= steps_small;
 }
 
 /* What has killed the host is not tried again, but what is smaller. */
 static int make_small(const char *name)
 {
+	struct shrinking s = { .tries = RACE_TRIES, .until = now() + shrink_seconds };
 	FILE *f = fopen(name, "r");
-	struct program p;
 
-	if (!f || !program_read(&p, f, name)) {
+	if (!f || !program_read(&s.best, f, name)) {
 		fprintf(stderr, "%s: no program\n", name);
 		return 2;
 	}
 	fclose(f);
-	shrink(&p);
-	leave_find(&p, "");
+	shrink(&s);
+	leave_find(&s.best, "", NULL, true);
 	return 0;
 }
 
@@ -394,9 +466,8 @@ struct limits {
 
 static int fuzz(__u64 seed, const struct limits *l)
 {
-	double began = now();
 	struct run r = {
-		.seed = seed, .first = l->first, .began = began, .until = began + l->seconds,
+		.seed = seed, .first = l->first, .began = now(), .until = now() + l->seconds,
 	};
 	unsigned int nr_finds = 0;
 	struct in_use used = { 0 }, more;
@@ -407,13 +478,17 @@ static int fuzz(__u64 seed, const struct limits *l)
 		status = run_process(execute_batch, &r);
 		if (status == EXIT_FOUND) {
 			__u64 steps = shared->steps, done = shared->programs;
+			double since = now();
+			bool enough;
 
 			r.first = shared->number + 1;
-			on_find(&shared->now, now() - began);
+			enough = on_find(since - r.began);
 			/* Making it small was no part of it. */
 			shared->steps = steps;
 			shared->programs = done;
-			if (++nr_finds == finds_most)
+			r.began += now() - since;
+			r.until += now() - since;
+			if (++nr_finds == finds_most || enough)
 				break;
 			continue;
 		}
@@ -424,8 +499,8 @@ static int fuzz(__u64 seed, const struct limits *l)
 		if (!used.pages && r.first - l->first >= SETTLED)
 			kernel_in_use(&used);
 	}
-	say_at(r.first, began);
-	print_figures(now() - began);
+	say_at(r.first, r.began);
+	print_figures(now() - r.began);
 	ktap(!nr_finds, "fuzz, seed %llu", (unsigned long long)seed);
 	if (used.pages) {
 		/* What waits for RCU is free soon. */
@@ -474,7 +549,7 @@ int main(int argc, char **argv)
 	__u64 seed = 1;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:n:o:s:N:c:1pk:w:f:rx")) != -1) {
+	while ((opt = getopt(argc, argv, "t:n:o:s:N:c:1pk:m:S:w:f:rx")) != -1) {
 		switch (opt) {
 		case 't':
 			limits.seconds = strtod(optarg, NULL);
@@ -502,6 +577,12 @@ int main(int argc, char **argv)
 			break;
 		case 'k':
 			finds_most = strtoul(optarg, NULL, 0);
+			break;
+		case 'm':
+			steps_small = strtoul(optarg, NULL, 0);
+			break;
+		case 'S':
+			shrink_seconds = strtod(optarg, NULL);
 			break;
 		case 'w':
 			now_file = optarg;
