@@ -77,6 +77,7 @@ class FiguresTest(unittest.TestCase):
         """What was not found is not good, however soon."""
         self.assertFalse(fuzzing.Found("LIST", "shadow").good)
         self.assertTrue(fuzzing.Found("LIST", "shadow", 300, 1, 12).good)
+        self.assertFalse(fuzzing.Found("LIST", "shadow", 1, 1, 1, "it finds the same").good)
 
 
 if __name__ == "__main__":

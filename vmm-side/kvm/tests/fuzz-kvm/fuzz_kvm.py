@@ -11,7 +11,7 @@ With --operations: a piece of a long run, which goes on where the last one with 
 ended, until so many are done in each paging mode, with whatever seeds.
 
 With --faults: each rule that kvm.without_rules of the debug kernel can leave out, and how
-long it takes until that is found."""
+long it takes until that is found, by a program that finds nothing with the rule."""
 
 from __future__ import annotations
 
@@ -37,13 +37,15 @@ MOST_BOOTS = 24
 APPEND = "kasan_multi_shot slab_nomerge"
 # With what it says: how long until the processes are gone, and smaller programs tried.
 SLACK = 600
+# A fault may take some finds until one is small enough.
+MOST_FINDS, SHRINK_SECONDS = 5, 300
 
 
 class Find:
     """A program that finds something, and what."""
 
-    def __init__(self, text: str, why: str) -> None:
-        self.text, self.why = text.strip() + "\n", why
+    def __init__(self, text: str, why: str, when: str = "") -> None:
+        self.text, self.why, self.when = text.strip() + "\n", why, when
 
     @property
     def steps(self) -> int:
@@ -64,7 +66,7 @@ class Fuzzer:
 
     def __init__(self, host_kernel: str, smp: int, rules: int = 0) -> None:
         self._machine = Machine(host_kernel=host_kernel, smp=smp)
-        self._params = "nested=1" + (f" without_rules={rules}" if rules else "")
+        self.rules = rules      # that KVM is loaded without
         self._bench: Bench | None = None
         self.quiet = 0.0        # how long the last run went on after it had said something
 
@@ -80,9 +82,10 @@ class Fuzzer:
             self._bench = Bench(machine=self._machine, l1_append=APPEND)
         bench = self._bench
         module, option = PAGINGS[paging]
+        params = "nested=1" + (f" without_rules={self.rules}" if self.rules else "")
         with fuzzing.progress(bench.dir):
             result = bench.run_l1(f"fuzz_on_swap.sh -w $JOB/now -f $JOB {option}{options}",
-                                  paging=module, kvm_params=self._params, timeout=seconds + SLACK)
+                                  paging=module, kvm_params=params, timeout=seconds + SLACK)
         job = max((d for d in bench.dir.iterdir() if d.name.isdigit()), key=lambda d: int(d.name))
         self.quiet = 0.0
         with contextlib.suppress(OSError):
@@ -91,13 +94,24 @@ class Fuzzer:
         find = None
         if (job / "kvm-find").exists():
             text = (job / "kvm-find").read_text()
-            find = Find(re.sub(r"^#.*\n", "", text, flags=re.M), first(r"^# (.*)", text))
+            find = Find(re.sub(r"^#.*\n", "", text, flags=re.M), first(r"^# (.*)", text),
+                        first(r"^# (program .* s)$", text))
         elif result.status not in (0, 2) and (job / "now").exists():
             why = "a step does not end" if result.status == 4 else "the host has died"
             find = Find((job / "now").read_text(), why)
         if result.status is None or result.status == 4:
             self.close()
         return result, find
+
+    def again(self, find: Find, paging: str) -> str:
+        """What a program finds in another machine, which nothing has hurt: executed several
+        times where it races. Empty if that is nothing."""
+        self.close()
+        result, _ = self.run(f"-r /proc/self/fd/0 <<'EOF'\n{find.text}EOF", paging, 0)
+        if result.status == 0:
+            return ""
+        return first(r"^# (step \d+: .*)", result.stdout,
+                     result.error or f"status {result.status}")
 
     def shrink(self, find: Find, paging: str, seconds: float) -> Find:
         """The smallest program at which the host dies."""
@@ -188,20 +202,27 @@ def faults(a: argparse.Namespace) -> int:
     print(f"{ktap.VERSION}\n1..{len(wanted)}", flush=True)
     for n, name in enumerate(wanted, 1):
         fuzzer = Fuzzer(a.host_kernel, a.smp, 1 << names.index(name))
-        result, find = fuzzer.run(f"-t {a.seconds} -s {a.seed} {a.options}", "shadow", a.seconds)
+        result, find = fuzzer.run(f"-t {a.seconds} -s {a.seed} -k {MOST_FINDS} "
+                                  f"-m {fuzzing.FAULT_STEPS} -S {SHRINK_SECONDS} {a.options}",
+                                  "shadow", a.seconds + MOST_FINDS * SHRINK_SECONDS)
         done = fuzzing.at(result.stdout)
-        seconds = float(first(r"^# program \d+, \d+ steps, ([\d.]+) s", result.stdout,
-                              str(done.seconds + fuzzer.quiet)))
-        operations = int(first(r"^# program \d+, (\d+) steps", result.stdout,
-                               str(done.operations)))
+        when = (find.when if find else "") or first(r"^# (program .* s): step", result.stdout)
+        seconds = float(first(r"([\d.]+) s$", when, str(done.seconds + fuzzer.quiet)))
+        operations = int(first(r"(\d+) steps", when, str(done.operations)))
         if find and died(result):
             find = fuzzer.shrink(find, "shadow", a.shrink)
+        also = ""
+        if find:
+            fuzzer.rules = 0
+            also = fuzzer.again(find, "shadow")
         fuzzer.close()
-        found = fuzzing.Found(name, "shadow", seconds, operations, find.steps if find else 0)
+        found = fuzzing.Found(name, "shadow", seconds, operations, find.steps if find else 0,
+                              also)
         table.add(found)
         failed += not found.good
         if find:
-            print(comments(f"{find.why}\n{find.text}"), end="")
+            print(comments(f"{find.why}\n{find.text}"
+                           + (f"with this rule, too: {also}\n" if also else "")), end="")
         else:
             print(comments("\n".join(said(result)) + "\n" + result.error), end="")
         print(ktap.result(n, name, found.good, f"{seconds:.1f} s, {operations} operations, "
