@@ -296,6 +296,12 @@ unsigned int answer_pages(const struct step *question)
 	return pages[question->arg[2]];
 }
 
+/* The page table that a root has at a place at first. */
+static unsigned int first_table(unsigned int root, unsigned int at)
+{
+	return at % NR_PLACES % (root == 2 ? 2 : 3);
+}
+
 /* Makes the step one about pages that the guest answers for, neighbours as a rule. */
 static void aim(struct step *s, const struct step *at)
 {
@@ -305,7 +311,7 @@ static void aim(struct step *s, const struct step *at)
 	switch (s->kind) {
 	case K_PTE:
 		/* The one that it has at first. */
-		s->arg[0] = at->arg[0] % NR_PLACES % tables.nr;
+		s->arg[0] = first_table(0, at->arg[0]);
 		s->arg[1] = first + some;
 		break;
 	case K_PDE:
@@ -366,18 +372,180 @@ static void append_taker(struct program *p, unsigned int vcpus, const struct ste
 	s->flags = flags;
 }
 
-/* Looks at some of the pages again, with no answer. */
+static void append_step(struct program *p, unsigned int who, unsigned int kind,
+			unsigned int a0, unsigned int a1, unsigned int a2, unsigned int a3,
+			unsigned int a4)
+{
+	*append(p) = (struct step) { .kind = kind, .who = who, .arg = { a0, a1, a2, a3, a4 } };
+}
+
+/* What its entries were before, the vCPU may use no longer. */
+static void append_flush(struct program *p, unsigned int who, unsigned int at,
+			 unsigned int index)
+{
+	if (rnd(2))
+		append_step(p, who, K_CR3, random_value(&roots), 0, 0, 0, 0);
+	else
+		append_step(p, who, K_INVLPG, at, index, 0, 0, 0);
+}
+
+/* Looks at some of the pages again, with no answer; or by one vCPU, which has flushed. */
 static void append_looks(struct program *p, unsigned int vcpus, const struct step *at)
 {
-	unsigned int nr = answer_pages(at), n;
+	unsigned int nr = answer_pages(at), n, who = rnd(vcpus);
+	bool flushed = !rnd(3);
 	struct step *s;
 
+	if (flushed)
+		append_flush(p, who, at->arg[0], (at->arg[1] & -nr) + rnd(nr));
 	for (n = 1 + rnd(nr > 8 ? 12 : 4); n; n--) {
 		s = append(p);
 		step_of_kind(s, rnd(4) ? K_LOAD : K_STORE, vcpus);
+		if (flushed)
+			s->who = who;
 		s->arg[0] = rnd(8) ? at->arg[0] : rnd(place.nr);
 		s->arg[1] = (at->arg[1] & -nr) + rnd(nr);
 		s->arg[2] = 0;
+	}
+}
+
+/* ---- Steps that belong together: what each rule of KVM's is about ------------------- */
+
+/* Changes an entry of that. */
+static void append_entry(struct program *p, unsigned int who, unsigned int at,
+			 unsigned int index, unsigned int what, unsigned int page)
+{
+	append_step(p, who, K_PTE, first_table(0, at), index, what, page, PERM_RW);
+}
+
+/* One page table at two places, and a drop for one of them. */
+static void append_aliases(struct program *p, unsigned int who)
+{
+	unsigned int at = rnd(NR_PLACES), other = (at + 1 + rnd(NR_PLACES - 1)) % NR_PLACES;
+	unsigned int root = random_value(&roots), asks = 1 + rnd(3);
+	unsigned int one = random_value(&entry), two = random_value(&entry), nr = 1 + rnd(2);
+
+	if (root)
+		append_step(p, who, K_CR3, root, 0, 0, 0, 0);
+	append_step(p, who, K_PDE, root, other, PDE_T0 + first_table(root, at), PERM_RW, 0);
+	if (rnd(2))
+		append_step(p, who, K_CR3, root, 0, 0, 0, 0);
+	append_step(p, who, K_LOAD, at, one, asks, random_value(&slots) % pages.nr, LIE_NONE);
+	append_step(p, who, rnd(3) ? K_LOAD : K_STORE, other, two, asks,
+		    random_value(&slots) % pages.nr, LIE_NONE);
+	if (rnd(3))
+		append_step(p, who, K_DROP_RANGE, root, other, two, two, 0);
+	else
+		append_step(p, who, K_DROP_RANGE, root, at, one, one, 0);
+	for (; nr; nr--)
+		append_step(p, who, K_LOAD, rnd(3) ? other : at, rnd(3) ? two : one, 0, 0,
+			    LIE_NONE);
+}
+
+/* A page that the guest must not write to, and says that it may. */
+static void append_shared(struct program *p, unsigned int who)
+{
+	unsigned int at = rnd(NR_PLACES), index = random_value(&entry), asks = 1 + rnd(4);
+
+	append_entry(p, who, at, index, PTE_SHARED, random_value(&pages));
+	if (rnd(2))
+		append_flush(p, who, at, index);
+	append_step(p, who, rnd(3) ? K_STORE : K_LOAD, at, rnd(3) ? index : index ^ 1, asks,
+		    random_value(&slots) % pages.nr, LIE_WRITABLE);
+	append_step(p, who, K_STORE, at, index, 0, 0, LIE_NONE);
+}
+
+/* A page that may be read by an answer, then written to by its PTE, which goes again. */
+static void append_heirs(struct program *p, unsigned int who)
+{
+	unsigned int at = rnd(NR_PLACES), index = random_value(&entry);
+	unsigned int slot = random_value(&pages), swap = rnd(2) ? PTE_SWAP : PTE_SHARED;
+	unsigned int two = rnd(2);
+
+	append_entry(p, who, at, index, swap, slot);
+	if (rnd(2))
+		append_flush(p, who, at, index);
+	/* For one page, or for two. */
+	append_step(p, who, K_LOAD, at, index, 1 + two, (slot - (two & index)) % pages.nr,
+		    LIE_READ_ONLY);
+	append_entry(p, who, at, index, PTE_WINDOW, slot);
+	append_step(p, who, K_STORE, at, index, 0, 0, LIE_NONE);
+	if (rnd(3)) {
+		append_entry(p, who, at, index, swap, slot);
+		append_flush(p, who, at, index);
+	} else {
+		append_step(p, who, K_DROP_SLOTS, slot, 1, 0, 0, 0);
+	}
+	append_step(p, who, rnd(3) ? K_STORE : K_LOAD, at, index, 0, 0, LIE_NONE);
+}
+
+/* One neighbour is another than the guest says. */
+static void append_liar(struct program *p, unsigned int who)
+{
+	static const uint8_t lies_of_one[] = {
+		LIE_ONE_OTHER_PTE, LIE_ONE_OTHER_PTE, LIE_ONE_OTHER_PTE, LIE_ONE_EMPTY,
+		LIE_ONE_SLOT, LIE_ONE_PRESENT, LIE_ONE_READ_ONLY,
+	};
+	unsigned int at = random_value(&place), index = random_value(&entry);
+	unsigned int asks = 2 + rnd(4);
+	struct step *s;
+
+	append_step(p, who, rnd(3) ? K_LOAD : K_STORE, at, index, asks,
+		    random_value(&slots) % pages.nr, lies_of_one[rnd(NR(lies_of_one))]);
+	s = &p->step[p->nr - 1];
+	index = (index & -answer_pages(s)) + (index + 1) % answer_pages(s);
+	if (rnd(2))
+		append_flush(p, who, at, index);
+	append_step(p, who, rnd(4) ? K_LOAD : K_STORE, at, index, 0, 0, LIE_NONE);
+}
+
+/*
+ * The host takes pages, while some of them are being mapped: again and again, and each time
+ * they are mapped anew.
+ */
+static void append_shots(struct program *p, unsigned int vcpus, unsigned int who)
+{
+	static const uint8_t takers[] = { K_CHURN, K_CHURN, K_ADVISE, K_PUNCH };
+	unsigned int at = random_value(&place), index = random_value(&entry), n = 2 + rnd(5);
+	unsigned int asks = 3 + rnd(3), first = random_value(&slots) % pages.nr, looks;
+	struct step *s, question;
+
+	for (; n; n--) {
+		append_step(p, who, K_LOAD, at, index, asks, first, LIE_NONE);
+		question = p->step[p->nr - 1];
+		p->step[p->nr - 1].flags = STEP_ALONGSIDE;
+		s = append(p);
+		step_of_kind(s, takers[rnd(NR(takers))], vcpus);
+		aim(s, &question);
+		if (s->kind == K_ADVISE)
+			s->arg[1] = ADVICE_DONTNEED;
+		for (looks = rnd(4); looks; looks--)
+			append_step(p, who, K_LOAD, at, (index & -answer_pages(&question)) +
+				    rnd(answer_pages(&question)), 0, 0, LIE_NONE);
+		append_step(p, who, K_DROP_SLOTS, 0, pages.nr, 0, 0, 0);
+	}
+}
+
+static void append_bundle(struct program *p, unsigned int vcpus, bool alongside)
+{
+	unsigned int who = rnd(2) ? 0 : rnd(vcpus);
+
+	switch (rnd(alongside ? 6 : 4)) {
+	case 0:
+		append_aliases(p, who);
+		break;
+	case 1:
+		append_shared(p, who);
+		break;
+	case 2:
+		append_heirs(p, who);
+		break;
+	case 3:
+		append_liar(p, who);
+		break;
+	default:
+		append_shots(p, vcpus, who);
+		break;
 	}
 }
 
@@ -387,9 +555,13 @@ static void append_random(struct program *p, unsigned int vcpus, bool alongside)
 	unsigned int n = rnd(10);
 	struct step question;
 
-	if (n > 2) {
+	if (n > 3) {
 		random_step(append(p), vcpus);
 		random_flags(&p->step[p->nr - 1], alongside);
+		return;
+	}
+	if (n == 3) {
+		append_bundle(p, vcpus, alongside);
 		return;
 	}
 	question = *append_question(p, vcpus);
