@@ -257,7 +257,7 @@ static __u64 top_value(const struct step *s)
 	return to | perm_bits(s->arg[2]) | (s->arg[3] ? 1ULL << 63 : 0);
 }
 
-/* Values at the edges of what is checked. */
+/* Values at the edges of what is checked, and some from between. */
 __u64 edge(unsigned int n)
 {
 	static const __u64 edges[] = {
@@ -267,7 +267,10 @@ __u64 edge(unsigned int n)
 		0xfffff000, 0xffffffff, 0x100000000, 0x7fffffffffffffff,
 	};
 
-	return edges[n % NR(edges)];
+	if (n < NR(edges))
+		return edges[n];
+	/* Any other, of any size. */
+	return n * 0x9e3779b97f4a7c15ULL >> n * 7 % 64;
 }
 
 __u64 hypercall_number(unsigned int n)
