@@ -88,7 +88,7 @@ static void page_written(unsigned int region, unsigned int page, __u64 val)
 static bool search(__u64 val, unsigned int *region, unsigned int *page)
 {
 	for (*region = 0; *region < NR_REGIONS; ++*region)
-		for (*page = 0; *page < WINDOW_PAGES; ++*page)
+		for (*page = 0; *page < m.region[*region].pages; ++*page)
 			if (host_word(memory_of(&m, *region), *page) == val)
 				return true;
 	return false;
@@ -371,25 +371,32 @@ void apply_guest(const struct doing *d)
 
 /* ---- What is true after all ----------------------------------------------------- */
 
-static void resolve_page(unsigned int region, unsigned int alt, unsigned int page)
+static void resolve_memory(unsigned int region, unsigned int alt)
 {
 	struct memory *memory = &m.region[region].memory[alt];
-	__u64 val = host_word(memory, page);
+	bool there[MOST_PAGES];
+	unsigned int i;
+	__u64 val;
 
-	if (!may_hold(region, alt, page, val))
-		found("page %u of the %s holds 0x%llx after all", page,
-		      region == WINDOW ? "window" : "memory", val);
-	memory->content[page] = val;
+	host_pages(memory, there);
+	for (i = 0; i < m.region[region].pages; i++) {
+		if (!touched[region][i])
+			continue;
+		val = there[i] ? host_word(memory, i) : 0;
+		if (!may_hold(region, alt, i, val))
+			found("page %u of the %s holds 0x%llx after all", i,
+			      region == WINDOW ? "window" : "memory", val);
+		memory->content[i] = val;
+	}
 }
 
 void resolve_pages(void)
 {
-	unsigned int i, j, alt;
+	unsigned int i, alt;
 
 	for (i = 0; i < NR_REGIONS; i++)
-		for (j = 0; j < WINDOW_PAGES; j++)
-			for (alt = 0; touched[i][j] && alt < ALTS; alt++)
-				resolve_page(i, alt, j);
+		for (alt = 0; alt < ALTS; alt++)
+			resolve_memory(i, alt);
 }
 
 /* What entries are now, if several have written them. */
@@ -420,12 +427,17 @@ void resolve_entries(void)
 
 static void check_memory(const struct memory *memory, const char *name)
 {
+	bool there[MOST_PAGES];
 	unsigned int i;
+	__u64 word;
 
-	for (i = 0; i < WINDOW_PAGES && i < memory->length; i++)
-		if (host_word(memory, i) != memory->content[i])
+	host_pages(memory, there);
+	for (i = 0; i < memory->length; i++) {
+		word = there[i] ? host_word(memory, i) : 0;
+		if (word != memory->content[i])
 			found("at the end, page %u of the %s holds 0x%llx, not 0x%llx", i, name,
-			      host_word(memory, i), memory->content[i]);
+			      word, memory->content[i]);
+	}
 }
 
 /* All memory holds what it should, not only what was looked at. */

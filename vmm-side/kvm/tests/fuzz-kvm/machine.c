@@ -102,6 +102,40 @@ __u64 host_word(const struct memory *memory, unsigned int page)
 	return word;
 }
 
+/*
+ * Which pages of it there are, in memory or swapped out: what holds nothing but zeroes does
+ * not come to be by being looked at.
+ */
+void host_pages(const struct memory *memory, bool *there)
+{
+	__u64 map[MOST_PAGES] = { 0 };
+	unsigned int i;
+	int fd;
+
+	memset(there, 0, MOST_PAGES * sizeof(*there));
+	if (memory->file >= 0) {
+		long at = 0, end;
+
+		for (; at / 4096 < MOST_PAGES; at = end) {
+			at = lseek(memory->file, at, SEEK_DATA);
+			end = at < 0 ? at : lseek(memory->file, at, SEEK_HOLE);
+			if (end <= at)
+				return;
+			for (i = at / 4096; i < (end + 4095) / 4096 && i < MOST_PAGES; i++)
+				there[i] = true;
+		}
+		return;
+	}
+	fd = open("/proc/self/pagemap", O_RDONLY);
+	if (fd < 0 || pread(fd, map, memory->length * sizeof(*map),
+			    (unsigned long)memory->mapped / 4096 * sizeof(*map)) !=
+		      (ssize_t)(memory->length * sizeof(*map)))
+		fail("no page map: %s", strerror(errno));
+	close(fd);
+	for (i = 0; i < memory->length; i++)
+		there[i] = map[i] & (3ULL << 62);
+}
+
 static void make_memory(struct memory *memory, unsigned int pages, unsigned int backing)
 {
 	size_t size = pages * 4096UL, room = 2 * MEMORY_PAGES * 4096UL;

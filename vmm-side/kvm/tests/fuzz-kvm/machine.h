@@ -91,6 +91,7 @@ __u32 *box32(unsigned int v, unsigned int field);
 __u64 new_serial(void);
 __u64 executed_serial(__u64 ebx);
 __u64 host_word(const struct memory *memory, unsigned int page);
+void host_pages(const struct memory *memory, bool *there);
 bool map_slot(unsigned int slot, __u64 gpa, void *mem, __u64 size, __u32 flags);
 void run_to_end(unsigned int nr, struct doing *d, unsigned long request, void *arg);
 void run_op(struct doing *d, unsigned int op);
