@@ -301,6 +301,12 @@ void apply_guest(const struct doing *d)
 		return;
 	if (d->end == END_SHUTDOWN)
 		found("the machine has shut down");
+	/* Where the memory is not, the table is not, either. */
+	if (s->kind == K_PTE && s->arg[0] == TABLE_IN_MEMORY &&
+	    (d->end == END_DONE || d->end == END_MMIO || d->end == END_NO_MEMORY)) {
+		model_entry_in_memory(&m, s->arg[1], d->value);
+		return;
+	}
 	if (d->end != END_DONE)
 		found("a step of the guest has ended by vector %u (%d), at 0x%llx", d->vector,
 		      d->end, d->cr2);

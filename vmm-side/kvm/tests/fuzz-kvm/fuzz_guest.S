@@ -51,9 +51,9 @@ f_store:
 f_exec:
 	mov	%rax, %rcx
 	movabs	$0x8000000000000000, %rax
-	xor	%ebx, %ebx
+	xor	%edx, %edx
 	call	*%rcx
-	mov	%rbx, %gs:BOX_RESULT
+	mov	%rdx, %gs:BOX_RESULT
 	jmp	f_done
 f_invlpg:
 	invlpg	(%rax)

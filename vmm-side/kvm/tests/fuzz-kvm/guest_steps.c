@@ -219,6 +219,20 @@ static __u64 pte_value(const struct step *s)
 	}
 }
 
+static void exec_pte(struct doing *d)
+{
+	const struct step *s = d->s;
+	__u64 table = s->arg[0] == TABLE_IN_MEMORY ?
+		      m.region[MEMORY].gpa + TABLE_PAGE * 4096ULL : model_table_gpa(s->arg[0]);
+
+	if (s->arg[0] == TABLE_IN_MEMORY && !s->arg[1]) {
+		d->end = END_SKIPPED;
+		return;
+	}
+	d->value = pte_value(s);
+	guest_store(d, table + s->arg[1] * 8, d->value);
+}
+
 static __u64 pde_value(const struct step *s)
 {
 	switch (s->arg[2]) {
@@ -226,6 +240,8 @@ static __u64 pde_value(const struct step *s)
 		return 0;
 	case PDE_HUGE:
 		return m.region[MEMORY].gpa | 0x80 | perm_bits(s->arg[3]);
+	case PDE_MEMORY:
+		return (m.region[MEMORY].gpa + TABLE_PAGE * 4096ULL) | perm_bits(s->arg[3]);
 	default:
 		return model_table_gpa(s->arg[2]) | perm_bits(s->arg[3]);
 	}
@@ -374,8 +390,7 @@ void exec_guest(struct doing *d)
 
 	switch (s->kind) {
 	case K_PTE:
-		d->value = pte_value(s);
-		guest_store(d, model_table_gpa(s->arg[0]) + s->arg[1] * 8, d->value);
+		exec_pte(d);
 		break;
 	case K_PDE:
 		d->value = pde_value(s);

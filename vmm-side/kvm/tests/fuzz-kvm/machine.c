@@ -14,8 +14,8 @@
 
 #include "machine.h"
 
-/* What pages hold can be executed: mov $number, %ebx; ret. */
-#define SERIAL			0x5e00c300000000bbULL
+/* What pages hold can be executed: mov $number, %edx; ret. As a page table's it is not present. */
+#define SERIAL			0x5e00c300000000baULL
 #define NOTHING			0xbad0bad0bad0bad0ULL	/* what MMIO reads */
 #define MOST_EXITS		20000
 
@@ -76,10 +76,10 @@ __u64 new_serial(void)
 	return executed_serial(__atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED));
 }
 
-/* What has been executed, by the number in EBX. */
-__u64 executed_serial(__u64 ebx)
+/* What has been executed, by the number in EDX. */
+__u64 executed_serial(__u64 edx)
 {
-	return SERIAL | (ebx & 0xffffffff) << 8;
+	return SERIAL | (edx & 0xffffffff) << 8;
 }
 
 /* What a page holds, whatever its protection is. */

@@ -89,7 +89,7 @@ void exec_one(const struct step *s, const struct step *during, unsigned int nr);
 extern const char * const mode_names[];	/* of bypass_mode, by VM_MODE */
 __u32 *box32(unsigned int v, unsigned int field);
 __u64 new_serial(void);
-__u64 executed_serial(__u64 ebx);
+__u64 executed_serial(__u64 edx);
 __u64 host_word(const struct memory *memory, unsigned int page);
 void host_pages(const struct memory *memory, bool *there);
 bool map_slot(unsigned int slot, __u64 gpa, void *mem, __u64 size, __u32 flags);

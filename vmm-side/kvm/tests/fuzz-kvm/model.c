@@ -118,8 +118,8 @@ static void find_pte(const struct model *m, const struct access *a, __u64 rights
 	if (!allowed(m, a, rights) || a->exec)
 		return;
 	for (g = m->grant; g < m->grant + m->nr_grants; g++)
-		if (g->table == table && g->index == index && g->pte == pte &&
-		    (g->writable || !a->write))
+		if ((g->table == table || table == TABLE_IN_MEMORY) && g->index == index &&
+		    g->pte == pte && (g->writable || !a->write))
 			model_find_gpa(m, a, g->gpa, found);
 }
 
@@ -149,6 +149,35 @@ static void find_table(const struct model *m, const struct access *a, __u64 righ
 			find_pte(m, a, rights, table, index, o->value, found);
 }
 
+static bool in_memory(__u64 table)
+{
+	return table == MEMORY_GPA + TABLE_PAGE * 4096ULL ||
+	       table == MOVED_GPA + MEMORY * MOVED_STEP + TABLE_PAGE * 4096ULL;
+}
+
+/*
+ * The host may take it, give another one, and nobody who has used it is told. What it must
+ * not have is an entry that it has never had.
+ */
+static void find_in_memory(const struct model *m, const struct access *a, __u64 rights,
+			   unsigned int index, struct findings *found)
+{
+	unsigned int i;
+
+	add(found, FOUND_FAULT, 0, 0);
+	add(found, FOUND_NOTHING, 0, 0);
+	add(found, FOUND_NO_MEMORY, 0, 0);
+	/*
+	 * Processors write to page tables as they use them. Where that cannot be, upstream's
+	 * emulator may take the entry for the page.
+	 */
+	if (!index || m->named_lost || m->region[MEMORY].read_only)
+		add(found, FOUND_ANY, 0, 0);
+	for (i = 0; i < m->nr_named; i++)
+		if (m->named[i].index == index)
+			find_pte(m, a, rights, TABLE_IN_MEMORY, index, m->named[i].value, found);
+}
+
 static void find_pde(const struct model *m, const struct access *a, __u64 rights,
 		     __u64 pde, unsigned int index, struct findings *found)
 {
@@ -168,6 +197,8 @@ static void find_pde(const struct model *m, const struct access *a, __u64 rights
 	for (i = 0; i < NR_TABLES; i++)
 		if (model_table_gpa(i) == (pde & PTE_ADDRESS))
 			find_table(m, a, narrow(rights, pde), i, index, found);
+	if (in_memory(pde & PTE_ADDRESS))
+		find_in_memory(m, a, narrow(rights, pde), index, found);
 }
 
 static void find_pdpte(const struct model *m, const struct access *a, __u64 rights,
@@ -294,6 +325,16 @@ void model_entry_changes(struct model *m, enum entry_level level, unsigned int t
 			level, level == LEVEL_TOP ? HIGH_BITS : 0xff, table, index, *entry,
 		};
 	*entry = value;
+}
+
+void model_entry_in_memory(struct model *m, unsigned int index, __u64 value)
+{
+	if (m->nr_named == MOST_NAMED) {
+		m->named_lost = true;
+		return;
+	}
+	m->named[m->nr_named].index = index;
+	m->named[m->nr_named++].value = value;
 }
 
 static void forget_old(struct model *m, unsigned int i, __u8 vcpus)

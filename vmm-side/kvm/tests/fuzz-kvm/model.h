@@ -98,6 +98,7 @@ struct grant {
 };
 
 #define MOST_OLD	64
+#define MOST_NAMED	64
 #define MOST_GRANTS	1024
 
 struct model {
@@ -109,6 +110,12 @@ struct model {
 	unsigned int nr_old;
 	struct old_entry old[MOST_OLD];
 	__u8 lost;		/* vCPUs of whose old entries it has lost count */
+	unsigned int nr_named;	/* all that entries of the page table in memory have been; */
+	bool named_lost;	/* there are more */
+	struct {
+		unsigned int index;
+		__u64 value;
+	} named[MOST_NAMED];
 	unsigned int nr_grants;
 	bool grants_lost;	/* there are more */
 	struct grant grant[MOST_GRANTS];
@@ -152,6 +159,7 @@ void model_find_gpa(const struct model *m, const struct access *a, __u64 gpa,
 		    struct findings *found);
 void model_entry_changes(struct model *m, enum entry_level level, unsigned int table,
 			 unsigned int index, __u64 value);
+void model_entry_in_memory(struct model *m, unsigned int index, __u64 value);
 void model_flush(struct model *m, unsigned int vcpu);
 void model_invlpg(struct model *m, unsigned int vcpu, unsigned int place,
 		  unsigned int index);

@@ -47,7 +47,7 @@ NUMBER(slot_of_pd, NR_PLACES, 2); /* below a page directory */
 NUMBER(entry, 512, 8);		/* in a page table */
 NUMBER(slots, 65, 16);		/* pages of the window, and one more */
 NUMBER(pages, 64, 16);		/* of a region */
-NUMBER(tables, 3, 2);
+NUMBER(tables, 4, 2);
 NUMBER(roots, 3, 2);
 NUMBER(trees, 2, 1);		/* of page tables below a root */
 NUMBER(tops, 6, 3);		/* roots, and the tables above them */
@@ -65,7 +65,7 @@ NAMES_OF(calls, 3, "null", "error", "exit", "ud", "pf", "loop", "iret", "hlt", "
 	 "sti", "msr", "drop", "cr3", "vmrun");
 NAMES_OF(entries, 3, "swap", "shared", "window", "memory", "none", "other");
 NAMES_OF(perms, 1, "rw", "ro", "kernel", "kernel-ro");
-NAMES_OF(directories, 3, "t0", "t1", "t2", "none", "huge");
+NAMES_OF(directories, 3, "t0", "t1", "t2", "none", "huge", "memory");
 NAMES_OF(uppers, 1, "there", "none");
 NAMES_OF(links, 1, "own", "other", "none");
 NAMES_OF(execs, 2, "x", "nx");
@@ -526,11 +526,44 @@ static void append_shots(struct program *p, unsigned int vcpus, unsigned int who
 	}
 }
 
+/* The host takes a page table. */
+static void append_no_table(struct program *p, unsigned int vcpus, unsigned int who)
+{
+	static const uint8_t takers[] = {
+		K_ADVISE, K_ADVISE, K_PUNCH, K_TRUNCATE, K_SLOT, K_PROTECT, K_REPLACE, K_REMAP,
+	};
+	unsigned int at = rnd(NR_PLACES), index = 1 + random_value(&entry) % 511;
+	unsigned int n = 1 + rnd(3);
+	struct step *s;
+
+	append_step(p, who, K_PDE, 0, at, PDE_MEMORY, PERM_RW, 0);
+	for (; n; n--) {
+		append_step(p, who, K_PTE, TABLE_IN_MEMORY, index,
+			    rnd(3) ? PTE_WINDOW : PTE_MEMORY, random_value(&pages), PERM_RW);
+		append_step(p, who, rnd(2) ? K_LOAD : K_STORE, at, index, 0, 0, LIE_NONE);
+		s = append(p);
+		step_of_kind(s, takers[rnd(NR(takers))], vcpus);
+		s->arg[0] = 1;		/* not the window */
+		if (s->kind == K_ADVISE)
+			s->arg[1] = rnd(2) ? ADVICE_DONTNEED : ADVICE_PAGEOUT;
+		if (s->kind == K_ADVISE || s->kind == K_PUNCH) {
+			s->arg[s->kind == K_ADVISE ? 2 : 1] = TABLE_PAGE;
+			s->arg[s->kind == K_ADVISE ? 3 : 2] = 1;
+		}
+		if (rnd(2))
+			append_flush(p, who, at, index);
+		append_step(p, who, rnd(3) ? K_LOAD : K_STORE, at, index, 0, 0, LIE_NONE);
+	}
+	/* Of what is there as long as it is, not much is known. */
+	append_step(p, who, K_PDE, 0, at, PDE_T0 + first_table(0, at), PERM_RW, 0);
+	append_flush(p, who, at, index);
+}
+
 static void append_bundle(struct program *p, unsigned int vcpus, bool alongside)
 {
 	unsigned int who = rnd(2) ? 0 : rnd(vcpus);
 
-	switch (rnd(alongside ? 6 : 4)) {
+	switch (rnd(alongside ? 7 : 5)) {
 	case 0:
 		append_aliases(p, who);
 		break;
@@ -542,6 +575,9 @@ static void append_bundle(struct program *p, unsigned int vcpus, bool alongside)
 		break;
 	case 3:
 		append_liar(p, who);
+		break;
+	case 4:
+		append_no_table(p, vcpus, who);
 		break;
 	default:
 		append_shots(p, vcpus, who);

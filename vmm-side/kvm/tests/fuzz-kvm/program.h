@@ -14,6 +14,8 @@
 #define HOST		NR_VCPUS	/* who, if not a vCPU */
 #define STEP_ARGS	5
 #define NR_PLACES	4	/* of page tables; as many again: the same, from higher up */
+#define TABLE_IN_MEMORY	3	/* a page table in memory that the host can take */
+#define TABLE_PAGE	5	/* of it; its first entry is what the page holds */
 #define MAX_STEPS	160
 
 /* What a step is. Its name in texts and its arguments are in a table in program.c. */
@@ -86,7 +88,7 @@ enum {
 };
 
 enum {
-	PDE_T0, PDE_T1, PDE_T2, PDE_NONE, PDE_HUGE
+	PDE_T0, PDE_T1, PDE_T2, PDE_NONE, PDE_HUGE, PDE_MEMORY
 };
 
 /* Where an entry of a root, or of the table above one, leads to. */

@@ -11,6 +11,7 @@
 #include "model.h"
 
 #define PROGRAMS	500
+#define NR(array)	(sizeof(array) / sizeof((array)[0]))
 
 /* ---- Programs -------------------------------------------------------------------- */
 
@@ -266,6 +267,40 @@ static void test_top(void)
 	ktap(good, "what is above the trees");
 }
 
+/* What entries of a page table in memory have been they may be for ever, and nothing else. */
+static void test_in_memory(void)
+{
+	static const __u64 table[] = {
+		MEMORY_GPA + TABLE_PAGE * 4096ULL,
+		MOVED_GPA + MEMORY * MOVED_STEP + TABLE_PAGE * 4096ULL,
+	};
+	unsigned int i, n;
+	bool good = true;
+
+	for (i = 0; i < NR(table); i++) {
+		begin();
+		model_entry_changes(&model, LEVEL_PDE, 0, 0, table[i] | RIGHTS_RW);
+		model_flush(&model, 0);
+		good &= !finds(FOUND_PAGE, 1, false, false) && finds(FOUND_FAULT, 1, false, false);
+		good &= finds(FOUND_NO_MEMORY, 1, true, true);
+		model_entry_in_memory(&model, 7, WINDOW_GPA | RIGHTS_RO);
+		good &= !finds(FOUND_PAGE, 1, false, false) && finds(FOUND_PAGE, 7, false, false);
+		good &= !finds(FOUND_PAGE, 7, true, false);
+		model_entry_in_memory(&model, 7, 0);
+		model_flush(&model, 0);
+		good &= finds(FOUND_PAGE, 7, false, true);
+		/* The page's own word; and what cannot be written to. */
+		good &= finds(FOUND_ANY, 0, false, false);
+		model.region[MEMORY].read_only = true;
+		good &= finds(FOUND_ANY, 1, false, false);
+		model.region[MEMORY].read_only = false;
+		for (n = 0; n < MOST_NAMED; n++)
+			model_entry_in_memory(&model, 9, 0);
+		good &= finds(FOUND_ANY, 1, false, false);
+	}
+	ktap(good, "a page table in memory");
+}
+
 int main(void)
 {
 	test_texts();
@@ -274,5 +309,6 @@ int main(void)
 	test_upper();
 	test_roots();
 	test_top();
+	test_in_memory();
 	return ktap_end();
 }
