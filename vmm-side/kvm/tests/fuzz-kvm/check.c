@@ -337,6 +337,10 @@ void apply_guest(const struct doing *d)
 	case K_CR0:
 		m.wp[s->who] = !s->arg[0];
 		break;
+	case K_CR4:
+		m.smep[s->who] = s->arg[0] == CR4_IS_SMEP && !s->arg[1];
+		m.smap[s->who] = s->arg[0] == CR4_IS_SMAP && !s->arg[1];
+		break;
 	case K_ATTACH:
 		if (d->result)
 			break;

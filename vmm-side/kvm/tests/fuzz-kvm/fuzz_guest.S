@@ -92,7 +92,7 @@ f_user:
 	push	%rsp
 	pushfq
 	push	$SEL_USER_CODE | 3
-	lea	1f(%rip), %rsi
+	lea	FUZZ_USER + 1f(%rip), %rsi
 	push	%rsi
 	mov	%gs:BOX_OP, %edi
 	iretq

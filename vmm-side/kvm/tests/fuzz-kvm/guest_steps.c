@@ -344,7 +344,11 @@ static void exec_efer(struct doing *d)
 
 static void exec_cr(struct doing *d)
 {
-	static const __u64 cr4_bit[] = { 1 << 7, 1 << 3, 1 << 2, 1 << 11 };
+	static const __u64 cr4_bit[] = {
+		[CR4_IS_PGE] = 1 << 7, [CR4_IS_DE] = 1 << 3, [CR4_IS_TSD] = 1 << 2,
+		[CR4_IS_UMIP] = 1 << 11, [CR4_IS_SMEP] = 1 << 20, [CR4_IS_SMAP] = 1 << 21,
+		[CR4_IS_PCIDE] = 1 << 17,
+	};
 	const struct step *s = d->s;
 
 	if (s->kind == K_CR0) {

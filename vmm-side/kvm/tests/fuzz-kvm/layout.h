@@ -72,6 +72,9 @@ extern const char fuzz_start[], fuzz_end[], f_start[], f_stop[], f_call[], f_use
 #define OP_CPUID		13
 #define OP_EXEC			14
 
+/* Where users have the code. */
+#define FUZZ_USER		0x08000000
+
 /* In no page table, whatever the steps do; not GUEST_UNMAPPED, which is theirs. */
 #define FUZZ_UNMAPPED		0x7f0000000000
 

@@ -431,6 +431,8 @@ static void start_vcpu(unsigned int nr)
 	m.root[nr] = 0;
 	m.wp[nr] = true;
 	m.nx[nr] = true;
+	m.smep[nr] = false;
+	m.smap[nr] = false;
 	m.mode[nr] = MODE_LONG;
 	run_op(&d, OP_NOP);
 	model_flush(&m, nr);
@@ -617,11 +619,16 @@ static __u64 first_pte(unsigned int contents, unsigned int n)
 
 static void build_tables(const struct program *p)
 {
-	__u64 *pd = (__u64 *)(ram + GUEST_PD + 0x1000), *other = (__u64 *)(ram + FUZZ_PD);
+	__u64 *low = (__u64 *)(ram + GUEST_PD);
+	__u64 *pd = low + 512, *other = (__u64 *)(ram + FUZZ_PD);
 	__u64 *pdpt = (__u64 *)(ram + FUZZ_PDPT);
 	__u64 *gdt = (__u64 *)(ram + GUEST_GDT);
 	unsigned int i, j;
 
+	/* What is the kernel's own must stay so with SMEP and SMAP. */
+	for (i = 0; i < 2048; i++)
+		low[i] &= ~4ULL;
+	low[FUZZ_USER >> 21] = 0x87;
 	*(__u64 *)(ram + FUZZ_PML4) = FUZZ_PDPT | 7;
 	for (i = 0; i < NR_ROOTS; i++)
 		*(__u64 *)(ram + root_gpa(NR_ROOTS + i)) = root_gpa(i) | 7;

@@ -93,6 +93,9 @@ static bool allowed(const struct model *m, const struct access *a, __u64 rights)
 		return false;
 	if (a->exec && !(rights & MAY_EXEC))
 		return false;
+	if (!a->user && rights & PTE_USER &&
+	    (a->exec ? m->smep[a->vcpu] : m->smap[a->vcpu]))
+		return false;
 	return !a->write || (rights & PTE_WRITABLE) || (!a->user && !m->wp[a->vcpu]);
 }
 

@@ -124,6 +124,8 @@ struct model {
 	unsigned int root[NR_VCPUS];
 	bool wp[NR_VCPUS];
 	bool nx[NR_VCPUS];	/* it has the bit */
+	bool smep[NR_VCPUS];	/* its kernel executes nothing of a user's, */
+	bool smap[NR_VCPUS];	/* or touches nothing */
 	unsigned int mode[NR_VCPUS];	/* MODE_* */
 };
 

@@ -70,7 +70,7 @@ NAMES_OF(uppers, 1, "there", "none");
 NAMES_OF(links, 1, "own", "other", "none");
 NAMES_OF(execs, 2, "x", "nx");
 NAMES_OF(onoff, 2, "on", "off");
-NAMES_OF(cr4_bits, 4, "pge", "de", "tsd", "umip");
+NAMES_OF(cr4_bits, 7, "pge", "de", "tsd", "umip", "smep", "smap", "pcide");
 NAMES_OF(efer_bits, 3, "sce", "nxe", "svme", "lme", "reserved");
 NAMES_OF(descs, 3, "all", "half", "memory", "nowhere", "mask", "too-long");
 NAMES_OF(regions, 2, "window", "memory");

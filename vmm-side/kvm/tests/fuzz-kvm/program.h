@@ -134,6 +134,11 @@ enum {
 	EFER_IS_SCE, EFER_IS_NXE, EFER_IS_SVME, EFER_IS_LME, EFER_IS_RESERVED
 };
 
+/* Bits of CR4, one at a time. */
+enum {
+	CR4_IS_PGE, CR4_IS_DE, CR4_IS_TSD, CR4_IS_UMIP, CR4_IS_SMEP, CR4_IS_SMAP, CR4_IS_PCIDE
+};
+
 /* What CR0 and CR4 cannot have in long mode. */
 enum {
 	BAD_NO_PAGING, BAD_NO_PROTECTION, BAD_NW, BAD_CR0_HIGH, BAD_NO_PAE, BAD_CR4_RESERVED,

@@ -267,6 +267,25 @@ static void test_top(void)
 	ktap(good, "what is above the trees");
 }
 
+/* With SMEP and SMAP a kernel leaves alone what is a user's at all levels. */
+static void test_supervisor(void)
+{
+	const struct access exec = { .exec = true };
+	bool good = true;
+
+	begin();
+	model.smap[0] = true;
+	good &= !finds(FOUND_PAGE, 1, false, false) && finds(FOUND_FAULT, 2, false, false);
+	good &= !finds(FOUND_PAGE, 2, false, false) && finds(FOUND_PAGE, 1, true, true);
+	good &= access_finds(FOUND_PAGE, 0, 1, &exec);
+	model.smep[0] = true;
+	good &= !access_finds(FOUND_PAGE, 0, 1, &exec);
+	model_entry_changes(&model, LEVEL_PDPTE, 0, 0, RIGHTS_KERNEL);
+	model_flush(&model, 0);
+	good &= finds(FOUND_PAGE, 1, true, false) && access_finds(FOUND_PAGE, 0, 1, &exec);
+	ktap(good, "a kernel and what is a user's");
+}
+
 /* What entries of a page table in memory have been they may be for ever, and nothing else. */
 static void test_in_memory(void)
 {
@@ -309,6 +328,7 @@ int main(void)
 	test_upper();
 	test_roots();
 	test_top();
+	test_supervisor();
 	test_in_memory();
 	return ktap_end();
 }
