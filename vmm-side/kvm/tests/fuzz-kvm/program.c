@@ -442,7 +442,7 @@ static void append_aliases(struct program *p, unsigned int who)
 			    LIE_NONE);
 }
 
-/* A page that the guest must not write to, and says that it may. */
+/* A page that the guest must not write to, and says that it may: as it reads it, mostly. */
 static void append_shared(struct program *p, unsigned int who)
 {
 	unsigned int at = rnd(NR_PLACES), index = random_value(&entry), asks = 1 + rnd(4);
@@ -450,7 +450,7 @@ static void append_shared(struct program *p, unsigned int who)
 	append_entry(p, who, at, index, PTE_SHARED, random_value(&pages));
 	if (rnd(2))
 		append_flush(p, who, at, index);
-	append_step(p, who, rnd(3) ? K_STORE : K_LOAD, at, rnd(3) ? index : index ^ 1, asks,
+	append_step(p, who, rnd(4) ? K_LOAD : K_STORE, at, rnd(3) ? index : index ^ 1, asks,
 		    random_value(&slots) % pages.nr, LIE_WRITABLE);
 	append_step(p, who, K_STORE, at, index, 0, 0, LIE_NONE);
 }
