@@ -18,11 +18,13 @@ enum ending {
 };
 
 #define COVER_BITS	16
+#define BATCH		64	/* programs of a process */
 
 /**
  * struct shared - what the process that executes tells the one that waits for it
  * @now: the program that is being executed
  * @number: its number
+ * @batch: all that the process executes
  * @next: that of the first one after those that were to be executed
  * @said: when it was said how far it has come
  * @beat: changes with each step: it does not hang
@@ -39,6 +41,7 @@ enum ending {
  */
 struct shared {
 	struct program now;
+	struct program batch[BATCH];
 	__u64 number, next;
 	double said;
 	volatile __u64 beat;

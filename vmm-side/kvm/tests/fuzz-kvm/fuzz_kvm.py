@@ -33,8 +33,8 @@ RULES = TOP / "vmm-side/kvm/overlay/arch/x86/kvm/symbiotic/rules.h"
 # their mode while they run.
 PAGINGS = {"shadow": ("shadow", ""), "nested": ("nested", ""), "switched": ("nested", "-p ")}
 MOST_BOOTS = 24
-# All of a report is wanted, not only that of the first fault; and KVM's slabs by their names.
-APPEND = "kasan_multi_shot slab_nomerge"
+# All of a report is wanted, not only that of the first fault.
+APPEND = "kasan_multi_shot"
 # With what it says: how long until the processes are gone, and smaller programs tried.
 SLACK = 600
 # A fault may take some finds until one is small enough.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the host's kernel says, and what it has in use, while kvm_fuzz is running.
+ * What the host's kernel says while kvm_fuzz is running.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,48 +61,4 @@ void kernel_begin(void)
 		lseek(kmsg, 0, SEEK_END);
 	/* VMs come and go often. */
 	write_to("/sys/kernel/rcu_expedited", "1");
-}
-
-/* In pages: what is neither free nor can be had at once. */
-static long used_memory(void)
-{
-	char line[128];
-	long total = 0, available = 0;
-	FILE *f = fopen("/proc/meminfo", "r");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "MemTotal: %ld", &total) != 1 &&
-		    sscanf(line, "MemAvailable: %ld", &available) == 1)
-			break;
-	}
-	if (f)
-		fclose(f);
-	return (total - available) / 4;
-}
-
-/* Objects of KVM's in all slabs; 0 if nobody tells. */
-static long used_objects(void)
-{
-	static const char * const names[] = {
-		"kvm_", "pte_list_desc ", "x86_emulator ", "kvm ",
-	};
-	long objects = 0, n;
-	unsigned int i;
-	char line[512];
-	FILE *f = fopen("/proc/slabinfo", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		for (i = 0; i < sizeof(names) / sizeof(*names); i++)
-			if (!strncmp(line, names[i], strlen(names[i])) &&
-			    sscanf(line, "%*s %ld", &n) == 1)
-				objects += n;
-	if (f)
-		fclose(f);
-	return objects;
-}
-
-void kernel_in_use(struct in_use *used)
-{
-	used->pages = used_memory();
-	used->objects = used_objects();
 }

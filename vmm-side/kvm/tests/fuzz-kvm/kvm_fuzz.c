@@ -39,9 +39,9 @@
 
 #include "exec.h"
 #include "kernel.h"
+#include "pressure.h"
 
 #define DEADLINE	60	/* s, for a step */
-#define BATCH		64	/* programs of a process */
 #define POOL		256	/* programs that did something new */
 #define RACE_TRIES	24	/* of a program that need not do the same each time */
 #define FEWEST_TRIES	6	/* of one that is to be smaller */
@@ -164,6 +164,54 @@ static int run_process(void (*fn)(const void *arg), const void *arg)
 	return EXIT_FOUND;
 }
 
+/* ---- Memory comes back -------------------------------------------------------------- */
+
+#define KERNEL_SLACK	(256 << 10)	/* what processors keep at hand, as it comes */
+#define ALL_SLACK	(4 << 20)
+#define FREE_SECONDS	30		/* what waits for RCU, and workers of the kernel's */
+
+/*
+ * Whether more is left of a process that is gone than there ever was; shared->find says so.
+ * Each time it is compared with the least that there was, and not with what there should
+ * be, which nobody knows.
+ */
+static bool keeps_memory(void)
+{
+	static struct kept least;
+	static bool begun;
+	double until = now() + FREE_SECONDS;
+	struct kept kept;
+
+	do {
+		if (!begun && memory_kept(&least)) {
+			/* What waits for RCU is free soon. */
+			sleep(1);
+			begun = true;
+		}
+		if (!memory_kept(&kept))
+			return false;
+		if (kept.kernel < least.kernel)
+			least.kernel = kept.kernel;
+		if (kept.all < least.all)
+			least.all = kept.all;
+		if (kept.kernel - least.kernel < KERNEL_SLACK &&
+		    kept.all - least.all < ALL_SLACK)
+			return false;
+		usleep(20000);
+	} while (now() < until);
+	snprintf(shared->find, sizeof(shared->find),
+		 "%ld KiB of the kernel's memory, %ld KiB of all have not come back",
+		 (kept.kernel - least.kernel) >> 10, (kept.all - least.all) >> 10);
+	/* The next one has not kept that. */
+	least = kept;
+	return true;
+}
+
+/* ---- Finding it again --------------------------------------------------------------- */
+
+#define LEAK_TRIES	64	/* a page each time is enough */
+static unsigned int fewest_tries = 1;
+
 /**
  * struct attempt - to find something
  * @p: by this program
@@ -193,11 +241,14 @@ static void execute_often(const void *arg)
 static bool finds(const struct program *p, unsigned int tries)
 {
 	struct attempt a = { p, program_races(p) ? tries : 1 };
-	int status = run_process(execute_often, &a);
+	int status;
 
+	if (a.tries < fewest_tries)
+		a.tries = fewest_tries;
+	status = run_process(execute_often, &a);
 	if (status && status != EXIT_FOUND)
 		exit(2);
-	return status == EXIT_FOUND;
+	return status == EXIT_FOUND || keeps_memory();
 }
 
 /* ---- Making programs ---------------------------------------------------------------- */
@@ -251,6 +302,7 @@ static void execute_batch(const void *arg)
 	for (i = r->first; i < r->first + r->nr && now() < r->until; i++) {
 		shared->number = i;
 		make_program(&p, r->seed, i);
+		shared->batch[i - r->first] = p;
 		execute(&p);
 		if (shared->news)
 			keep_program(&p);
@@ -398,6 +450,36 @@ static bool on_find(double seconds)
 	return again && s.best.nr <= steps_small;
 }
 
+/* Some of a batch, or all together, have kept memory: which of them? */
+static bool on_leak(const struct run *r, double seconds)
+{
+	char what[sizeof(shared->find)];
+	double until = now() + shrink_seconds;
+	bool enough = false, one = false;
+	__u64 i, nr = shared->next - r->first;
+
+	memcpy(what, shared->find, sizeof(what));
+	fewest_tries = LEAK_TRIES;
+	for (i = 0; i < nr && !one && now() < until; i++) {
+		one = finds(&shared->batch[i], 1);
+		if (!one)
+			continue;
+		shared->number = r->first + i;
+		enough = on_find(seconds);
+	}
+	fewest_tries = 1;
+	if (!one) {
+		printf("# programs %llu to %llu together: %s\n", (unsigned long long)r->first,
+		       (unsigned long long)shared->next - 1, what);
+		for (i = 0; i < nr; i++) {
+			program_print(&shared->batch[i], stdout);
+			printf("\n");
+		}
+		leave_find(&shared->batch[0], what, NULL, false);
+	}
+	return enough;
+}
+
 /* What has killed the host is not tried again, but what is smaller. */
 static int make_small(const char *name)
 {
@@ -447,11 +529,6 @@ static void print_figures(double seconds)
 	       shared->covered);
 }
 
-/* In programs; the first ones allocate what is allocated once. */
-#define SETTLED	(4 * BATCH)
-/* Of KVM's, that processors keep at hand, with no VM. */
-#define MOST_OBJECTS	1024
-
 /**
  * struct limits - when it is enough
  * @seconds: of time
@@ -470,19 +547,22 @@ static int fuzz(__u64 seed, const struct limits *l)
 		.seed = seed, .first = l->first, .began = now(), .until = now() + l->seconds,
 	};
 	unsigned int nr_finds = 0;
-	struct in_use used = { 0 }, more;
+	bool leak;
 	int status;
 
 	while (now() < r.until && r.first < l->end && shared->steps < l->operations) {
 		r.nr = l->end - r.first < BATCH ? l->end - r.first : BATCH;
 		status = run_process(execute_batch, &r);
-		if (status == EXIT_FOUND) {
+		leak = !status && shared->next > r.first && keeps_memory();
+		if (status == EXIT_FOUND || leak) {
 			__u64 steps = shared->steps, done = shared->programs;
+			__u64 next = leak ? shared->next : shared->number + 1;
 			double since = now();
 			bool enough;
 
-			r.first = shared->number + 1;
-			enough = on_find(since - r.began);
+			enough = leak ? on_leak(&r, since - r.began) :
+					on_find(since - r.began);
+			r.first = next;
 			/* Making it small was no part of it. */
 			shared->steps = steps;
 			shared->programs = done;
@@ -496,24 +576,10 @@ static int fuzz(__u64 seed, const struct limits *l)
 			return 2;
 		/* The time may have been over before the last of them. */
 		r.first = shared->next;
-		if (!used.pages && r.first - l->first >= SETTLED)
-			kernel_in_use(&used);
 	}
 	say_at(r.first, r.began);
 	print_figures(now() - r.began);
 	ktap(!nr_finds, "fuzz, seed %llu", (unsigned long long)seed);
-	if (used.pages) {
-		/* What waits for RCU is free soon. */
-		sleep(1);
-		kernel_in_use(&more);
-		more.pages -= used.pages;
-		more.objects -= used.objects;
-		printf("# %ld pages and %ld objects more are in use than after %d programs\n",
-		       more.pages, more.objects, SETTLED);
-		ktap(more.pages < 4096 + (long)shared->programs / 4 &&
-		     more.objects < MOST_OBJECTS + (long)shared->programs / 16,
-		     "memory comes back");
-	}
 	return ktap_end();
 }
 
