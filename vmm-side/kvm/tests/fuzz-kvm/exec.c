@@ -16,6 +16,8 @@
 
 struct shared *shared;
 bool vms_switch;
+enum broken broken;
+int broken_pipe[2];
 
 void found(const char *fmt, ...)
 {

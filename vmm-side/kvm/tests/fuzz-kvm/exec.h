@@ -57,7 +57,14 @@ struct shared {
 	char find[1024];
 };
 
+/* What is broken on purpose, to see whether that is noticed. */
+enum broken {
+	BROKEN_NOTHING, BROKEN_LOG, BROKEN_FORK, BROKEN_MEMORY, BROKEN_KERNEL
+};
+
 extern struct shared *shared;
+extern enum broken broken;
+extern int broken_pipe[2];	/* for BROKEN_MEMORY: what is in it, nobody reads */
 /* VMs may change their paging mode while they run; they begin with shadow paging. */
 extern bool vms_switch;
 

@@ -132,6 +132,8 @@ static void read_log(struct doing *d)
 		d->end = END_ERROR;
 		return;
 	}
+	if (broken == BROKEN_LOG)
+		memset(bits, 0, sizeof(bits));
 	for (i = 0; i < r->pages; i++) {
 		/* What is written at this moment is for the next time. */
 		if (r->dirty[i] && !(bits[i / 64] & 1ULL << i % 64) && !in_group)

@@ -18,7 +18,9 @@
  *	-S	how long it tries to make a find small; no part of -t
  *	-w	the program that is being executed is in this file: for who finds the host dead
  *	-f	where the smallest find is left
- * kvm_fuzz -r [file...]: execute programs again; each is a test
+ * kvm_fuzz -r [-b what] [file...]: execute programs again; each is a test
+ *	-b	what is broken on purpose, to see that it is found: the log of dirty pages,
+ *		a fork, memory that comes back, what the kernel says (log fork memory kernel)
  * kvm_fuzz -x [-S seconds] [-w file] file: make a program that kills the host smaller
  *
  * Prints KTAP, and lines with @at: how far it has come, for who has started it.
@@ -168,7 +170,7 @@ static int run_process(void (*fn)(const void *arg), const void *arg)
 
 #define KERNEL_SLACK	(256 << 10)	/* what processors keep at hand, as it comes */
 #define ALL_SLACK	(4 << 20)
-#define FREE_SECONDS	30		/* what waits for RCU, and workers of the kernel's */
+#define FREE_SECONDS	15		/* what waits for RCU, and workers of the kernel's */
 
 /*
  * Whether more is left of a process that is gone than there ever was; shared->find says so.
@@ -583,6 +585,20 @@ static int fuzz(__u64 seed, const struct limits *l)
 	return ktap_end();
 }
 
+static bool break_it(const char *what)
+{
+	static const char * const names[] = {
+		[BROKEN_LOG] = "log", [BROKEN_FORK] = "fork", [BROKEN_MEMORY] = "memory",
+		[BROKEN_KERNEL] = "kernel",
+	};
+
+	for (broken = BROKEN_LOG; broken <= BROKEN_KERNEL; broken++)
+		if (!strcmp(what, names[broken]))
+			break;
+	return broken <= BROKEN_KERNEL &&
+	       !pipe2(broken_pipe, O_NONBLOCK) && fcntl(broken_pipe[1], F_SETPIPE_SZ, 1 << 20) > 0;
+}
+
 static int replay(char **names)
 {
 	struct program p;
@@ -615,7 +631,7 @@ int main(int argc, char **argv)
 	__u64 seed = 1;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:n:o:s:N:c:1pk:m:S:w:f:rx")) != -1) {
+	while ((opt = getopt(argc, argv, "t:n:o:s:N:c:1pk:m:S:w:f:b:rx")) != -1) {
 		switch (opt) {
 		case 't':
 			limits.seconds = strtod(optarg, NULL);
@@ -655,6 +671,10 @@ int main(int argc, char **argv)
 			break;
 		case 'f':
 			find_dir = optarg;
+			break;
+		case 'b':
+			if (!break_it(optarg))
+				return 2;
 			break;
 		case 'r':
 			again = true;

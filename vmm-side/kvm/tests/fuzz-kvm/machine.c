@@ -150,9 +150,12 @@ static void make_memory(struct memory *memory, unsigned int pages, unsigned int 
 		if (memory->file < 0 || ftruncate(memory->file, size))
 			fail("memfd: %s", strerror(errno));
 	}
-	memory->mapped = mmap(at, size, PROT_READ | PROT_WRITE,
-			      MAP_FIXED | (memory->file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS :
-							      MAP_SHARED), memory->file, 0);
+	memory->mapped = mmap(at, size, PROT_READ | PROT_WRITE, MAP_FIXED |
+			      (broken == BROKEN_FORK ? MAP_SHARED : MAP_PRIVATE) |
+			      MAP_ANONYMOUS, -1, 0);
+	if (memory->file >= 0)
+		memory->mapped = mmap(at, size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_SHARED,
+				      memory->file, 0);
 	if (memory->mapped == MAP_FAILED)
 		fail("mmap: %s", strerror(errno));
 	memory->length = pages;
@@ -734,10 +737,24 @@ void begin_vm(const struct program *p)
 	m.desc_gpa[0] = d.addr;
 }
 
+/* Memory of the kernel's that stays, and words of its that are none. */
+static void break_kernel(void)
+{
+	static const char page[4096];
+	unsigned int i;
+
+	for (i = 0; broken == BROKEN_MEMORY && i < 100; i++)
+		if (write(broken_pipe[1], page, sizeof(page)) < 0)
+			break;
+	if (broken == BROKEN_KERNEL)
+		write_file("/dev/kmsg", "<4>bad page, as kvm_fuzz was told to say");
+}
+
 void end_vm(void)
 {
 	unsigned int i, alt;
 
+	break_kernel();
 	fork_child(false);
 	for (i = 1; i < nr_vcpus; i++) {
 		munmap(vcpus[i].run, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
