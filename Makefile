@@ -233,10 +233,12 @@ fuzz-lies: test-files $(filter debug,$(KERNEL))	## a VMM that lies to a guest by
 
 # What is found may be the host's end: that is another boot.
 PAGING		?=
+VCPUS		?= 4
 FUZZ_KVM	= vmm-side/kvm/tests/fuzz-kvm/fuzz_kvm.py --seed $(SEED)
-fuzz-kvm: test-files $(filter-out host,$(HOST_KERNEL))	## hostile guests and hosts against KVM; SECONDS=, SEED=, PAGING=, HOST_KERNEL=, OPERATIONS=
+fuzz-kvm: test-files $(filter-out host,$(HOST_KERNEL))	## hostile guests and hosts against KVM; SECONDS=, SEED=, PAGING=, VCPUS=, HOST_KERNEL=, OPERATIONS=
 	@vmm-side/e2e/suites.py fuzz-kvm$(PAGING:%=-%)='$(FUZZ_KVM) --seconds $(SECONDS) \
-		--operations $(OPERATIONS) --paging "$(PAGING)" --host-kernel $(HOST_KERNEL)'
+		--operations $(OPERATIONS) --paging "$(PAGING)" --vcpus $(VCPUS) \
+		--host-kernel $(HOST_KERNEL)'
 
 fuzz-kvm-faults: test-files debug	## does it find each rule of KVM's that is left out? FAULTS=regex, SECONDS= for each
 	@vmm-side/e2e/suites.py fuzz-kvm-faults='$(FUZZ_KVM) --seconds $(FAULT_SECONDS) --faults "$(FAULTS)"'

@@ -165,8 +165,8 @@ def fuzz(a: argparse.Namespace, pagings: Sequence[str]) -> int:
                       flush=True)
                 continue
             begin, limit = figures.next(paging, a.seed), f"-o {left} "
-        result, find = fuzzer.run(f"-t {a.seconds} -s {a.seed} -N {begin} {limit}{a.options}",
-                                  paging, a.seconds)
+        result, find = fuzzer.run(f"-t {a.seconds} -s {a.seed} -c {a.vcpus} -N {begin} "
+                                  f"{limit}{a.options}", paging, a.seconds)
         print(comments("\n".join(said(result))), end="")
         good, done = result.status == 0, fuzzing.at(result.stdout, begin)
         if a.operations:
@@ -202,7 +202,7 @@ def faults(a: argparse.Namespace) -> int:
     print(f"{ktap.VERSION}\n1..{len(wanted)}", flush=True)
     for n, name in enumerate(wanted, 1):
         fuzzer = Fuzzer(a.host_kernel, a.smp, 1 << names.index(name))
-        result, find = fuzzer.run(f"-t {a.seconds} -s {a.seed} -k {MOST_FINDS} "
+        result, find = fuzzer.run(f"-t {a.seconds} -s {a.seed} -c {a.vcpus} -k {MOST_FINDS} "
                                   f"-m {fuzzing.FAULT_STEPS} -S {SHRINK_SECONDS} {a.options}",
                                   "shadow", a.seconds + MOST_FINDS * SHRINK_SECONDS)
         done = fuzzing.at(result.stdout)
@@ -239,6 +239,8 @@ def main() -> int:
     ap.add_argument("--paging", choices=("", *PAGINGS), default="", help="all if it is empty")
     ap.add_argument("--host-kernel", default="host", help="host or debug")
     ap.add_argument("--smp", type=int, default=2, help="CPUs of the host")
+    ap.add_argument("--vcpus", type=int, default=4,
+                    help="of a guest at most; with 1, a seed always does the same")
     ap.add_argument("--options", default="", help="more for kvm_fuzz")
     ap.add_argument("--shrink", type=float, default=1800,
                     help="seconds to make smaller what kills the host")
