@@ -10,7 +10,7 @@ import unittest
 from e2e import fuzzing
 
 SAID = """@0
-@at 64: 64 programs, 2900 operations, 311 pairs, 10.1 s
+@at 64: 64 programs, 2900 operations, 311 pairs, 1204 places, 10.1 s
 # 99 programs, 1 operations in 1 s, of something else
 @at 70: 69 programs, 3100 operations, 315 pairs, 12.5 s
 """

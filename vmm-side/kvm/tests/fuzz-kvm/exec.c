@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kcov.h"
 #include "machine.h"
 #include "pressure.h"
 
@@ -41,6 +42,7 @@ static void cover(const struct doing *d)
 	if (d->end == END_SKIPPED)
 		return;
 	shared->steps++;
+	kcov_collect();
 	now = now * 4 + (d->answered << 1 | !!d->s->flags);
 	hash = (now * 0x9e3779b1U ^ last * 0x85ebca6bU) >> (32 - COVER_BITS);
 	last = d->s->kind * END_NR + d->end;
@@ -246,4 +248,5 @@ void exec_init(void)
 	pressure_begin();
 	vm_init();
 	set_budget(BUDGET_MS);
+	kcov_begin();
 }

@@ -34,9 +34,12 @@ enum ending {
  * @programs: executed to their end
  * @kinds: by kind and ending
  * @asked: questions that guests were asked, and answered with yes
- * @news: pairs of steps, with their endings, seen for the first time by a program
+ * @news: pairs of steps, with their endings, and places in KVM, seen for the first time by
+ *	a program
  * @cover: all that were seen, a bit for each hash
  * @covered: how many
+ * @places: where KVM has been, a bit for each hash
+ * @nr_places: how many
  * @find: what is wrong
  */
 struct shared {
@@ -54,6 +57,8 @@ struct shared {
 	unsigned int news;
 	__u8 cover[(1 << COVER_BITS) / 8];
 	unsigned int covered;
+	__u8 places[(1 << COVER_BITS) / 8];
+	unsigned int nr_places;
 	char find[1024];
 };
 

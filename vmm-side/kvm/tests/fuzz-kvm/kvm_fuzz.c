@@ -40,6 +40,7 @@
 #include <ktap.h>
 
 #include "exec.h"
+#include "kcov.h"
 #include "kernel.h"
 #include "pressure.h"
 
@@ -265,9 +266,10 @@ struct run {
 /* The next program's number, and what was done. */
 static void say_at(__u64 number, double began)
 {
-	printf("@at %llu: %llu programs, %llu operations, %u pairs, %.1f s\n",
+	printf("@at %llu: %llu programs, %llu operations, %u pairs, %u places, %.1f s\n",
 	       (unsigned long long)number, (unsigned long long)shared->programs,
-	       (unsigned long long)shared->steps, shared->covered, now() - began);
+	       (unsigned long long)shared->steps, shared->covered, shared->nr_places,
+	       now() - began);
 	fflush(stdout);
 	shared->said = now();
 }
@@ -526,9 +528,9 @@ static void print_figures(double seconds)
 	}
 	printf("# %llu programs, %llu operations in %.0f s, ",
 	       (unsigned long long)shared->programs, (unsigned long long)shared->steps, seconds);
-	printf("%llu questions, %llu granted, %u pairs of steps covered\n",
+	printf("%llu questions, %llu granted, %u pairs of steps, %u places in KVM covered\n",
 	       (unsigned long long)shared->asked, (unsigned long long)shared->granted,
-	       shared->covered);
+	       shared->covered, shared->nr_places);
 }
 
 /**
@@ -701,6 +703,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	kernel_begin();
+	/* With one vCPU a seed is to do the same each time. */
+	kcov_wanted = alongside && !again && !small;
 	if (again)
 		return replay(argv + optind);
 	if (small)
