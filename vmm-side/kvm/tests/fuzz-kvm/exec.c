@@ -31,6 +31,21 @@ void found(const char *fmt, ...)
 	_exit(EXIT_FOUND);
 }
 
+static unsigned int bits_of(const __u8 *map)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < (1 << COVER_BITS) / 8; i++)
+		n += __builtin_popcount(map[i]);
+	return n;
+}
+
+void count_cover(void)
+{
+	shared->covered = bits_of(shared->cover);
+	shared->nr_places = bits_of(shared->places);
+}
+
 /* Pairs of steps and how they have ended; the more, the more has been tried. */
 static void cover(const struct doing *d)
 {

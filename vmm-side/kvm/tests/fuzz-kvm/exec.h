@@ -76,6 +76,8 @@ extern bool vms_switch;
 __attribute__((noreturn, format(printf, 1, 2)))
 void found(const char *fmt, ...);
 
+/* How much of what was seen there is. */
+void count_cover(void);
 void exec_init(void);
 void exec_program(const struct program *p);
 

@@ -18,8 +18,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import os
 import pathlib
 import re
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 
@@ -39,6 +41,8 @@ APPEND = "kasan_multi_shot"
 SLACK = 600
 # A fault may take some finds until one is small enough.
 MOST_FINDS, SHRINK_SECONDS = 5, 300
+# Programs that are kept, and what they have covered.
+POOL_FILES = ("", ".cover")
 
 
 class Find:
@@ -76,16 +80,24 @@ class Fuzzer:
             self._bench.close()
         self._bench = None
 
-    def run(self, options: str, paging: str, seconds: float) -> tuple[Result, Find | None]:
-        """Run it. There is a find if it says so, or if the host is dead."""
+    def run(self, options: str, paging: str, seconds: float,
+            pool: str = "") -> tuple[Result, Find | None]:
+        """Run it. There is a find if it says so, or if the host is dead. @pool: files of
+        build/fuzz with what is kept from run to run."""
         if self._bench is None:
             self._bench = Bench(machine=self._machine, l1_append=APPEND)
         bench = self._bench
         module, option = PAGINGS[paging]
+        if pool:
+            for name in POOL_FILES:
+                copy(fuzzing.FUZZ / f"{pool}{name}", bench.dir / f"{pool}{name}")
+            options = f"-P $JOB/../{pool} {options}"
         params = "nested=1" + (f" without_rules={self.rules}" if self.rules else "")
         with fuzzing.progress(bench.dir):
             result = bench.run_l1(f"fuzz_on_swap.sh -w $JOB/now -f $JOB {option}{options}",
                                   paging=module, kvm_params=params, timeout=seconds + SLACK)
+        for name in POOL_FILES if pool else ():
+            copy(bench.dir / f"{pool}{name}", fuzzing.FUZZ / f"{pool}{name}")
         job = max((d for d in bench.dir.iterdir() if d.name.isdigit()), key=lambda d: int(d.name))
         self.quiet = 0.0
         with contextlib.suppress(OSError):
@@ -128,6 +140,15 @@ class Fuzzer:
         return find
 
 
+def copy(path: pathlib.Path, to: pathlib.Path) -> None:
+    """A file, if it is there: all of it, or nothing."""
+    with contextlib.suppress(FileNotFoundError):
+        new = to.with_name(f"{to.name}.{os.getpid()}")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, new)
+        new.replace(to)
+
+
 def first(pattern: str, text: str, default: str = "") -> str:
     """The group that a pattern has where it is found first."""
     found = re.search(pattern, text, re.M)
@@ -165,8 +186,10 @@ def fuzz(a: argparse.Namespace, pagings: Sequence[str]) -> int:
                       flush=True)
                 continue
             begin, limit = figures.next(paging, a.seed), f"-o {left} "
+        # With one vCPU a seed shall do the same each time.
+        pool = f"kvm-pool-{a.host_kernel}-{paging}" if a.vcpus > 1 else ""
         result, find = fuzzer.run(f"-t {a.seconds} -s {a.seed} -c {a.vcpus} -N {begin} "
-                                  f"{limit}{a.options}", paging, a.seconds)
+                                  f"{limit}{a.options}", paging, a.seconds, pool)
         print(comments("\n".join(said(result))), end="")
         good, done = result.status == 0, fuzzing.at(result.stdout, begin)
         if a.operations:

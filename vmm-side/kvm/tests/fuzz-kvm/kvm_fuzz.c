@@ -5,7 +5,7 @@
  * the guest.
  *
  * usage: kvm_fuzz [-t seconds] [-n programs] [-o operations] [-s seed] [-N first] [-c vcpus]
- *	[-1] [-p] [-k finds] [-m steps] [-S seconds] [-w file] [-f dir]
+ *	[-1] [-p] [-k finds] [-m steps] [-S seconds] [-w file] [-f dir] [-P file]
  *	makes programs, and executes them, until one of the limits is reached. Those that
  *	do what was not seen before are kept, and changed. What is wrong ends it, and is
  *	made small.
@@ -18,6 +18,8 @@
  *	-S	how long it tries to make a find small; no part of -t
  *	-w	the program that is being executed is in this file: for who finds the host dead
  *	-f	where the smallest find is left
+ *	-P	programs that are kept are in this file, if it is there, and will be; what they
+ *		have covered in file.cover. Not for who wants to repeat what a seed does
  * kvm_fuzz -r [-b what] [file...]: execute programs again; each is a test
  *	-b	what is broken on purpose, to see that it is found: the log of dirty pages,
  *		a fork, memory that comes back, what the kernel says (log fork memory kernel)
@@ -51,7 +53,7 @@
 #define MOST_TRIES	48
 #define SAY_SECONDS	10	/* how far it has come */
 
-static const char *now_file, *find_dir = ".";
+static const char *now_file, *find_dir = ".", *pool_file;
 static unsigned int finds_most = 1, steps_small;
 static double shrink_seconds = 120;
 static unsigned int vcpus_most = NR_VCPUS;
@@ -291,6 +293,67 @@ static void keep_program(const struct program *p)
 	pool->next = (pool->next + 1) % POOL;
 	if (pool->nr < POOL)
 		pool->nr++;
+}
+
+/* ---- Programs that are kept from one run to the next --------------------------------- */
+
+#define KEEP_SECONDS	60
+
+static FILE *open_cover(const char *mode)
+{
+	char name[512];
+
+	snprintf(name, sizeof(name), "%s.cover", pool_file);
+	return fopen(name, mode);
+}
+
+/* What another version of it has left, and this one cannot read, ends it. */
+static void read_pool(void)
+{
+	FILE *f = pool_file ? fopen(pool_file, "r") : NULL;
+	struct program p;
+
+	if (!f)
+		return;
+	while (program_read(&p, f, NULL))
+		if (p.nr && p.vm.arg[VM_VCPUS] <= vcpus_most && (alongside || !program_races(&p)))
+			keep_program(&p);
+	fclose(f);
+	f = open_cover("r");
+	if (!f)
+		return;
+	if (fread(shared->cover, sizeof(shared->cover), 1, f) == 1 &&
+	    fread(shared->places, sizeof(shared->places), 1, f) == 1)
+		count_cover();
+	fclose(f);
+}
+
+static void write_pool(void)
+{
+	char name[512];
+	unsigned int i;
+	FILE *f;
+
+	if (!pool_file)
+		return;
+	snprintf(name, sizeof(name), "%s.new", pool_file);
+	f = fopen(name, "w");
+	if (!f)
+		return;
+	/* The oldest first. */
+	for (i = 0; i < pool->nr; i++) {
+		program_print(&pool->p[(pool->next + POOL - pool->nr + i) % POOL], f);
+		fputc('\n', f);
+	}
+	/* All of it, or what was there before. */
+	if (fclose(f) || rename(name, pool_file))
+		return;
+	f = open_cover("w");
+	if (!f)
+		return;
+	fwrite(shared->cover, sizeof(shared->cover), 1, f);
+	fwrite(shared->places, sizeof(shared->places), 1, f);
+	fclose(f);
 }
 
 static void execute_batch(const void *arg)
@@ -550,11 +613,18 @@ static int fuzz(__u64 seed, const struct limits *l)
 	struct run r = {
 		.seed = seed, .first = l->first, .began = now(), .until = now() + l->seconds,
 	};
+	double kept = now();
 	unsigned int nr_finds = 0;
 	bool leak;
 	int status;
 
+	read_pool();
 	while (now() < r.until && r.first < l->end && shared->steps < l->operations) {
+		/* The host may be dead at any time. */
+		if (now() - kept > KEEP_SECONDS) {
+			write_pool();
+			kept = now();
+		}
 		r.nr = l->end - r.first < BATCH ? l->end - r.first : BATCH;
 		status = run_process(execute_batch, &r);
 		leak = !status && shared->next > r.first && keeps_memory();
@@ -581,6 +651,7 @@ static int fuzz(__u64 seed, const struct limits *l)
 		/* The time may have been over before the last of them. */
 		r.first = shared->next;
 	}
+	write_pool();
 	say_at(r.first, r.began);
 	print_figures(now() - r.began);
 	ktap(!nr_finds, "fuzz, seed %llu", (unsigned long long)seed);
@@ -633,7 +704,7 @@ int main(int argc, char **argv)
 	__u64 seed = 1;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:n:o:s:N:c:1pk:m:S:w:f:b:rx")) != -1) {
+	while ((opt = getopt(argc, argv, "t:n:o:s:N:c:1pk:m:S:w:f:P:b:rx")) != -1) {
 		switch (opt) {
 		case 't':
 			limits.seconds = strtod(optarg, NULL);
@@ -673,6 +744,9 @@ int main(int argc, char **argv)
 			break;
 		case 'f':
 			find_dir = optarg;
+			break;
+		case 'P':
+			pool_file = optarg;
 			break;
 		case 'b':
 			if (!break_it(optarg))

@@ -844,8 +844,8 @@ static bool read_step(struct step *s, char *line)
 }
 
 /*
- * Up to an empty line, or the end; false if there is none. What cannot be read ends the
- * program: who has written it must know.
+ * Up to an empty line, or the end; false if there is none. What cannot be read ends all:
+ * who has written it must know. Without a name, it was no one, and there is no program.
  */
 bool program_read(struct program *p, FILE *f, const char *name)
 {
@@ -865,6 +865,8 @@ bool program_read(struct program *p, FILE *f, const char *name)
 		memcpy(copy, line, sizeof(copy));
 		if (!read_step(&s, copy) || (s.kind != K_VM ? !begun : begun) ||
 		    p->nr == MAX_STEPS) {
+			if (!name)
+				return false;
 			fprintf(stderr, "%s: what is this: %s", name, line);
 			exit(2);
 		}

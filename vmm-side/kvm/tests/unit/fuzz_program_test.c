@@ -56,6 +56,28 @@ static void test_texts(void)
 	ktap(kinds == K_NR, "%u of %u kinds of steps are made", kinds, K_NR);
 }
 
+/* What an older one has left may have words that are none now: no program, and no end. */
+static void test_strange(void)
+{
+	static const char * const texts[] = {
+		"vm 1 anon file always swap\n0 what 3\n", "vm 1 anon file always swap\n0 cr3 99\n",
+		"0 cr3 0\n", "vm 1 anon file always swap\nvm 1 anon file always swap\n", "",
+	};
+	unsigned int i, read = 0;
+	struct program p;
+
+	for (i = 0; i < NR(texts); i++) {
+		char text[128];
+		FILE *f;
+
+		snprintf(text, sizeof(text), "%s\n", texts[i]);
+		f = fmemopen(text, strlen(text), "r");
+		read += program_read(&p, f, NULL);
+		fclose(f);
+	}
+	ktap(!read, "strange texts: %u of %zu are programs", read, NR(texts));
+}
+
 static void test_seeds(void)
 {
 	static struct program p, q;
@@ -323,6 +345,7 @@ static void test_in_memory(void)
 int main(void)
 {
 	test_texts();
+	test_strange();
 	test_seeds();
 	test_simpler();
 	test_upper();
