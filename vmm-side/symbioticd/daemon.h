@@ -9,8 +9,9 @@
  *
  * and each step ends when all have done theirs, or their time is up. A guest that was
  * silent in the last round is asked, but not waited for. While somebody waits for what
- * others are giving back, short rounds come in between, which only raise grants, to what
- * the last whole round has planned.
+ * others are giving back, and when somebody comes or goes, short rounds come in between,
+ * which take in who is new, and raise grants to what the last whole round has planned. So
+ * what grants become smaller by goes by the clock, and nobody else can make it faster.
  */
 #ifndef SYMBIOTICD_DAEMON_H
 #define SYMBIOTICD_DAEMON_H
@@ -38,10 +39,12 @@ enum round_step {
  * @notify_fd: of inotify, or -1
  * @directory_said: what was last said of the directory, so that it is said once
  * @pages: the budget
- * @memory: of the host, at the last round
+ * @memory: of the host, at the last whole round
  * @lacking: pages that it has less than it should
  * @step: where the round is
+ * @found: pages that guests were found with in short rounds since then
  * @brief: this round is a short one
+ * @look: guests have come or gone since this round began
  * @round_start, @next_round: by daemon_now()
  * @next_plan: when a whole round is due
  * @unknown: guests that have not answered yet
@@ -60,9 +63,10 @@ struct daemon {
 	uint64_t lacking;
 	bool lacking_said;
 	bool memory_failed;
+	uint64_t found;
 
 	enum round_step step;
-	bool brief;
+	bool brief, look;
 	int64_t round_start, next_round, next_plan;
 	unsigned int unknown;
 	bool full_said;
@@ -87,7 +91,14 @@ void daemon_init(struct daemon *d);
 void daemon_exit(struct daemon *d);
 
 /**
- * daemon_wake - something has happened: the next round comes soon
+ * daemon_look - guests may have come or gone: a round comes soon, if only a short one
+ * @d: the daemon
+ * @now: the time
+ */
+void daemon_look(struct daemon *d, int64_t now);
+
+/**
+ * daemon_wake - the host's memory is short: the next whole round comes soon
  * @d: the daemon
  * @now: the time
  */

@@ -70,7 +70,7 @@ void guest_forget(struct guest *g)
 	g->refused = 0;
 	g->cold = 0;
 	g->skip = 0;
-	g->over = 0;
+	guest_keeps_to_grant(g);
 	g->error[0] = '\0';
 }
 
@@ -334,6 +334,13 @@ enum qmp_event guest_io(struct guest *g)
 	if (!send_more(g))
 		return fail(g, "QEMU has closed the connection");
 	return result;
+}
+
+void guest_keeps_to_grant(struct guest *g)
+{
+	g->over_since = 0;
+	g->over_from = 0;
+	g->stubborn = false;
 }
 
 bool guest_for_policy(const struct guest *g, struct policy_guest *p)

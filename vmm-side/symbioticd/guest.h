@@ -68,7 +68,9 @@ enum guest_found {
  *
  * @refused: since when nobody listens at its socket; 0: somebody does
  * @skip: rounds for which it is left alone
- * @over: rounds in a row in which it has used more than its grant
+ * @over_since: it uses more than its grant, as far as is known; 0: it does not
+ * @over_from: the most that it has used since then
+ * @stubborn: for longer than that can take
  * @changes: grants that it was told
  * @failures: times that it has not answered
  * @reason: of the last change
@@ -96,8 +98,10 @@ struct guest {
 	bool want_used, planned;
 	uint64_t target;
 
-	int64_t refused;
-	unsigned int skip, over, keeps_cold;
+	int64_t refused, over_since;
+	uint64_t over_from;
+	bool stubborn;
+	unsigned int skip, keeps_cold;
 	uint64_t changes, failures, cold;
 	enum policy_reason reason;
 	char error[160];
@@ -181,6 +185,12 @@ void guest_failed(struct guest *g, const char *error);
  * @g: the guest
  */
 void guest_forget(struct guest *g);
+
+/**
+ * guest_keeps_to_grant - it does not use more than its grant
+ * @g: the guest
+ */
+void guest_keeps_to_grant(struct guest *g);
 
 /**
  * guest_for_policy - what is known of it, for a decision

@@ -35,7 +35,7 @@ const char *report_state(const struct guest *g)
 		return "no-grants";
 	if (!g->ours)
 		return "new";
-	return g->over ? "over" : "ok";
+	return g->over_since ? "over" : "ok";
 }
 
 /* Pages that all together may use, as far as there is a limit to it. */

@@ -15,8 +15,13 @@
 #define ROUND_MIN_MS	100
 /* Who says that it takes no part is asked again, in case that it is another one. */
 #define ROUNDS_WITHOUT	10
-/* Who uses more than its grant for so long does not keep to the contract. */
-#define ROUNDS_OVER	30
+/*
+ * Who uses more than its grant for so long does not keep to the contract, which is a second
+ * for each GiB: twice that, and something for a machine that is busy.
+ */
+#define OVER_MS		5000
+#define OVER_GIB_MS	2000
+#define GIB_PAGES	(1 << 18)
 
 int64_t daemon_now(void)
 {
@@ -78,14 +83,17 @@ static void gone(struct guest *g)
 	guest_forget(g);
 }
 
-/* Said once, however long it lasts. */
-static void fail(const struct guest *g, bool was_silent)
+/*
+ * Said once, however long it lasts; of those that were never ours not at all where there are
+ * more than can take part, as they take turns.
+ */
+static void fail(const struct daemon *d, const struct guest *g, bool was_silent)
 {
 	if (was_silent)
 		return;
 	if (g->ours)
 		log_line(LOG_WARNING, "%s: silent, so it keeps what it has: %s", g->name, g->error);
-	else
+	else if (!d->full_said)
 		log_line(LOG_WARNING, "%s: silent, and until it answers nobody gets more: %s",
 			 g->name, g->error);
 }
@@ -111,26 +119,37 @@ static void ask(struct daemon *d, struct guest *g, int64_t now)
 	case GUEST_DEAF:
 		g->present = true;
 		guest_failed(g, g->error);
-		fail(g, was_silent);
+		fail(d, g, was_silent);
 		break;
 	}
 }
 
-/* Counted in whole rounds: it takes a second for each GiB. */
-static void over(struct guest *g)
+/* By the clock, however many rounds that is. */
+static void over(const struct daemon *d, struct guest *g, int64_t now)
 {
-	char used[16], grant[16];
+	uint64_t most = d->memory.total ? d->memory.total : POLICY_MAX_PAGES;
 	uint64_t more = g->info.in_place > g->grant ? g->info.in_place - g->grant : 0;
+	char used[16], grant[16];
+	int64_t limit;
 
 	/* What it cannot give back it says, and need not. */
 	if (!g->ours || more <= g->info.held) {
-		g->over = 0;
+		guest_keeps_to_grant(g);
 		return;
 	}
-	if (++g->over == ROUNDS_OVER)
-		log_line(LOG_WARNING, "%s: says to use %s of %s, and does not give back", g->name,
-			 text_size(used, sizeof(used), g->info.in_place),
-			 text_size(grant, sizeof(grant), g->grant));
+	if (!g->over_since)
+		g->over_since = now;
+	/* All of it, and not what is left, if the grant becomes smaller meanwhile. */
+	g->over_from = max_u64(g->over_from, min_u64(min_u64(g->info.in_place, g->peak), most));
+	limit = OVER_MS;
+	if (g->over_from > g->grant)
+		limit += (g->over_from - g->grant) * OVER_GIB_MS / GIB_PAGES;
+	if (g->stubborn || now - g->over_since < limit)
+		return;
+	g->stubborn = true;
+	log_line(LOG_WARNING, "%s: says to use %s of %s, and does not give back", g->name,
+		 text_size(used, sizeof(used), g->info.in_place),
+		 text_size(grant, sizeof(grant), g->grant));
 }
 
 void daemon_guest_io(struct daemon *d, struct guest *g, int64_t now)
@@ -148,12 +167,12 @@ void daemon_guest_io(struct daemon *d, struct guest *g, int64_t now)
 		if (was_silent)
 			log_line(LOG_INFO, "%s: answers", g->name);
 		if (g->no_grants) {
-			if (!had_none)
+			if (!had_none && !d->full_said)
 				log_line(LOG_INFO, "%s: has no grants, so it has no part", g->name);
 			g->skip = ROUNDS_WITHOUT;
 			guest_close(g);
-		} else if (!d->brief) {
-			over(g);
+		} else {
+			over(d, g, now);
 		}
 		break;
 	case QMP_GRANTED:
@@ -164,10 +183,10 @@ void daemon_guest_io(struct daemon *d, struct guest *g, int64_t now)
 		break;
 	case QMP_REFUSED:
 		guest_failed(g, g->error);
-		fail(g, was_silent);
+		fail(d, g, was_silent);
 		break;
 	case QMP_ERROR:
-		fail(g, was_silent);
+		fail(d, g, was_silent);
 		break;
 	default:
 		break;
@@ -211,7 +230,7 @@ static uint64_t used_by(const struct guest *g)
 {
 	uint64_t used = min_u64(g->info.in_place, g->given);
 
-	return g->over < ROUNDS_OVER ? used : min_u64(used, g->grant);
+	return g->stubborn ? min_u64(used, g->grant) : used;
 }
 
 /* An automatic budget: by what the host has left. */
@@ -224,7 +243,7 @@ static void follow_host(struct daemon *d, struct guest *const *of, const struct 
 		.reserve = d->config.reserve,
 		.pressure = d->config.pressure,
 	};
-	struct budget_sample s = { .now_ms = now };
+	struct budget_sample s = { .now_ms = now, .found = d->found };
 	char old[16], new[16], left[16];
 	uint64_t before = d->pages;
 	bool first = !d->budget.started;
@@ -237,6 +256,7 @@ static void follow_host(struct daemon *d, struct guest *const *of, const struct 
 		return;
 	}
 	d->memory_failed = false;
+	d->found = 0;
 	/* More than the host has cannot be. */
 	if (l.max > d->memory.total)
 		l.max = d->memory.total;
@@ -265,7 +285,7 @@ static void follow_host(struct daemon *d, struct guest *const *of, const struct 
 			 text_size(left, sizeof(left), s.available), d->budget.percent);
 }
 
-/* Who has answered takes part; in a short round, if its last plan still holds. */
+/* Who has answered takes part. */
 static void take_part(struct daemon *d)
 {
 	size_t i;
@@ -273,7 +293,7 @@ static void take_part(struct daemon *d)
 	for (i = 0; i < d->nr_guests; i++) {
 		struct guest *g = d->guests[i];
 
-		g->planned = g->answered && g->task == GUEST_NO_TASK && (!d->brief || g->ours);
+		g->planned = g->answered && g->task == GUEST_NO_TASK;
 		if (g->planned && !d->brief)
 			g->want_used = true;
 	}
@@ -302,6 +322,34 @@ static void lower(struct daemon *d, int64_t now)
 		/* One that is found has its grant confirmed, so that it is ours. */
 		if (g->planned && (p[i].next < g->grant || !g->ours))
 			grant(d, g, &p[i], now);
+	}
+}
+
+/*
+ * In a short round: who is new gets a limit, or the one that it has confirmed. Who has to
+ * give for it does so in the next whole round, so that it is always an interval from one
+ * step down to the next, however many come and go.
+ */
+static void take_in(struct daemon *d, int64_t now)
+{
+	struct policy_guest p[POLICY_MAX_GUESTS];
+	struct guest *of[POLICY_MAX_GUESTS];
+	struct policy_limits l = daemon_limits(d);
+	size_t n = daemon_policy(d, p, of), i;
+
+	policy_plan(&l, p, n);
+	for (i = 0; i < n; i++) {
+		struct guest *g = of[i];
+
+		if (!g->planned || g->ours)
+			continue;
+		if (g->grant <= POLICY_MAX_PAGES) {
+			p[i].next = g->grant;
+			p[i].reason = POLICY_SAME;
+			d->found += g->grant <= d->memory.total ? g->grant : 0;
+		}
+		g->target = p[i].next;
+		grant(d, g, &p[i], now);
 	}
 }
 
@@ -366,7 +414,7 @@ static void time_out(struct daemon *d, int64_t now)
 		if (now < g->deadline)
 			continue;
 		guest_failed(g, "no answer in time");
-		fail(g, was_silent);
+		fail(d, g, was_silent);
 	}
 }
 
@@ -391,6 +439,7 @@ static void begin(struct daemon *d, int64_t now)
 	size_t i;
 
 	d->round_start = now;
+	d->look = false;
 	d->brief = now < d->next_plan;
 	if (!d->brief)
 		d->next_plan = now + d->config.interval;
@@ -436,16 +485,33 @@ static void end(struct daemon *d, int64_t now)
 	}
 	d->step = ROUND_REST;
 	d->rounds++;
+	/* What has happened meanwhile. */
+	if (d->look)
+		daemon_look(d, now);
+}
+
+/* The earliest time for another round. */
+static int64_t soonest(const struct daemon *d, int64_t now)
+{
+	int64_t soon = d->round_start + ROUND_MIN_MS;
+
+	return soon < now ? now : soon;
+}
+
+void daemon_look(struct daemon *d, int64_t now)
+{
+	int64_t soon = soonest(d, now);
+
+	d->look = true;
+	if (soon < d->next_round)
+		d->next_round = soon;
 }
 
 void daemon_wake(struct daemon *d, int64_t now)
 {
-	int64_t soon = d->round_start + ROUND_MIN_MS;
+	int64_t soon = soonest(d, now);
 
-	if (soon < now)
-		soon = now;
-	if (soon < d->next_round)
-		d->next_round = soon;
+	daemon_look(d, now);
 	if (soon < d->next_plan)
 		d->next_plan = soon;
 }
@@ -475,7 +541,9 @@ bool daemon_work(struct daemon *d, int64_t now)
 		begin(d, now);
 	if (d->step == ROUND_ASK && !waiting(d)) {
 		take_part(d);
-		if (!d->brief)
+		if (d->brief)
+			take_in(d, now);
+		else
 			lower(d, now);
 		d->step = ROUND_LOWER;
 	}

@@ -261,7 +261,7 @@ static int run(struct daemon *d, struct control *c)
 			return 0;
 		if (fds[FD_NOTIFY].revents) {
 			discover_changed(d);
-			daemon_wake(d, now);
+			daemon_look(d, now);
 		}
 		if (fds[FD_PRESSURE].revents & POLLPRI)
 			daemon_wake(d, now);

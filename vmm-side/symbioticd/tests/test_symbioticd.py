@@ -347,6 +347,18 @@ class Sharing(Test):
             a.stubborn = False
             self.until(lambda: b.grant >= 700)
 
+    def test_takes_its_time(self) -> None:
+        """To give back takes a guest some time, however many rounds that is."""
+        a = self.qemu("a", 700, hot=0, grant=900, stubborn=True)
+        b = self.qemu("b", 800, grant=100)
+        with self.share(1000, a, b) as d:
+            self.until(lambda: self.state(a) == "over")
+            # More than the thirty rounds that it once had.
+            time.sleep(2.5)
+            a.stubborn = False
+            self.until(lambda: b.grant >= 700)
+        self.assertNotIn("does not give back", d.log)
+
     def test_gone(self) -> None:
         """A guest that is gone has no share."""
         a = self.qemu("a", 900)
@@ -653,6 +665,22 @@ class Coming(Test):
             self.until(lambda: self.status()["rounds"] >= 1)
             b = self.qemu("sockets/b", 100)
             self.until(lambda: b.grant <= 1000, 10)
+
+    def test_is_no_clock(self) -> None:
+        """Whoever comes and goes does not make others give back sooner."""
+        a = self.qemu("sockets/a", 1000, hot=0, grant=1000)
+        self.qemu("sockets/b", 1000, grant=200)
+        with self.look(1200, "-o", "interval=3"):
+            self.until(lambda: a.grant < 1000)
+            lowered = a.grant
+            self.assertGreater(lowered, 500)
+            start = self.status()["rounds"]
+            for n in range(1000):
+                self.qemu(f"sockets/{n}", 0).quit()
+                if self.status()["rounds"] > start + 5:
+                    break
+            self.assertGreater(self.status()["rounds"], start + 5)
+            self.assertEqual(a.grant, lowered)
 
     def test_what_is_no_socket(self) -> None:
         """Files, links, directories, names that do not fit the pattern."""
