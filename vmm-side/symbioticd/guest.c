@@ -230,20 +230,21 @@ static bool send_more(struct guest *g)
 	return true;
 }
 
-/* Its numbers have come. */
-static void learn(struct guest *g)
+/* Its numbers have come. Returns false if they cannot be. */
+static bool learn(struct guest *g)
 {
 	const struct qmp_info *i = &g->qmp.info;
 
+	/* It is the same QEMU, so this is not so, and what it was granted it has. */
+	if (g->ours && !i->has_grants)
+		return false;
 	g->answered = true;
 	g->silent = false;
 	g->error[0] = '\0';
 	g->info = *i;
 	g->no_grants = !i->has_grants;
-	if (g->no_grants) {
-		g->ours = false;
-		return;
-	}
+	if (g->no_grants)
+		return true;
 	/* Another VM, or somebody else has a hand in it. */
 	if (!g->ours || i->grant != g->grant) {
 		g->grant = i->grant;
@@ -266,6 +267,7 @@ static void learn(struct guest *g)
 	}
 	g->wanted = i->wanted;
 	g->counted = true;
+	return true;
 }
 
 static enum qmp_event happened(struct guest *g, enum qmp_event event)
@@ -275,7 +277,8 @@ static enum qmp_event happened(struct guest *g, enum qmp_event event)
 		qmp_ask(&g->qmp);
 		return send_more(g) ? QMP_NOTHING : fail(g, "QEMU has closed the connection");
 	case QMP_INFO:
-		learn(g);
+		if (!learn(g))
+			return fail(g, "it says to have no grants any more");
 		break;
 	case QMP_GRANTED:
 		g->peak = max_u64(g->peak, max_u64(g->asked_grant, g->ours ? g->grant : 0));

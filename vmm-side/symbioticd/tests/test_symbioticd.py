@@ -476,6 +476,20 @@ class Sharing(Test):
         self.assertEqual(a.grant, ALL)
         self.assertEqual(d.log.count("it has no part"), 1)
 
+    def test_no_grants_any_more(self) -> None:
+        """What was granted is not free because a QEMU says that there are no grants."""
+        a, b = self.qemu("a", 600, grant=600), self.qemu("b", 900, grant=0)
+        with self.share(1000, a, b) as d:
+            self.until(lambda: a.told and a.grant + b.grant == 1000)
+            a.features = 15
+            self.until(lambda: self.state(a) == "silent")
+            self.rounds(10)
+            self.assertLessEqual(a.grant + b.grant, 1000)
+            a.features = 31
+            self.until(lambda: self.state(a) == "ok")
+        self.assertIn("a: silent, so it keeps what it has: it says to have no grants any more",
+                      d.log)
+
     def test_names(self) -> None:
         """A socket may be called anything."""
         names = ["win 10", "  two  ", "a'b", 'c"d', "$HOME", "*", "-x", "back\\slash", "new\nline",

@@ -123,6 +123,11 @@ static void honest(void)
 	ktap(answer(INFO(80, 11)) == QMP_INFO && g->want == 4, "which adds up until it is used");
 	g->want_used = true;
 	ktap(answer(INFO(80, 2)) == QMP_INFO && g->want == 2, "a counter that begins anew");
+	ktap(answer("{\"return\": {\"features\": 0}, \"id\": 2}") == QMP_ERROR && g->fd < 0 &&
+	     guest_for_policy(g, &p) && p.state == POLICY_SILENT && p.grant == 80,
+	     "what is ours stays with who says to take no part any more");
+	ktap(answer("{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"\"}, \"id\": 2}") ==
+	     QMP_ERROR && guest_for_policy(g, &p) && p.grant == 80, "or never to have heard of it");
 	ktap(answer(INFO(999, 2)) == QMP_INFO && !g->ours && g->grant == 999,
 	     "a grant of somebody else's is not ours");
 	ktap(answer("{\"return\": {\"features\": 1}, \"id\": 2}") == QMP_INFO && g->no_grants &&
