@@ -37,6 +37,7 @@ enum round_step {
  * @config: what the user has said
  * @guests: who is on the list, present or not
  * @notify_fd: of inotify, or -1
+ * @passed_over: sockets of the directory that have had their turn
  * @directory_said: what was last said of the directory, so that it is said once
  * @pages: the budget
  * @memory: of the host, at the last whole round
@@ -55,6 +56,7 @@ struct daemon {
 	struct guest *guests[POLICY_MAX_GUESTS];
 	size_t nr_guests;
 	int notify_fd;
+	size_t passed_over;
 	const char *directory_said;
 
 	struct budget budget;

@@ -27,24 +27,60 @@ static struct guest *find(const struct daemon *d, const char *path)
 	return NULL;
 }
 
-/* Returns NULL if it cannot be taken now; the next round tries again. */
+/* What would be lost if others came in its place; that of a guest with a part is never given. */
+enum loss {
+	LOSS_NONE,	/* nobody is there */
+	LOSS_WORD,	/* that it takes no part, or does not answer and never has */
+	LOSS_GUEST,
+};
+
+static enum loss loss(const struct guest *g)
+{
+	/* Who has not been looked at yet may be anybody. */
+	if (g->named || g->ours || !g->looked)
+		return LOSS_GUEST;
+	if (!g->present)
+		return LOSS_NONE;
+	return g->no_grants || g->silent ? LOSS_WORD : LOSS_GUEST;
+}
+
+/* The place for one more, whose guest is NULL or can go; NULL if there is none. */
+static struct guest **place(struct daemon *d)
+{
+	enum loss least;
+	size_t i;
+
+	if (d->nr_guests < POLICY_MAX_GUESTS) {
+		d->guests[d->nr_guests] = NULL;
+		return &d->guests[d->nr_guests++];
+	}
+	for (least = LOSS_NONE; least < LOSS_GUEST; least++)
+		for (i = 0; i < d->nr_guests; i++)
+			if (loss(d->guests[i]) == least)
+				return &d->guests[i];
+	return NULL;
+}
+
+/* Returns NULL if it cannot be taken now; a later round tries again. */
 static struct guest *add(struct daemon *d, const char *path)
 {
-	struct guest *g;
+	struct guest *g = guest_new(path), **to;
 
-	if (d->nr_guests == POLICY_MAX_GUESTS) {
-		if (!d->full_said)
-			log_line(LOG_WARNING, "more than %d guests; the others have no part",
-				 POLICY_MAX_GUESTS);
-		d->full_said = true;
-		return NULL;
-	}
-	g = guest_new(path);
 	if (!g) {
 		log_line(LOG_ERR, "a guest is left out: %s", strerror(ENOMEM));
 		return NULL;
 	}
-	d->guests[d->nr_guests++] = g;
+	to = place(d);
+	if (!to) {
+		if (!d->full_said)
+			log_line(LOG_WARNING, "more than %d guests; the others have no part",
+				 POLICY_MAX_GUESTS);
+		d->full_said = true;
+		guest_free(g);
+		return NULL;
+	}
+	guest_free(*to);
+	*to = g;
 	return g;
 }
 
@@ -85,7 +121,16 @@ static bool trusted(struct daemon *d, int fd)
 	return true;
 }
 
-static void take(struct daemon *d, const char *name, int dir)
+/* In a look at the directory: sockets so far, and which was the first one without a place. */
+struct turn {
+	size_t sockets, first_left;
+};
+
+/*
+ * Where there are more sockets than places, and some of the places can be had, the look goes on
+ * where the last one has ended: so each has its turn, in which a guest is found.
+ */
+static void take(struct daemon *d, const char *name, int dir, struct turn *turn)
 {
 	char path[PATH_MAX];
 	struct guest *g;
@@ -95,17 +140,23 @@ static void take(struct daemon *d, const char *name, int dir)
 	    fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISSOCK(st.st_mode) ||
 	    snprintf(path, sizeof(path), "%s/%s", d->config.directory, name) >= (int)sizeof(path))
 		return;
+	turn->sockets++;
 	g = find(d, path);
+	if (!g && d->nr_guests == POLICY_MAX_GUESTS && turn->sockets <= d->passed_over)
+		return;
 	if (!g)
 		g = add(d, path);
 	if (g)
 		g->listed = true;
+	else if (!turn->first_left)
+		turn->first_left = turn->sockets;
 }
 
 /* Returns false if it is not known what is there; then all stays as it was. */
 static bool look(struct daemon *d)
 {
 	int fd = open(d->config.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	struct turn turn = { };
 	struct dirent *entry;
 	DIR *dir;
 
@@ -125,8 +176,9 @@ static bool look(struct daemon *d)
 		return false;
 	}
 	while ((entry = readdir(dir)))
-		take(d, entry->d_name, dirfd(dir));
+		take(d, entry->d_name, dirfd(dir), &turn);
 	closedir(dir);
+	d->passed_over = turn.first_left ? turn.first_left - 1 : 0;
 	return true;
 }
 

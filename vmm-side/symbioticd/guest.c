@@ -136,6 +136,7 @@ enum guest_found guest_open(struct guest *g, int64_t now, int64_t patience)
 	enum guest_found found = GUEST_DEAF;
 	int error = errno, fd = -1;
 
+	g->looked = true;
 	if (file < 0) {
 		if (error == ENOENT || error == ENOTDIR)
 			found = GUEST_GONE;

@@ -45,6 +45,7 @@ enum guest_found {
  * @asked, @deadline: since when and until when, by the caller's clock
  * @asked_grant: the grant that it is told
  *
+ * @looked: whether one is there has been looked at
  * @present: a QEMU is there
  * @answered: in this round
  * @silent: it did not do what it was asked last; not waited for
@@ -92,7 +93,7 @@ struct guest {
 	int64_t asked, deadline;
 	uint64_t asked_grant;
 
-	bool present, answered, silent, late, no_grants, ours, counted;
+	bool looked, present, answered, silent, late, no_grants, ours, counted;
 	struct qmp_info info;
 	uint64_t grant, peak, given, want, wanted;
 	bool want_used, planned;

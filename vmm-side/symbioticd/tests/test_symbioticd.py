@@ -788,6 +788,21 @@ class Coming(Test):
             self.until(lambda: a.grant + b.grant <= 400)
         self.assertIn("there is not as much", d.log)
 
+    def test_dead_sockets(self) -> None:
+        """They take nobody's place, however many; nor does who says to take no part."""
+        others = [self.qemu(f"sockets/n{n}", features=15) for n in range(8)]
+        for n in range(1200):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.bind(str(self.sockets / f"{n}"))
+        with self.look(1000) as d:
+            self.until(lambda: len(self.status()["guests"]) == 512)
+            a = self.qemu("sockets/late", 100)
+            self.until(lambda: a.grant == 1000)
+            self.rounds(8)
+            self.assertEqual(self.state(a), "ok")
+        self.assertEqual(d.log.count("more than 512 guests"), 1)
+        self.assertLessEqual(d.log.count("it has no part"), len(others))
+
     def test_many(self) -> None:
         """More than one poll's worth."""
         qemus = [self.qemu(f"sockets/{n}", 10, hot=0) for n in range(60)]
