@@ -5,6 +5,8 @@
 #include "qemu/osdep.h"
 #include "symbiotic-cold.h"
 #include <ktap.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -146,6 +148,63 @@ static void test_refused(void)
 	close(w.pagemap);
 }
 
+static int no_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+			  void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+			  void *arg)
+{
+	return no_threads ? no_threads : __real_pthread_create(thread, attr, start, arg);
+}
+
+/* Asks for @want, and waits for the look; returns what it ended with. */
+static int look_and_wait(struct WindowColdThread *t, size_t want, struct WindowCold *told)
+{
+	bool busy;
+	int ret = window_cold_ask(t, want, told, &busy), i;
+
+	for (i = 0; i < 20000 && !ret; i++) {
+		ret = window_cold_ask(t, 0, told, &busy);
+		if (!busy)
+			return ret;
+		usleep(1000);
+	}
+	return ret ? ret : -ETIMEDOUT;
+}
+
+static void test_thread(void)
+{
+	struct WindowColdThread t = { };
+	struct WindowCold told;
+	sigset_t blocked;
+	bool busy;
+	int i, ret = 0;
+
+	make_window(&t.window);
+	no_threads = EAGAIN;
+	ktap(window_cold_start(&t) == -EAGAIN, "there can be no thread: that is an answer");
+	no_threads = 0;
+	ktap(!window_cold_start(&t), "and there can be one later");
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	ktap(!sigismember(&blocked, SIGTERM), "signals come as before");
+	ktap(!look_and_wait(&t, PAGES, &told) && told.looked == PAGES / 8 && told.used == PAGES / 8,
+	     "a look is an eighth of the window");
+	for (i = 1; i < 8; i++)
+		ret |= look_and_wait(&t, PAGES, &told);
+	ktap(!ret && told.looked == PAGES && told.cold == 0, "eight are all of it");
+	ktap(!look_and_wait(&t, 10, &told) && told.cold == 10, "what is cold is paged out");
+	ktap(!look_and_wait(&t, SIZE_MAX, &told) && told.cold <= 10 + PAGES / 8, "or all that is");
+	munmap(memory + (t.window.hand + 1) * PAGE, PAGE);
+	ktap(look_and_wait(&t, PAGES, &told) == -ENOMEM, "a look that fails says so");
+	ktap(!window_cold_ask(&t, 0, &told, &busy) && !busy, "once");
+	window_cold_ask(&t, PAGES, &told, &busy);
+	window_cold_end(&t);
+	ktap(1, "it ends, also in a look");
+	munmap(memory, PAGES * PAGE);
+	close(t.window.pagemap);
+}
+
 int main(int argc, char **argv)
 {
 	char name[512];
@@ -161,5 +220,6 @@ int main(int argc, char **argv)
 	test_paged_out();
 	test_bounds();
 	test_refused();
+	test_thread();
 	return ktap_end();
 }

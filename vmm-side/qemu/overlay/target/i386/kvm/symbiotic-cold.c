@@ -4,6 +4,7 @@
  */
 
 #include "qemu/osdep.h"
+#include <signal.h>
 #include <sys/mman.h>
 #include "symbiotic-cold.h"
 
@@ -17,6 +18,9 @@
 
 /* What is looked at in one go. */
 #define CHUNK_PAGES             512
+
+/* The hand is around after so many looks; what is not used in between is cold. */
+#define LOOKS_AROUND            8
 
 #define PAGEMAP_PRESENT         (1ULL << 63)
 
@@ -116,4 +120,98 @@ int window_cold_look(WindowCold *w, size_t most, size_t want)
         want -= ret;
     }
     return 0;
+}
+
+static bool stopped(WindowColdThread *t)
+{
+    bool stop;
+
+    pthread_mutex_lock(&t->lock);
+    stop = t->stop;
+    pthread_mutex_unlock(&t->lock);
+    return stop;
+}
+
+/* In parts, as an end waits for one. */
+static int look(WindowColdThread *t, size_t want)
+{
+    WindowCold *w = &t->window;
+    size_t left = (w->pages + LOOKS_AROUND - 1) / LOOKS_AROUND;
+    uint64_t before = w->cold;
+    int ret = 0;
+
+    while (!ret && left && w->cold - before < want && !stopped(t)) {
+        size_t part = MIN(left, CHUNK_PAGES);
+
+        ret = window_cold_look(w, part, want - (w->cold - before));
+        left -= part;
+    }
+    return ret;
+}
+
+static void *run(void *opaque)
+{
+    WindowColdThread *t = opaque;
+    size_t want;
+    int ret;
+
+    pthread_mutex_lock(&t->lock);
+    while (!t->stop) {
+        if (!t->busy) {
+            pthread_cond_wait(&t->wake, &t->lock);
+            continue;
+        }
+        want = t->want;
+        pthread_mutex_unlock(&t->lock);
+        ret = look(t, want);
+        pthread_mutex_lock(&t->lock);
+        t->error = ret;
+        t->told = t->window;
+        t->busy = false;
+    }
+    pthread_mutex_unlock(&t->lock);
+    return NULL;
+}
+
+int window_cold_start(WindowColdThread *t)
+{
+    sigset_t all, old;
+    int ret;
+
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_cond_init(&t->wake, NULL);
+    /* Signals are for others. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    ret = pthread_create(&t->thread, NULL, run, t);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return -ret;
+}
+
+void window_cold_end(WindowColdThread *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->stop = true;
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&t->lock);
+    pthread_join(t->thread, NULL);
+}
+
+int window_cold_ask(WindowColdThread *t, size_t want, WindowCold *told, bool *busy)
+{
+    int ret = 0;
+
+    pthread_mutex_lock(&t->lock);
+    if (!t->busy && t->error) {
+        ret = t->error;
+        t->error = 0;
+    } else if (!t->busy && want && !t->stop) {
+        t->busy = true;
+        t->want = want;
+        pthread_cond_signal(&t->wake);
+    }
+    *told = t->told;
+    *busy = t->busy;
+    pthread_mutex_unlock(&t->lock);
+    return ret;
 }

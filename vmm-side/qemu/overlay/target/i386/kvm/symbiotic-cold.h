@@ -12,6 +12,8 @@
 #ifndef TARGET_I386_KVM_SYMBIOTIC_COLD_H
 #define TARGET_I386_KVM_SYMBIOTIC_COLD_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,5 +51,51 @@ int window_cold_open(WindowCold *w, void *start, size_t bytes);
  * Returns: 0 or -errno
  */
 int window_cold_look(WindowCold *w, size_t most, size_t want);
+
+/**
+ * WindowColdThread: looks without anybody waiting for the disk
+ * @window: the thread's while it is @busy
+ * @busy: a look is under way
+ * @stop: there shall be no more
+ * @error: of the last look, -errno
+ * @told: what @window has counted, as of the last look
+ * @want: pages that are enough
+ */
+typedef struct WindowColdThread {
+    WindowCold window;
+    pthread_t thread;
+    pthread_mutex_t lock;       /* of all that follows */
+    pthread_cond_t wake;
+    bool busy;
+    bool stop;
+    int error;
+    WindowCold told;
+    size_t want;
+} WindowColdThread;
+
+/**
+ * window_cold_start: have a thread that looks
+ * @t: all zero but for @window, which is open
+ *
+ * Returns: 0 or -errno: there can be no thread now
+ */
+int window_cold_start(WindowColdThread *t);
+
+/**
+ * window_cold_end: stop it, before the memory goes; waits for a part of a look
+ * @t: the thread
+ */
+void window_cold_end(WindowColdThread *t);
+
+/**
+ * window_cold_ask: begin a look at an eighth of the window, if none is under way
+ * @t: the thread
+ * @want: pages that are enough; 0: none is to begin
+ * @told: what was found so far
+ * @busy: whether a look is under way
+ *
+ * Returns: 0 or -errno, with which the last look has ended; then none begins
+ */
+int window_cold_ask(WindowColdThread *t, size_t want, WindowCold *told, bool *busy);
 
 #endif /* TARGET_I386_KVM_SYMBIOTIC_COLD_H */

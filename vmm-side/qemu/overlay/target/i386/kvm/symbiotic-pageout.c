@@ -9,39 +9,18 @@
 #include "exec/ramblock.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-misc-target.h"
-#include "qemu/main-loop.h"
-#include "qemu/thread.h"
+#include "qemu/notify.h"
 #include "sysemu/hostmem.h"
+#include "sysemu/sysemu.h"
 #include "symbiotic-cold.h"
 
-/* The hand is around after so many commands; what is not used in between is cold. */
-#define LOOKS_AROUND    8
-
-/* All with the BQL, but for @window while @busy, which is the thread's. */
+/* With the BQL. */
 static struct {
-    bool busy;
     bool open;
-    int error;                  /* of the last look */
-    uint64_t want;
-    WindowCold window;
-    SymbioticPageOut told;
+    bool running;
+    Notifier exit;
+    WindowColdThread thread;
 } page_out;
-
-/* For the disk's sake: nobody else may wait for it. */
-static void *page_out_thread(void *opaque)
-{
-    size_t most = DIV_ROUND_UP(page_out.window.pages, LOOKS_AROUND);
-    int ret = window_cold_look(&page_out.window, most, page_out.want);
-
-    qemu_mutex_lock_iothread();
-    page_out.error = ret;
-    page_out.told.looked = page_out.window.looked;
-    page_out.told.used = page_out.window.used;
-    page_out.told.cold = page_out.window.cold;
-    page_out.busy = false;
-    qemu_mutex_unlock_iothread();
-    return NULL;
-}
 
 /* The memory of the window, if its pages can be taken from page tables and found again. */
 static MemoryRegion *page_out_memory(Error **errp)
@@ -79,7 +58,8 @@ static bool page_out_open(Error **errp)
     if (!mr) {
         return false;
     }
-    ret = window_cold_open(&page_out.window, memory_region_get_ram_ptr(mr),
+    ret = window_cold_open(&page_out.thread.window,
+                           memory_region_get_ram_ptr(mr),
                            memory_region_size(mr));
     if (ret) {
         error_setg_errno(errp, -ret, "/proc/self/pagemap");
@@ -89,27 +69,54 @@ static bool page_out_open(Error **errp)
     return true;
 }
 
+static void page_out_exit(Notifier *n, void *data)
+{
+    window_cold_end(&page_out.thread);
+}
+
+/*
+ * Once, and not for each look: it is when the host is short of all that threads need. That
+ * there can be none is an answer; after qemu_thread_create() it is the end of QEMU.
+ */
+static bool page_out_start(Error **errp)
+{
+    int ret;
+
+    if (page_out.running) {
+        return true;
+    }
+    ret = window_cold_start(&page_out.thread);
+    if (ret) {
+        error_setg_errno(errp, -ret, "No thread to look at the window");
+        return false;
+    }
+    page_out.exit.notify = page_out_exit;
+    qemu_add_exit_notifier(&page_out.exit);
+    page_out.running = true;
+    return true;
+}
+
 SymbioticPageOut *qmp_x_symbiotic_page_out(uint64_t pages, Error **errp)
 {
     SymbioticPageOut *told;
-    QemuThread thread;
+    WindowCold found;
+    bool busy;
+    int ret;
 
-    if (!page_out_open(errp)) {
+    if (!page_out_open(errp) || !page_out_start(errp)) {
         return NULL;
     }
-    if (!page_out.busy && page_out.error) {
-        error_setg_errno(errp, -page_out.error, "The last look at the window failed");
-        page_out.error = 0;
+    ret = window_cold_ask(&page_out.thread, pages, &found, &busy);
+    if (ret) {
+        error_setg_errno(errp, -ret, "The last look at the window failed");
         return NULL;
-    }
-    if (!page_out.busy && pages) {
-        page_out.busy = true;
-        page_out.want = pages;
-        qemu_thread_create(&thread, "page-out", page_out_thread, NULL,
-                           QEMU_THREAD_DETACHED);
     }
     told = g_new(SymbioticPageOut, 1);
-    *told = page_out.told;
-    told->busy = page_out.busy;
+    *told = (SymbioticPageOut){
+        .looked = found.looked,
+        .used = found.used,
+        .cold = found.cold,
+        .busy = busy,
+    };
     return told;
 }
