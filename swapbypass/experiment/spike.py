@@ -55,17 +55,17 @@ class Peer:
 
 
 OURS = Peer("window", "window, first touch in place",
-            "a window of four times the memory, mode in-place, first_touch=auto; free page "
+            "a window of eight times the memory, mode in-place, first_touch=auto; free page "
             "reporting; symbioticd grants, twice a second, what the host has beyond the guests' "
-            "own memory", "in-place", ours=True, reporting=True, who="symbioticd",
-            colour="#1b7837")
+            "own memory, and leaves 16 MiB to a guest at rest", "in-place", ours=True,
+            reporting=True, who="symbioticd", colour="#1b7837")
 PEERS = (
     OURS,
     dataclasses.replace(OURS, name="window-alone", text="the same, no page reporting",
                         about="the other half of that pair: free memory stays with the guest",
                         reporting=False, colour="#a6dba0"),
-    Peer("zram", "zram", "all data compresses to a quarter or less; lzo-rle, as large as the "
-         "window", "zram", colour="#e08214"),
+    Peer("zram", "zram", "all data compresses to a quarter or less; lzo-rle, of four times the "
+         "memory", "zram", colour="#e08214"),
     Peer("virtio-blk", "swap on virtio-blk", "a file on the host's disk, which the host caches in "
          "what it has left", "virtio-blk", "disk", colour="#b2182b"),
     Peer("balloon", "balloon, free page reporting",
@@ -106,6 +106,17 @@ class Sizes:
         """Of symbioticd: what is left when two guests use all of their own memory, and those
         that rest half of it."""
         return 2 * self.large - 3 * self.small
+
+    @property
+    def swap(self) -> int:
+        """Room for all of the data, of a peer."""
+        return 1 << (self.data - 1).bit_length()
+
+    @property
+    def window(self) -> int:
+        """Twice as much: first touches leave an eighth of the slots to others, and a window has
+        room for its own struct pages. It is no memory until it is used, but for those."""
+        return 2 * self.swap
 
     @property
     def machine(self) -> dict[str, int]:
@@ -196,10 +207,9 @@ def run_peer(bench: measure.Runner, peer: Peer, sizes: Sizes, args: argparse.Nam
     host_cmd = script(HERE / "spike.sh", who, sizes.limit, sizes.small, sizes.large, args.jobs,
                       args.seconds)
     cmd = script(HERE / "guest" / "spike.sh", sizes.small // 4, UNITS, sizes.data, PASSES)
-    # A window's size is a power of two.
-    room = 1 << (sizes.data - 1).bit_length()
     result = bench.run(cmd, files=args.programs, kernel="guest" if peer.ours else "stock",
-                       symbiotic=peer.ours, paging="nested", swap=peer.swap, swap_size=room,
+                       symbiotic=peer.ours, paging="nested", swap=peer.swap,
+                       swap_size=sizes.window if peer.ours else sizes.swap,
                        swap_store=peer.store, reporting=peer.reporting,
                        guest_mem=sizes.large if peer.large else sizes.small,
                        qemu_args=PORT + peer.qemu_args, host_cmd=host_cmd,

@@ -213,8 +213,9 @@ begin_policy()
 		ask_for_statistics 0
 		;;
 	symbioticd:*)
-		symbioticd -o "budget=${who#*:}M" -o interval=0.5 "$first.1/qmp" "$first.2/qmp" \
-			"$first.3/qmp" "$first.4/qmp" 7>&- &
+		# Who rests needs next to nothing, and has it at once when it does.
+		symbioticd -o "budget=${who#*:}M" -o floor=16M -o interval=0.5 "$first.1/qmp" \
+			"$first.2/qmp" "$first.3/qmp" "$first.4/qmp" 7>&- &
 		helpers="$helpers $!"
 		;;
 	esac

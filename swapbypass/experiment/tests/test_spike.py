@@ -93,6 +93,8 @@ class Experiment(unittest.TestCase):
             ours = name.startswith("window")
             self.assertEqual((guest.kernel, guest.symbiotic), ("guest" if ours else "stock", ours))
             self.assertEqual(guest.memory, 1280 if name == "balloon" else 256)
+            # First touches take three quarters: all of the data.
+            self.assertEqual(guest.swap_size, 2048 if ours else 1024)
         self.assertTrue(by_name["window"].reporting)
         self.assertFalse(by_name["window-alone"].reporting)
         self.assertIn("symbioticd:1792 2688 256 1280 8 100\n", by_name["window"].host_cmd)
