@@ -164,6 +164,8 @@ def on_bare_metal(guest: Guest, boot: Images, job: pathlib.Path, ctl: str, swapf
     if boot.files:
         words += disk("files", str(boot.files), readonly=True)
     words += guest.swap_row.qemu(swapfile, guest.swap_size)
+    words += _reporting(guest)
+    words += [word.replace("$WORK", str(job)) for word in shlex.split(guest.qemu_args)]
     if guest.interactive:
         return [*words, "-chardev", "stdio,signal=off,id=con", "-serial", "chardev:con"]
     return [*words, "-chardev", f"file,path={job}/console,id=con", "-serial", "chardev:con",

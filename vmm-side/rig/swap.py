@@ -137,11 +137,11 @@ SWAPS = {
     "bypass": _symswap("shadow-bypass", "always", extended=True, paging="shadow"),
     "symswap": _symswap("copy"),
     "in-place": _symswap("in-place"),
-    # The same on devices that any VMM has.
+    # The same on devices that any VMM has; on bare metal, Debian's QEMU.
     "ivshmem": Swap(qemu=_ivshmem, stores=MAPPED, wrong_size=_window_size, driver=True,
-                    append=NAMED, device="/dev/symswap0"),
+                    our_qemu=False, append=NAMED, device="/dev/symswap0"),
     "pmem-window": Swap(qemu=_pmem_window, stores=MAPPED, plugged=True, wrong_size=_pmem_size,
-                        driver=True, append=NAMED, device="/dev/symswap0"),
+                        driver=True, our_qemu=False, append=NAMED, device="/dev/symswap0"),
     "virtio-blk": Swap(qemu=_disk, stores=WRITTEN, our_qemu=False, device="$(disk swap)"),
     # With a larger pool than the fifth of memory that it has by default.
     "zswap": Swap(qemu=_disk, stores=WRITTEN, device="$(disk swap)",

@@ -110,6 +110,7 @@ ACCEPTED: tuple[dict[str, str], ...] = (
     {"SWAP": "bypass"}, {"SWAP": "in-place", "PAGING": "nested", "SWAP_SIZE": "4096"},
     {"SWAP": "in-place", "HOST": "plain-kvm"}, {"SWAP": "dimm", "SWAP_STORE": "hugetlbfs"},
     {"SWAP": "zswap", "SWAP_STORE": "disk"}, {"HOST": "bare-metal", "SWAP": "zram"},
+    {"HOST": "bare-metal", "SWAP": "ivshmem"}, {"HOST": "bare-metal", "SWAP": "pmem-window"},
     {"PASSTHROUGH": "nvme edu"}, {"PASSTHROUGH": "edu", "HOST": "bare-metal", "GUEST_MEM": "256"},
     {"ICOUNT": "1", "STATS": "1", "HOST_CMD": "true"}, {"KERNEL": "/tmp"},
     {"HOST": "bare-metal", "SYMBIOTIC": "off", "ICOUNT": "1"},
