@@ -31,15 +31,5 @@ wait_for is swap-wanted -gt 0
 wait_for is swap-held -eq 0
 # Seen by the guest, which then uses them all again.
 ok 'a lower one is kept to'
-
-# some_cold: has the host been told of pages that nobody uses? Of the memory of a window's
-# struct pages there always are some.
-some_cold()
-{
-	test "$(symcall qmp x-symbiotic-page-out '{"pages":100000}' |
-		sed -n 's/.*"cold": *\([0-9]*\).*/\1/p')" -gt 0
-}
-wait_for some_cold
-ok 'what nobody uses is paged out'
 symcall grant 0xffffffffffffffff || fail 'grant'
 plan
