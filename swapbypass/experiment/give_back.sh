@@ -1,20 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# give_back.sh grant PAGES | balloon BYTES | exit MIB | dimm: how long the guest needs
-# to give memory back, and with a DIMM also to get it. Runs in the host beside a
-# guest that writes 1 to its word when it is ready, with QMP set; what it does is
+# give_back.sh grant PAGES | balloon BYTES | exit MIB | spike MIB | dimm: how long the
+# guest needs to give memory back, and with a DIMM also to get it. Runs in the host beside
+# a guest that writes 1 to its word when it is ready, with QMP set; what it does is
 # the rig's host_cmd, with the arguments set before. Afterwards the host's word is
-# 1. Prints lines "WHAT SECONDS", by the host's clock.
+# 1. Prints lines "WHAT SECONDS", by the host's clock. With 0 MIB a spike is none of a
+# window's, and nothing is printed.
 
-# until_ok COMMAND...: 60 seconds at the most
+limit=60
+
+# until_ok COMMAND...: $limit seconds at the most
 until_ok()
 {
 	read -r start _ </proc/uptime
 	until "$@"; do
 		read -r now _ </proc/uptime
-		if [ "${now%.*}" -gt $((${start%.*} + 60)) ]; then
-			echo "give_back: not in 60 s: $*"
+		if [ "${now%.*}" -gt $((${start%.*} + limit)) ]; then
+			echo "give_back: not in $limit s: $*"
 			exit 1
 		fi
 	done
@@ -62,8 +65,38 @@ timed()
 	echo "$name $(awk "BEGIN { print $to - $from }")"
 }
 
+# Looks whether the guest's program has ended, $before the last look at which it had not; and
+# how much the window has at the most.
+ended()
+{
+	before=$looked
+	read -r looked _ </proc/uptime
+	now=$(kib)
+	[ "$now" -le "$most" ] || most=$now
+	word 0x2 || { sleep 0.1; false; }
+}
+
+spike()
+{
+	[ "$1" != 0 ] || SWAPFILE=/dev/null
+	rest=$(kib) most=0 looked=0 limit=150
+	symcall word 2
+	until_ok ended
+	[ "$1" != 0 ] || return
+	if [ $((most - rest)) -lt $(($1 * 512)) ]; then
+		echo "give_back: the window had $most KiB, and $rest before"
+		exit 1
+	fi
+	until_ok kib_at_most $((rest + (most - rest) / 10))
+	read -r back _ </proc/uptime
+	echo "spike $(awk "BEGIN { print $back - $before }")"
+}
+
 until_ok word 0x1
 case $1 in
+spike)
+	spike "$2"
+	;;
 grant)
 	symcall grant "$2" || exit
 	timed grant in_place "$2"

@@ -28,7 +28,7 @@ from report import Results
 from rig import Bench, ending, hardware, measure
 from rig.guest import HOSTS
 from rig.measure import say
-from sharing import Sharing, exit_target, give_back_target
+from sharing import Sharing
 
 CALIBRATION_MEM = 144
 
@@ -169,8 +169,7 @@ class Measured:
         make = nested.targets if self.sharing else report.targets
         found = make(Results(self.outcomes), Results(self.counted), self.plan.ws,
                      self.plan.gups_table())
-        return found + ([make(self.sharing.seconds) for make in (give_back_target, exit_target)]
-                        if self.sharing else [])
+        return found + (self.sharing.targets() if self.sharing else [])
 
     def lost(self) -> bool:
         """Whether something is missing, or wrong."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Memory that a guest gets from its host and gives back: how long that takes, and what two
-guests do with memory for one."""
+"""Memory that a guest gets from its host and gives back: how long that takes, in a spike as well,
+and what two guests do with memory for one."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import dataclasses
 import pathlib
 import re
 
-from modes import DIMM, IN_PLACE, NEVER
+from modes import DIMM, FIRST_TOUCH, IN_PLACE, NEVER, Mode
 from plan import Plan
 from rig import Result, measure
-from rig.measure import Target, ratio, say, script, table
+from rig.measure import Target, number, ratio, say, script, table
 
 HOST = pathlib.Path(__file__).resolve().parent
 GUEST = HOST / "guest"
@@ -116,6 +116,88 @@ def give_back_target(seconds: dict[str, float]) -> Target:
     return made
 
 
+# ---- a spike, there and back ----------------------------------------------
+
+SPIKE_SIZE = 4                  # times all memory of the guest
+SPIKE_SECONDS = 10
+SPIKES = 2                      # of each kind, in turns
+
+
+@dataclasses.dataclass
+class Spike:
+    """A program of four times the memory: what it and the host have measured."""
+    mode: Mode
+    fill: float
+    exit: float
+    passes: int
+    back: float | None          # seconds until the host has the window's memory; None: no window
+
+
+def spike(bench: measure.Runner, plan: Plan, mode: Mode, files: pathlib.Path) -> Spike | str:
+    """One, with first touches and free page reporting, or with enough memory from the beginning;
+    or why there is none."""
+    small = plan.memory(FIRST_TOUCH, plan.ws)
+    data = SPIKE_SIZE * small
+    window = mode is FIRST_TOUCH
+    # First touches leave a quarter of the window alone.
+    result = bench.run(script(GUEST / "give_back.sh", "spike", data, SPIKE_SECONDS), files=files,
+                       guest_mem=small if window else plan.memory(mode, data), paging="nested",
+                       swap=mode.swap, swap_size=room_for(data), swap_store=mode.store,
+                       append=mode.append(data), timeout=240,
+                       host_cmd=script(HOST / "give_back.sh", "spike", data if window else 0))
+    found = {name: re.search(rf"^{name} seconds=([0-9.]+)$", result.stdout, re.M)
+             for name in ("init", "exit")}
+    back = re.search(r"^spike ([0-9.]+)$", result.host_out, re.M)
+    if (result.status != 0 or "verify result=ok" not in result.stdout or (window and not back) or
+            not found["init"] or not found["exit"]):
+        return _why(result)
+    return Spike(mode, float(found["init"][1]), float(found["exit"][1]),
+                 len(re.findall("^pass ", result.stdout, re.M)), float(back[1]) if back else None)
+
+
+def spikes(bench: measure.Runner, plan: Plan,
+           files: pathlib.Path) -> tuple[list[Spike], list[str]]:
+    """All of them, and errors."""
+    made: list[Spike] = []
+    errors = []
+    for _ in range(SPIKES):
+        for mode in (NEVER, FIRST_TOUCH):
+            found = spike(bench, plan, mode, files)
+            if isinstance(found, Spike):
+                made.append(found)
+            else:
+                errors.append(f"spike, {mode.name}: {found}")
+    return made, errors
+
+
+def spikes_text(made: list[Spike], plan: Plan) -> list[str]:
+    """Lines of the report."""
+    if not made:
+        return []
+    small = plan.memory(FIRST_TOUCH, plan.ws)
+    return [f"A spike: a program fills {SPIKE_SIZE * small} MiB, uses them for {SPIKE_SECONDS} s "
+            f"and ends; with first touches in a guest of {small} MiB.",
+            *table(["", "fill s", "passes", "exit s", "back with the host s"],
+                   [[one.mode.text, f"{one.fill:.2f}", one.passes, f"{one.exit:.2f}",
+                     number(one.back, "{:.2f}")] for one in made]), ""]
+
+
+def spike_targets(made: list[Spike]) -> list[Target]:
+    """The best fill of each kind; the slowest way back."""
+    fill = {mode: min((one.fill for one in made if one.mode is mode), default=None)
+            for mode in (FIRST_TOUCH, NEVER)}
+    back = max((one.back for one in made if one.back is not None), default=None)
+    filled = Target("Fill of a spike, 4 x the memory: first touch / never swaps",
+                    ratio(fill[FIRST_TOUCH], fill[NEVER]), 1.1)
+    if filled.value is not None:
+        filled.detail = f"{fill[FIRST_TOUCH]:.2f} s / {fill[NEVER]:.2f} s, in time"
+    given = Target("A spike's memory back with the host, s after its end", back, 1)
+    if back is not None:
+        given.detail = ("nine tenths of it, of the host's file, from the last look that saw the "
+                        "program; the slowest")
+    return [filled, given]
+
+
 # ---- two guests, one budget ---------------------------------------------
 
 OPERATIONS = 50000              # of a pass: short, so that whole ones count
@@ -177,7 +259,7 @@ def two_guests_text(shared: dict[str, Shared], plan: Plan) -> list[str]:
                     for policy, found in shared.items()]), ""]
 
 
-# ---- both ---------------------------------------------------------------
+# ---- all of it ------------------------------------------------------------
 
 @dataclasses.dataclass
 class Sharing:
@@ -185,6 +267,7 @@ class Sharing:
     plan: Plan
     seconds: dict[str, float]   # from give_back()
     shared: dict[str, Shared]   # from two_guests()
+    spikes: list[Spike]         # from spikes()
     errors: list[str]
 
     @classmethod
@@ -192,11 +275,19 @@ class Sharing:
         """Runs it all."""
         say("getting memory and giving it back ...")
         seconds, errors = give_back(bench, plan, files)
+        say("a spike, there and back ...")
+        made, lost = spikes(bench, plan, files)
         say("two guests, one budget ...")
         shared, more = two_guests(bench, plan, files)
-        return cls(plan, seconds, shared, errors + more)
+        return cls(plan, seconds, shared, made, errors + lost + more)
+
+    def targets(self) -> list[Target]:
+        """Of all of it."""
+        return [give_back_target(self.seconds), exit_target(self.seconds),
+                *spike_targets(self.spikes)]
 
     def text(self) -> list[str]:
         """Lines of the report."""
-        return (give_back_text(self.seconds) + two_guests_text(self.shared, self.plan) +
+        return (give_back_text(self.seconds) + spikes_text(self.spikes, self.plan) +
+                two_guests_text(self.shared, self.plan) +
                 [f"FAILED {error}" for error in self.errors])

@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# give_back.sh rest MIB | use MIB | exit MIB | nothing | dimm: the guest's side, while the host's
-# give_back.sh takes memory back.
+# give_back.sh rest MIB | use MIB | exit MIB | spike MIB SECONDS | nothing | dimm: the guest's
+# side, while the host's give_back.sh takes memory back.
 #
 #   rest MIB   a process with so much data has it in place, and is stopped; before, how long
 #              swapon takes: "swapon SECONDS SECONDS", the times around it
 #   use MIB    the process uses its data meanwhile
 #   exit MIB   the process is killed as soon as the host's word is 2
+#   spike MIB SECONDS   as soon as the host's word is 2 a program fills so much, uses it for so
+#              long and ends; then this says 2
 #   nothing    the memory is free
 #   dimm       says 3 when the DIMM's memory has gone, and 2 when it has come again
 #
@@ -62,7 +64,21 @@ kill_when_told()
 	kill -KILL $holder
 }
 
+spike()
+{
+	say 1
+	until told 2; do sleep 0.1; done
+	./stream -m "$1" -n 250 -T "$2" -c random -k triad -x
+	status=$?
+	say 2
+	until told 1; do sleep 0.1; done
+	exit $status
+}
+
 case $1 in
+spike)
+	spike "$2" "$3"
+	;;
 rest)
 	swapon_takes
 	hold "$2"

@@ -15,7 +15,8 @@ PER_MIB = {"none": 0.0006, "dimm": 0.0006, "in-place": 0.00061, "bypass": 0.0006
            "symswap": 0.08, "zram": 0.045, "virtio-blk": 0.25}
 PEER_PER_MIB = 0.06
 # Of the ways to give memory back.
-GIVE_BACK = {"grant": 0.5, "balloon": 2.0, "exit": 0.6, "dimm": 3.0}
+GIVE_BACK = {"grant": 0.5, "balloon": 2.0, "exit": 0.6, "spike": 0.8, "dimm": 3.0}
+SPIKE_FILL = {"none": 2.0, "in-place": 2.1}
 VERIFIED = "verify result=ok checked=9 of=9 wrong=0 seconds=0.1\n"
 
 
@@ -96,6 +97,7 @@ class FakeBench(fake.FakeBench):
     hangs = 100                 # so many times
     slow = 1.0                  # factor on SwapBypass
     give_back = GIVE_BACK
+    spike_fill = SPIKE_FILL
     turns = "turn 1 in-place 512 256 swap-ins 7\n" * 4 + "passes 5\n"
 
     def answer(self, guest: Guest) -> Result:
@@ -109,7 +111,10 @@ class FakeBench(fake.FakeBench):
             type(self).hangs -= 1
             return Result(error="timeout after 9 s\n--- QEMU ---")
         if guest.host_cmd:
-            return self.with_host(guest.host_cmd.split()[2])
+            way, *more = guest.host_cmd.split("\n", 1)[0].split()[2:]
+            if way == "spike":
+                return self.spike(guest, int(more[0]))
+            return self.with_host(way)
         lines = re.findall(r"^job (\./.*)$", guest.cmd, re.M)
         assert lines
         parts = [self.job(line, guest.swap, free) for line in lines]
@@ -124,6 +129,16 @@ class FakeBench(fake.FakeBench):
         """Pretends to run what the host has a part in."""
         said = f"{way} {self.give_back[way]}\n" if way in self.give_back else self.turns
         return Result(status=0, out=b"swapon 5.00 5.25\npasses 3\n", host_said=said.encode())
+
+    def spike(self, guest: Guest, mib: int) -> Result:
+        """Pretends to run a spike, with a window or without."""
+        assert (mib != 0) == (guest.swap == "in-place") and guest.reporting
+        text = (f"init seconds={self.spike_fill[guest.swap]}\npass kernel=triad pass=1\n"
+                f"pass kernel=triad pass=2\n{VERIFIED}exit seconds=0.15\n")
+        if self.damage == guest.swap:
+            text = text.replace("=ok", "=WRONG")
+        said = f"spike {self.give_back['spike']}\n" if mib else ""
+        return Result(status=0, out=text.encode(), host_said=said.encode())
 
     def job(self, cmd: str, swap: str, free: int) -> tuple[int, str]:
         """Pretends to run one job; returns its status and output."""

@@ -183,7 +183,9 @@ class Experiment(unittest.TestCase):
         """The experiment of the window in place: targets and tables."""
         status, text = self.experiment(FakeBench, "--nested", "--strict")
         self.assertEqual(status, 0, text)
-        self.assertEqual(text.count("  PASS  "), 15)
+        self.assertEqual(text.count("  PASS  "), 17)
+        self.assertRegex(text, r"first touch in place +2.10 +2 +0.15 +0.80\n")
+        self.assertRegex(text, r"never swaps \(enough memory\) +2.00 +2 +0.15 +-\n")
         self.assertRegex(text, r"first touch in place +64 +1 +1.500 +0.078 +0.150 +1.728\n")
         self.assertRegex(text, r"plug a DIMM of .* 3.00\n")
         self.assertRegex(text, r"swapon of the window +0.25\n")
@@ -205,7 +207,19 @@ class Experiment(unittest.TestCase):
         self.assertIn("FAILED two guests, halves: two_guests: no answer", text)
         self.assertIn("MISS  Half the window back", text)
         self.assertIn("MISS  A process's window back", text)
+        self.assertIn("FAILED spike, first touch: ", text)
+        self.assertIn("----  A spike's memory back", text)
         self.assertIn("WRONG DATA", text)
+
+    def test_spike_miss(self) -> None:
+        """One that is slower to fill, and one that is slow to go."""
+        class Slow(FakeBench):
+            """Such ones."""
+            give_back = {**GIVE_BACK, "spike": 1.1}
+            spike_fill = {"none": 1.0, "in-place": 1.2}
+        _, text = self.experiment(Slow, "--nested")
+        self.assertRegex(text, r"MISS  Fill of a spike, 4 x the memory: .* 1.20 ")
+        self.assertRegex(text, r"MISS  A spike's memory back with the host, .* 1.10 ")
 
     def test_full(self) -> None:
         """The full sweep runs both paging modes and judges the better."""
