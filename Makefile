@@ -117,6 +117,15 @@ stock: | $(B)/src/linux-base $(B)/versions	## a kernel for what symbiotic guests
 	$(call say,KERNEL,stock)
 	$(call kernel,stock,linux-base,$(CONFIG_base) $(GCONF)/stock.config,vmlinux bzImage)
 
+# Both from our tree, so that what the options add is the difference.
+window-size: tree-guest		## what a swap window costs a small kernel: window.config, in bytes
+	$(call say,KERNEL,small small-window)
+	$(call kernel,small,linux-guest,$(GCONF)/small.config,vmlinux)
+	$(call kernel,small-window,linux-guest,$(GCONF)/small.config $(GCONF)/window.config,vmlinux)
+	@size $(B)/small/vmlinux $(B)/small-window/vmlinux
+	@echo 'of these, ours:'
+	@size -t $(B)/small-window/drivers/block/symswap/*.o $(B)/small-window/mm/symswap/*.o
+
 # The extension changes nothing outside KVM's own code, so the modules alone are
 # built, for the kernel in build/guest. Without a vmlinux beside them modpost can
 # only warn of symbols, which insmod checks.

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# configs.sh BUILD: do the guest's memory-management files, and those of modules, compile in
+# configs.sh BUILD: do the options of window.config stay as they are in a small kernel, and do
+# the guest's memory-management files, and those of modules, compile in
 # all sensible configurations? Each is build/guest's with some options changed in the header that
 # the compiler sees, without asking Kconfig, and only the syntax is checked: it takes
 # seconds. Needs build/guest.
@@ -16,6 +17,26 @@ work=$build/tests/configs
 . vmm-side/e2e/ktap.sh
 rm -rf "$work"
 mkdir -p "$work/generated"
+
+# The fragment for small kernels, as Kconfig sees it beside small.config: it drops silently what
+# lacks something. Sizes are of `make window-size`.
+window_fragment()
+{
+	cat guest-linux/config/small.config guest-linux/config/window.config >"$work/request"
+	cc=$PWD/vmm-side/rig/build/cc.sh
+	# With the programs of build/guest; nothing there is changed, if they are called the same.
+	make -s -C "$build/src/linux-guest" O="$obj" CC="$cc" HOSTCC="$cc" \
+		KCONFIG_ALLCONFIG="$work/request" KCONFIG_CONFIG="$work/config" allnoconfig || return
+	options=$(grep '^[^#]' guest-linux/config/window.config)
+	[ "$(echo "$options" | wc -l)" -le 10 ] || { echo 'more than ten options'; return 1; }
+	for option in $options; do
+		grep -qx "CONFIG_[A-Z0-9_]*=y" <<-END && grep -qxF "$option" "$work/config" && continue
+		$option
+		END
+		echo "$option: $(grep -w "${option%=*}" "$work/config" || echo nothing)"
+		return 1
+	done
+}
 
 # header OPTION=VALUE...: generated/autoconf.h with these changed, to y, m or n
 header()
@@ -61,6 +82,7 @@ config()
 	subtest "$*" compiles "$files" "$@"
 }
 
+subtest 'window.config' window_fragment
 driver=drivers/block/symswap
 bypass=mm/symbiotic_bypass
 in_place=$(cd guest-linux/overlay && find mm -path 'mm/symswap*.c' | sed 's/\.c$//')
