@@ -30,6 +30,7 @@ guest_start:
 /* One instruction each, then the end of the test step. */
 	.globl	g_wrmsr, g_rdmsr, g_hypercall, g_spin, g_hlt, g_sti_spin, g_iret
 	.globl	g_load, g_invlpg_load, g_ss_load, g_store, g_touch, g_count, g_hv_call
+	.globl	g_paddd, g_ds_invlpg
 g_wrmsr:
 	wrmsr
 	outb	%al, $PORT_DONE
@@ -51,6 +52,18 @@ g_ss_load:
 	outb	%al, $PORT_DONE
 g_store:
 	mov	%rbx, (%rax)
+	outb	%al, $PORT_DONE
+/* What KVM's emulator has not got. */
+g_paddd:
+	paddd	%xmm0, %xmm0
+	outb	%al, $PORT_DONE
+/* DS becomes what it should be, then there is an exit. */
+g_ds_invlpg:
+	mov	$SEL_DATA, %ecx
+	mov	%ecx, %ds
+	mov	$0x5a, %al
+	outb	%al, $PORT_CALL
+	invlpg	(%rdx)
 	outb	%al, $PORT_DONE
 g_hv_call:
 	mov	$GUEST_HV_PAGE, %edi

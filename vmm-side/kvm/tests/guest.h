@@ -25,7 +25,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 	g_nmi[], g_nmi_flags[], g_irq[], g_symcall[], g_symcall_fast[], g_hypercall_loop[],
 	g_load[], g_invlpg_load[], g_ss_load[], g_store[], g_touch[], g_count[], g_nested[],
 	g_hv_call[], g_db[], g_mc[], g_mix[], g_mix32[], g_mix16[], g_vmrun[],
-	g_nested_out[], g_bad[], g_remap[];
+	g_nested_out[], g_bad[], g_remap[], g_paddd[], g_ds_invlpg[];
 #endif
 
 #define MSR_EFER		0xc0000080

@@ -505,32 +505,59 @@ static void test_nested(void)
 
 /* ---- What the guest sees ------------------------------------------------------ */
 
-/*
- * An exception waits when shadow paging comes, and the segments are such that VT-x
- * would leave the guest to KVM's emulator then, which delivers no exceptions.
- */
-static void test_exception(void)
+/* With a stale data segment, as real mode can leave one. */
+static void begin_stale(const char *how, __u64 addr)
 {
-	struct kvm_vcpu_events events;
-	struct kvm_regs regs = { 0 };
+	struct kvm_regs regs = { .rax = addr, .rdx = DATA_GPA };
 	struct kvm_sregs s;
 
-	make_switching_vm(NESTED, 0);
-	expect(seen_mode(), NESTED);
-	begin_step(g_spin, 0, &regs);
+	begin_step(how, 0, &regs);
 	IOCTL(vcpu, KVM_GET_SREGS, &s);
 	s.ds.selector |= 3;
 	s.ds.dpl = 0;
 	IOCTL(vcpu, KVM_SET_SREGS, &s);
-	IOCTL(vcpu, KVM_GET_VCPU_EVENTS, &events);
-	events.exception.injected = 1;
-	events.exception.nr = 6;
-	events.exception.has_error_code = 0;
-	IOCTL(vcpu, KVM_SET_VCPU_EVENTS, &events);
-	set_paging(SHADOW);
-	expect(run_vcpu(), PORT_UD);
-	settle();
-	expect_mode(SHADOW, 0, 1);
+}
+
+/*
+ * Segments with which VT-x enters no guest without EPT, so that KVM's emulator would run
+ * it: that delivers no exceptions, and knows not all instructions. So the vCPU comes to
+ * have shadow paging when it has loaded others.
+ */
+static void test_segments(void)
+{
+	unsigned int i, mode;
+	__u64 before;
+
+	for (i = 0; i < 2; i++) {
+		mode = i ? SHADOW : NESTED;
+		make_switching_vm(mode, 0);
+		expect(seen_mode(), mode);
+
+		/* An exception waits. */
+		begin_stale(g_spin, 0);
+		inject_exception(6);
+		set_paging(SHADOW);
+		expect(run_vcpu(), PORT_UD);
+		settle();
+		expect_mode(SHADOW, 0, !i);
+
+		/* One comes. */
+		begin_stale(g_load, GUEST_UNMAPPED);
+		expect(run_vcpu(), PORT_PF);
+		settle();
+		begin_stale(g_paddd, 0);
+		expect(run_vcpu(), PORT_DONE);
+		settle();
+		set_paging(NESTED);
+
+		begin_stale(g_ds_invlpg, 0);
+		set_paging(SHADOW);
+		before = vcpu_stat("invlpg");
+		expect(run_vcpu(), PORT_DONE);
+		settle();
+		expect(vcpu_stat("invlpg"), before + 1);
+		expect(seen_mode(), SHADOW);
+	}
 }
 
 /* The host exchanges memory under either mode; the other must not have the old. */
@@ -1141,7 +1168,7 @@ const struct test paging_tests[] = {
 	{ "paging-smm", test_smm, 0 },
 	{ "paging-vmxon", test_vmxon, 0 },
 	{ "paging-nested", test_nested, 0 },
-	{ "paging-exception", test_exception, 0 },
+	{ "paging-segments", test_segments, 0 },
 	{ "paging-invalidated", test_invalidated, 0 },
 	{ "paging-host-memory", test_host_memory, 0 },
 	{ "paging-dirty", test_dirty, 0 },

@@ -213,15 +213,11 @@ static bool parameter(const char *path)
 	return on == 'Y' || on == '1';
 }
 
-/*
- * Whether this is VT-x, whose guests must have segments as it likes them: with shadow
- * paging, whatever the host has.
- */
+/* Whether this is VT-x, whose guests must have segments as it likes them. */
 bool restricted_guest(void)
 {
 	return !access("/sys/module/kvm_intel", F_OK) &&
-	       (!parameter("/sys/module/kvm_intel/parameters/unrestricted_guest") ||
-		vm_paging == KVM_SYMB_PAGING_SHADOW);
+	       !parameter("/sys/module/kvm_intel/parameters/unrestricted_guest");
 }
 
 /* Whether VMs have nested paging here, if they do not ask for anything else. */

@@ -101,6 +101,7 @@ struct kvm_symcall_segment {
  * @nmi_masked: NMIs were blocked
  * @halted: the vCPU was halted and will be again
  * @hlt_in_guest: it was, in hardware (HLT does not exit)
+ * @tdp: it had nested paging (VT-x)
  */
 struct kvm_symcall_context {
 	unsigned long regs[NR_VCPU_REGS];
@@ -116,6 +117,7 @@ struct kvm_symcall_context {
 	bool nmi_masked;
 	bool halted;
 	bool hlt_in_guest;
+	bool tdp;
 };
 
 /**

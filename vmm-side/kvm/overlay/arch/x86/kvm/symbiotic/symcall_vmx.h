@@ -29,6 +29,7 @@
 
 #ifdef CONFIG_KVM_SYMBIOTIC
 
+#include "paging.h"
 #include "symbiotic.h"
 
 /* Access rights (25.4.1): flat, DPL 0; 64-bit code, and data. */
@@ -189,6 +190,7 @@ static inline void vmx_symcall_enter(struct kvm_vcpu *vcpu)
 	ctx->rflags = vmx_get_rflags(vcpu);
 	vmx_symcall_set_rflags(vcpu, X86_EFLAGS_FIXED);
 
+	ctx->tdp = kvm_vcpu_tdp(vcpu);
 	ctx->hlt_in_guest = false;
 	if (kvm_hlt_in_guest(vcpu->kvm) &&
 	    vmcs_read32(GUEST_ACTIVITY_STATE) == GUEST_ACTIVITY_HLT) {
@@ -216,11 +218,14 @@ static inline void vmx_symcall_leave(struct kvm_vcpu *vcpu)
 	vmx_symcall_restore_base(VCPU_SREG_GS, &ctx->gs);
 	vmx_segment_cache_clear(to_vmx(vcpu));
 	/*
-	 * What is restored here was right before (vmx_symcall_busy()). But user space
-	 * may have set DS, ES, LDTR or TR meanwhile, which are not.
+	 * What is restored here was right before (vmx_symcall_busy()), in the paging mode
+	 * of then. But user space may have set DS, ES, LDTR or TR meanwhile, which are not.
 	 */
-	if (unlikely(to_vmx(vcpu)->emulation_required))
+	if (unlikely(to_vmx(vcpu)->emulation_required ||
+		     ctx->tdp != kvm_vcpu_tdp(vcpu))) {
 		to_vmx(vcpu)->emulation_required = vmx_emulation_required(vcpu);
+		kvm_paging_recheck(vcpu);
+	}
 	vmx_symcall_set_rflags(vcpu, ctx->rflags);
 
 	if (vmx_symcall_shadow())
