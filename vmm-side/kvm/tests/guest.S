@@ -207,8 +207,15 @@ g_mix32:
 	outb	%al, $PORT_DONE
 5:	outb	%al, $PORT_BAD
 
-/* In real mode: 64 KiB at DS, the count in ES:DI. */
+/* Of a system management interrupt, at GUEST_SMM: all data is below 64 KiB. */
 	.code16
+	.globl	g_smm, g_smm_end
+g_smm:
+	incl	GUEST_DATA + DATA_SMIS
+	rsm
+g_smm_end:
+
+/* In real mode: 64 KiB at DS, the count in ES:DI. */
 g_mix16:
 	xor	%bx, %bx
 1:	inc	%bx

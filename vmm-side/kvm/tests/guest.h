@@ -25,7 +25,8 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 	g_nmi[], g_nmi_flags[], g_irq[], g_symcall[], g_symcall_fast[], g_hypercall_loop[],
 	g_load[], g_invlpg_load[], g_ss_load[], g_store[], g_touch[], g_count[], g_nested[],
 	g_hv_call[], g_db[], g_mc[], g_mix[], g_mix32[], g_mix16[], g_vmrun[],
-	g_nested_out[], g_bad[], g_remap[], g_paddd[], g_ds_invlpg[];
+	g_nested_out[], g_bad[], g_remap[], g_paddd[], g_ds_invlpg[],
+	g_smm[], g_smm_end[];
 #endif
 
 #define MSR_EFER		0xc0000080
@@ -85,6 +86,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 #define DATA_FLAGS		0x68	/* of the local page, ANDed by all CALL_FLAGS */
 #define DATA_NMI_FLAGS		0x6c	/* of the local page, ORed by all NMIs */
 #define DATA_STOP		0x70	/* ends g_mix and its kind */
+#define DATA_SMIS		0x74	/* how often g_smm has run */
 #define DATA_ZERO		0x80
 #define DATA_ROUNDS		0xc0	/* how far they have got, a word for each vCPU */
 

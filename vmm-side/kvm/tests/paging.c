@@ -32,6 +32,7 @@
 #define DATA_SIZE	0x400000ULL
 #define DATA_SLOT	3
 #define OTHER_GPA	0x30000000ULL
+#define OTHER_SIZE	0x4000ULL
 #define OTHER_SLOT	4
 
 #define CR4_PKE		(1ULL << 22)
@@ -56,7 +57,7 @@ static void need_switch(void)
 		skip("this host has one paging mode");
 }
 
-/* In place of the one that there is. 4 MiB at DATA_GPA, in huge pages if there are any. */
+/* In place of the one that there is. 4 MiB at DATA_GPA, new, in huge pages if there are any. */
 static void make_switching_vm(unsigned int mode, __u32 features)
 {
 	need_switch();
@@ -68,9 +69,12 @@ static void make_switching_vm(unsigned int mode, __u32 features)
 	if (!data) {
 		data = alloc(2 * DATA_SIZE);
 		data = (__u8 *)(((unsigned long)data + 0x1fffff) & ~0x1fffffUL);
-		madvise(data, DATA_SIZE, MADV_HUGEPAGE);
-		other = alloc(0x4000);
+		other = alloc(OTHER_SIZE);
 	}
+	if (mmap(data, DATA_SIZE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != data)
+		fail("mmap: %s", strerror(errno));
+	madvise(data, DATA_SIZE, MADV_HUGEPAGE);
 	memset(data, 0, DATA_SIZE);
 	set_slot(DATA_SLOT, DATA_GPA, data, DATA_SIZE);
 }
@@ -585,6 +589,46 @@ static void test_invalidated(void)
 	}
 }
 
+/* How much of the slot's memory is, by /proc/self/smaps, such as "Swap:", in KiB. */
+static unsigned long how_much(const char *field)
+{
+	unsigned long from, to, kb, at = (unsigned long)data, sum = 0;
+	FILE *f = fopen("/proc/self/smaps", "r");
+	bool ours = false;
+	char line[256];
+
+	if (!f)
+		fail("smaps: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			ours = from < at + DATA_SIZE && to > at;
+		else if (ours && !strncmp(line, field, strlen(field)) &&
+			 sscanf(line + strlen(field), "%lu", &kb) == 1)
+			sum += kb;
+	}
+	fclose(f);
+	return sum;
+}
+
+/* Whether this kernel makes huge pages, and whether it has where to swap to. */
+static bool has_huge(void)
+{
+	return !access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK);
+}
+
+static bool has_swap(void)
+{
+	FILE *f = fopen("/proc/swaps", "r");
+	unsigned int lines = 0;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		lines++;
+	if (f)
+		fclose(f);
+	return lines > 1;
+}
+
 /* All of the slot's memory is another mapping's from now on, as mremap() can make it. */
 static void exchange(__u8 *with)
 {
@@ -597,6 +641,18 @@ static void exchange(__u8 *with)
 		fail("mremap: %s", strerror(errno));
 }
 
+/* Both vCPUs see what is there now, at both places. */
+static void both_see(__u64 a, __u64 b)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		expect(step(g_load, a, 0), *(__u64 *)(data + (a - DATA_GPA)));
+		expect(step(g_load, b, 0), *(__u64 *)(data + (b - DATA_GPA)));
+		swap_vcpus();
+	}
+}
+
 /*
  * Whatever the host does to the guest's memory under either mode, a page of the one and a
  * page of the other have what is there now.
@@ -606,11 +662,12 @@ static void test_host_memory(void)
 	static const int advice[] = {
 		MADV_PAGEOUT, MADV_COLLAPSE, MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_COLD,
 	};
+	unsigned int i, what, mode = NESTED, swapped = 0, collapsed = 0;
 	__u64 a, b, *at_a, *at_b;
-	unsigned int i, mode = NESTED;
 	static __u8 *with;
 
 	make_switching_vm(NESTED, 0);
+	add_vcpu();
 	if (!with)
 		with = alloc(DATA_SIZE);
 	memset(with, 0xee, DATA_SIZE);
@@ -620,6 +677,7 @@ static void test_host_memory(void)
 		at_a = (__u64 *)(data + (a - DATA_GPA));
 		at_b = (__u64 *)(data + (b - DATA_GPA));
 		step(g_store, a, 2 * i);
+		swap_vcpus();
 		mode ^= NESTED | SHADOW;
 		set_paging(mode);
 		step(g_store, b, 2 * i + 1);
@@ -627,21 +685,89 @@ static void test_host_memory(void)
 		expect(*at_b, 2 * i + 1);
 
 		/* Not all of it works everywhere, and none of it changes contents. */
-		if (i % (NR(advice) + 1))
-			madvise(data, DATA_SIZE, advice[i % (NR(advice) + 1) - 1]);
-		else
+		what = i % (NR(advice) + 1);
+		if (!what) {
 			exchange(with);
-		expect(step(g_load, a, 0), *at_a);
-		expect(step(g_load, b, 0), *at_b);
+		} else if (!madvise(data, DATA_SIZE, advice[what - 1])) {
+			swapped += advice[what - 1] == MADV_PAGEOUT && how_much("Swap:");
+			collapsed += advice[what - 1] == MADV_COLLAPSE;
+		}
+		both_see(a, b);
 		mode ^= NESTED | SHADOW;
 		set_paging(mode);
-		expect(step(g_load, a, 0), *at_a);
-		expect(step(g_load, b, 0), *at_b);
+		both_see(a, b);
 		/* One more time than back: which of both begins changes, too. */
 		if (i % 3) {
 			mode ^= NESTED | SHADOW;
 			set_paging(mode);
 		}
+	}
+	printf("# of 20 times, swapped out %u, made huge %u\n", swapped, collapsed);
+	expect(swapped > 0, has_swap());
+	if (has_huge())
+		expect(collapsed > 0, true);
+}
+
+/* What the vCPU reads there is for user space to say. */
+static void expect_mmio(__u64 addr)
+{
+	struct kvm_regs regs = { .rax = addr };
+	__u64 answer = ~addr;
+
+	begin_step(g_load, 0, &regs);
+	expect(run_to_exit_in_time(), KVM_EXIT_MMIO);
+	expect(run->mmio.phys_addr, addr);
+	expect(run->mmio.len, sizeof(answer));
+	expect(run->mmio.is_write, 0);
+	memcpy(run->mmio.data, &answer, sizeof(answer));
+	expect(run_vcpu(), PORT_DONE);
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	settle();
+	expect(regs.rbx, answer);
+}
+
+/* A slot that is in use moves, before, after and between changes. */
+static void test_slot_moves(void)
+{
+	unsigned int i, mode = NESTED;
+	__u64 at = OTHER_GPA, offset, was;
+
+	make_switching_vm(NESTED, 0);
+	add_vcpu();
+	memset(other, 0, OTHER_SIZE);
+	set_slot(OTHER_SLOT, at, other, OTHER_SIZE);
+	for (i = 0; i < 48; i++) {
+		offset = i % 4 * 4096 + i * 8;
+		step(g_store, at + offset, i + 1);
+		expect(*(__u64 *)(other + offset), i + 1);
+		if (i % 3) {
+			mode ^= NESTED | SHADOW;
+			set_paging(mode);
+			expect(step(g_load, at + offset, 0), i + 1);
+		}
+		/* The other vCPU may have followed, or not. */
+		if (i & 4)
+			swap_vcpus();
+		was = at;
+		at ^= 0x10000;
+		set_slot(OTHER_SLOT, at, other, OTHER_SIZE);
+		if (i & 1) {
+			mode ^= NESTED | SHADOW;
+			set_paging(mode);
+		}
+		expect_mmio(was + offset);
+		expect(step(g_load, at + offset, 0), i + 1);
+		expect(seen_mode(), mode);
+		swap_vcpus();
+		expect_mmio(was + offset);
+		expect(step(g_load, at + offset, 0), i + 1);
+	}
+	/* No slot: there is nothing in either mode. */
+	set_slot(OTHER_SLOT, at, other, 0);
+	for (i = 0; i < 2; i++) {
+		expect_mmio(at);
+		mode ^= NESTED | SHADOW;
+		set_paging(mode);
 	}
 }
 
@@ -687,20 +813,36 @@ static void test_dirty(void)
 /* Huge pages of the host's, in both modes, split by dirty logging and back. */
 static void test_huge(void)
 {
+	struct kvm_userspace_memory_region region = {
+		.slot = DATA_SLOT, .guest_phys_addr = DATA_GPA, .memory_size = DATA_SIZE,
+	};
 	unsigned int i, mode = NESTED, huge[4] = { 0 };
-	__u64 addr;
+	__u64 addr, before;
 
 	make_switching_vm(NESTED, 0);
+	if (!how_much("AnonHugePages:"))
+		skip("the host gives no huge pages");
+	region.userspace_addr = (unsigned long)data;
 	for (i = 0; i < 40; i++) {
+		/* For four rounds of eight, each mode having two of them. */
+		if (i % 4 == 0) {
+			region.flags = i & 4 ? KVM_MEM_LOG_DIRTY_PAGES : 0;
+			IOCTL(vm, KVM_SET_USER_MEMORY_REGION, &region);
+		}
 		mode ^= NESTED | SHADOW;
 		set_paging(mode);
-		addr = DATA_GPA + i % 2 * 0x200000 + i * 4096 + i * 8;
+		/* Shadow pages have gone by now: these are of nested paging. */
+		before = mode == SHADOW ? vm_stat("pages_2m") : 0;
+		addr = DATA_GPA + i / 2 % 2 * 0x200000 + i * 4096 + i * 8;
 		step(g_store, addr, i);
 		expect(step(g_load, addr, 0), i);
 		expect(*(__u64 *)(data + (addr - DATA_GPA)), i);
-		huge[mode] += vm_stat("pages_2m") > 0;
+		if (!region.flags)
+			huge[mode] += vm_stat("pages_2m") > before;
 	}
-	printf("# huge pages in %u of 20 rounds nested, %u shadow\n", huge[NESTED], huge[SHADOW]);
+	printf("# of 10 rounds each without a log, huge pages in %u nested, %u shadow\n",
+	       huge[NESTED], huge[SHADOW]);
+	expect(huge[NESTED] > 0 && huge[SHADOW] > 0, true);
 }
 
 /* A symcall that goes through several modes. */
@@ -964,7 +1106,7 @@ static void disturb(unsigned int i)
 	struct kvm_msi smi = { .address_lo = 0xfee00000, .data = 2 << 8 };
 	pid_t pid;
 
-	switch (i % 8) {
+	switch (i % 10) {
 	case 0:
 		region.flags = KVM_MEM_LOG_DIRTY_PAGES;
 		IOCTL(vm, KVM_SET_USER_MEMORY_REGION, &region);
@@ -975,7 +1117,7 @@ static void disturb(unsigned int i)
 		break;
 	case 2:
 		/* Where it is not: it moves. */
-		set_slot(OTHER_SLOT, OTHER_GPA + i / 8 % 2 * 0x10000, other, 0x4000);
+		set_slot(OTHER_SLOT, OTHER_GPA + i / 10 % 2 * 0x10000, other, OTHER_SIZE);
 		break;
 	case 4:
 		IOCTL(vm, KVM_SET_USER_MEMORY_REGION, &region);
@@ -992,12 +1134,17 @@ static void disturb(unsigned int i)
 			_exit(0);
 		waitpid(pid, NULL, 0);
 		break;
+	case 8:
+		madvise(data, DATA_SIZE, MADV_PAGEOUT);
+		break;
+	case 9:
+		madvise(data, DATA_SIZE, MADV_COLLAPSE);
+		break;
 	}
 }
 
 static void mix(const enum kind *kinds, unsigned int n, unsigned int nr, bool busy)
 {
-	static const __u8 rsm[] = { 0x0f, 0xaa };
 	unsigned int i, mode = NESTED;
 	struct kvm_run *first_run;
 	int first;
@@ -1006,7 +1153,7 @@ static void mix(const enum kind *kinds, unsigned int n, unsigned int nr, bool bu
 	make_switching_vm(NESTED, 0);
 	first = vcpu;
 	first_run = run;
-	memcpy(ram + GUEST_SMM, rsm, sizeof(rsm));
+	memcpy(ram + GUEST_SMM, g_smm, g_smm_end - g_smm);
 	if (ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) > 0)
 		set_slot(1 << 16, 0, ram, GUEST_RAM);	/* as SMM sees it */
 	for (i = 0; i < n; i++) {
@@ -1051,9 +1198,11 @@ static void mix(const enum kind *kinds, unsigned int n, unsigned int nr, bool bu
 	vcpu = first;
 	run = first_run;
 	expect(get_mode().generation, nr);
-	printf("# rounds seen: %u nested, %u shadow\n", rounds[0], rounds[1]);
+	printf("# rounds seen: %u nested, %u shadow; %u SMIs\n", rounds[0], rounds[1],
+	       *data32(DATA_SMIS));
 	/* Or else this has tested nothing. */
 	expect(rounds[0] >= nr / 4 && rounds[1] >= nr / 4, true);
+	expect(*data32(DATA_SMIS) > 0, busy && ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) > 0);
 }
 
 /*
@@ -1171,6 +1320,7 @@ const struct test paging_tests[] = {
 	{ "paging-segments", test_segments, 0 },
 	{ "paging-invalidated", test_invalidated, 0 },
 	{ "paging-host-memory", test_host_memory, 0 },
+	{ "paging-slot-moves", test_slot_moves, 0 },
 	{ "paging-dirty", test_dirty, 0 },
 	{ "paging-huge", test_huge, 0 },
 	{ "paging-symcall", test_symcall, 0 },
