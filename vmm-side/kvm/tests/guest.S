@@ -172,8 +172,13 @@ g_remap:
 	mov	(%rdi), %rbx
 	outb	%al, $PORT_DONE
 
-/* Without long mode: pages at EDI, in EBP rounds are counted, ESI is CR3 or 0. */
 	.code32
+	.globl	g_cr3
+g_cr3:
+	mov	%esi, %cr3
+	outb	%al, $PORT_DONE
+
+/* Without long mode: pages at EDI, in EBP rounds are counted, ESI is CR3 or 0. */
 g_mix32:
 	xor	%ebx, %ebx
 1:	inc	%ebx

@@ -26,7 +26,7 @@ extern const char guest_start[], guest_end[], g_wrmsr[], g_rdmsr[],
 	g_load[], g_invlpg_load[], g_ss_load[], g_store[], g_touch[], g_count[], g_nested[],
 	g_hv_call[], g_db[], g_mc[], g_mix[], g_mix32[], g_mix16[], g_vmrun[],
 	g_nested_out[], g_bad[], g_remap[], g_paddd[], g_ds_invlpg[],
-	g_smm[], g_smm_end[];
+	g_smm[], g_smm_end[], g_cr3[];
 #endif
 
 #define MSR_EFER		0xc0000080

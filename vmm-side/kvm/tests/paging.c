@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "vm.h"
+#include "rules.h"	/* KVM's */
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE		25
@@ -34,6 +36,11 @@
 #define OTHER_GPA	0x30000000ULL
 #define OTHER_SIZE	0x4000ULL
 #define OTHER_SLOT	4
+/* Page tables, and what they map. */
+#define MANY		512
+#define MANY_GPA	0x38000000ULL
+#define MANY_SLOT	5
+#define MANY_AT		0x80000000ULL
 
 #define CR4_PKE		(1ULL << 22)
 #define CR4_VMXE	(1ULL << 13)
@@ -77,6 +84,11 @@ static void make_switching_vm(unsigned int mode, __u32 features)
 	madvise(data, DATA_SIZE, MADV_HUGEPAGE);
 	memset(data, 0, DATA_SIZE);
 	set_slot(DATA_SLOT, DATA_GPA, data, DATA_SIZE);
+}
+
+static bool has_smm(void)
+{
+	return ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) > 0;
 }
 
 static struct kvm_symb_paging get_mode(void)
@@ -430,7 +442,7 @@ static void test_smm(void)
 	struct kvm_regs regs = { .rax = GUEST_DATA };
 
 	make_switching_vm(SHADOW, 0);
-	if (ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) <= 0)
+	if (!has_smm())
 		skip("no SMM in this KVM");
 	set_slot(1 << 16, 0, ram, GUEST_RAM);	/* as SMM sees it */
 	expect(seen_mode(), SHADOW);
@@ -929,6 +941,7 @@ struct cpu {
 };
 
 static struct cpu cpus[MAX_CPUS];
+static unsigned int mixing;	/* how many of them run, in threads */
 
 /* Its page tables, and where its pages are, for itself and for everybody. */
 static __u64 tables(unsigned int nr)
@@ -1037,7 +1050,7 @@ static void *run_mix(void *arg)
 
 	do {
 		r = ioctl(cpu->fd, KVM_RUN, 0);
-	} while (r < 0 && errno == EINTR);
+	} while (r < 0 && errno == EINTR && !cpu->run->immediate_exit);
 	if (r)
 		cpu->port = 0x1000 + errno;
 	else if (cpu->run->exit_reason == KVM_EXIT_IO)
@@ -1124,7 +1137,7 @@ static void disturb(unsigned int i)
 		break;
 	case 5:
 	case 6:
-		if (ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) > 0)
+		if (has_smm())
 			IOCTL(vm, KVM_SIGNAL_MSI, &smi);
 		break;
 	case 7:
@@ -1143,18 +1156,14 @@ static void disturb(unsigned int i)
 	}
 }
 
-static void mix(const enum kind *kinds, unsigned int n, unsigned int nr, bool busy)
+/* A VM with vCPUs of these kinds, which run from now on. */
+static void start_mix(const enum kind *kinds, unsigned int n)
 {
-	unsigned int i, mode = NESTED;
-	struct kvm_run *first_run;
-	int first;
-	__u32 rounds[2] = { 0 }, was;
+	unsigned int i;
 
 	make_switching_vm(NESTED, 0);
-	first = vcpu;
-	first_run = run;
 	memcpy(ram + GUEST_SMM, g_smm, g_smm_end - g_smm);
-	if (ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) > 0)
+	if (has_smm())
 		set_slot(1 << 16, 0, ram, GUEST_RAM);	/* as SMM sees it */
 	for (i = 0; i < n; i++) {
 		if (i)
@@ -1162,11 +1171,67 @@ static void mix(const enum kind *kinds, unsigned int n, unsigned int nr, bool bu
 		cpus[i] = (struct cpu) { .kind = kinds[i], .fd = vcpu, .run = run };
 		begin_mix(i);
 	}
-	vcpu = first;
-	run = first_run;
-
+	vcpu = cpus[0].fd;
+	run = cpus[0].run;
 	for (i = 0; i < n; i++)
 		pthread_create(&cpus[i].thread, NULL, run_mix, &cpus[i]);
+	mixing = n;
+}
+
+/* Those that do not end within 20 s are stopped, and have failed. */
+static void stop_mix(void)
+{
+	unsigned int ms = 0;
+	struct cpu *cpu;
+
+	*data32(DATA_STOP) = 1;
+	while (mixing) {
+		cpu = &cpus[--mixing];
+		while (!__atomic_load_n(&cpu->ended, __ATOMIC_RELAXED)) {
+			if (ms++ > 20000) {
+				cpu->run->immediate_exit = 1;
+				pthread_kill(cpu->thread, SIGALRM);
+			}
+			usleep(1000);
+		}
+		pthread_join(cpu->thread, NULL);
+	}
+}
+
+/* They have lost nothing. */
+static void end_mix(unsigned int n)
+{
+	__u64 follows[MAX_CPUS];
+	unsigned int i;
+
+	stop_mix();
+	for (i = n; i--;) {
+		vcpu = cpus[i].fd;
+		run = cpus[i].run;
+		follows[i] = vcpu_stat("paging_follows");
+		if (i) {
+			munmap(run, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
+			close(vcpu);
+		}
+	}
+
+	for (i = 0; i < n; i++) {
+		if (cpus[i].port != PORT_DONE)
+			printf("# vCPU %u, of kind %u\n", i, cpus[i].kind);
+		expect(cpus[i].port, PORT_DONE);
+		check_pages(i);
+		/* VT-x: without paging a vCPU stays as it is. */
+		if (cpus[i].kind != FLAT && cpus[i].kind != REAL)
+			expect(follows[i] > 0, true);
+	}
+}
+
+static void mix(const enum kind *kinds, unsigned int n, unsigned int nr, bool busy)
+{
+	unsigned int i, mode = NESTED;
+	__u32 rounds[2] = { 0 }, was;
+
+	start_mix(kinds, n);
 	for (i = 0; i < nr; i++) {
 		mode ^= NESTED | SHADOW;
 		set_paging(mode);
@@ -1176,33 +1241,57 @@ static void mix(const enum kind *kinds, unsigned int n, unsigned int nr, bool bu
 		await_round(i / 2 % n);
 		rounds[mode == SHADOW] += *data32(DATA_ROUNDS + i / 2 % n * 4) - was;
 	}
-	*data32(DATA_STOP) = 1;
-	for (i = 0; i < n; i++)
-		pthread_join(cpus[i].thread, NULL);
-
-	for (i = 0; i < n; i++) {
-		if (cpus[i].port != PORT_DONE)
-			printf("# vCPU %u, of kind %u\n", i, kinds[i]);
-		vcpu = cpus[i].fd;
-		run = cpus[i].run;
-		expect(cpus[i].port, PORT_DONE);
-		check_pages(i);
-		/* VT-x: without paging a vCPU stays as it is. */
-		if (kinds[i] != FLAT && kinds[i] != REAL)
-			expect(vcpu_stat("paging_follows") > 0, true);
-		if (i) {
-			munmap(run, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
-			close(vcpu);
-		}
-	}
-	vcpu = first;
-	run = first_run;
+	end_mix(n);
 	expect(get_mode().generation, nr);
 	printf("# rounds seen: %u nested, %u shadow; %u SMIs\n", rounds[0], rounds[1],
 	       *data32(DATA_SMIS));
 	/* Or else this has tested nothing. */
 	expect(rounds[0] >= nr / 4 && rounds[1] >= nr / 4, true);
-	expect(*data32(DATA_SMIS) > 0, busy && ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) > 0);
+	expect(*data32(DATA_SMIS) > 0, busy && has_smm());
+}
+
+/*
+ * The way to nested paging takes so long that the vCPU of g_mix walks page tables that
+ * still are shadowed. Which those are: shadow pages go in the order in which they came, so
+ * the second vCPU has a lot of them made, and then the tables at the top made anew.
+ */
+static void walk(unsigned int nr)
+{
+	struct kvm_regs regs;
+	__u64 *pd, *pt;
+	unsigned int i;
+	static __u8 *many;
+
+	if (!many)
+		many = alloc(MANY * 4096UL);
+	start_mix((const enum kind []) { LONG }, 1);
+	set_slot(MANY_SLOT, MANY_GPA, many, MANY * 4096UL);
+	add_vcpu();
+	pd = (__u64 *)(ram + GUEST_PD) + (MANY_AT >> 21);
+	for (i = 0; i < MANY; i++) {
+		pt = (__u64 *)(many + i * 4096UL);
+		pt[0] = pages(MAX_CPUS) | 7;
+		pd[i] = (MANY_GPA + i * 4096UL) | 7;
+	}
+	for (i = 0; i < nr && !__atomic_load_n(&cpus[0].ended, __ATOMIC_RELAXED); i++) {
+		set_paging(SHADOW);
+		swap_vcpus();
+		regs = (struct kvm_regs) { .rax = MANY_AT, .rcx = 0x200000, .rbp = MANY };
+		expect(run_step(g_touch, 0, &regs), PORT_DONE);
+		/* Over two entries: KVM does not take them for page tables any more. */
+		step(g_store, GUEST_PDPT + 300 * 8 + 4, 0);
+		step(g_store, GUEST_PML4 + 300 * 8 + 4, 0);
+		swap_vcpus();
+		await_round(0);
+		set_paging(NESTED);
+		await_round(0);
+	}
+	end_mix(1);
+}
+
+static void test_walk(void)
+{
+	walk(4);
 }
 
 /*
@@ -1236,6 +1325,51 @@ static void test_pae(void)
 		}
 	}
 	expect(vcpu_stat("paging_follows") > 60, true);
+}
+
+static void run_32(const char *how, __u64 cr3, struct kvm_regs *regs)
+{
+	regs->rip = CODE(how);
+	regs->rsi = cr3;
+	IOCTL(vcpu, KVM_SET_REGS, regs);
+	expect(run_vcpu(), PORT_DONE);
+	settle();
+}
+
+/* They are those that the guest has loaded under nested paging, which KVM has not seen. */
+static void test_pdptrs(void)
+{
+	__u64 *pdpt, *pd, *pt, va;
+	struct kvm_regs regs;
+	unsigned int i, nr;
+
+	make_switching_vm(NESTED, 0);
+	cpus[0].kind = PAE;
+	begin_mix(0);
+	pdpt = (__u64 *)(ram + tables(0));
+	/* Another page directory, for what would be another vCPU's pages. */
+	pd = (__u64 *)(ram + tables(1));
+	pt = pd + 512;
+	pd[1] = (tables(1) + 0x1000) | 7;
+	for (i = 0; i < MIX_PAGES; i++)
+		pt[i] = (pages(1) + i * 4096) | 7;
+	IOCTL(vcpu, KVM_GET_REGS, &regs);
+	*data32(DATA_STOP) = 1;
+	for (i = 0; i < 10; i++) {
+		nr = i & 1;
+		pdpt[1] = (nr ? tables(1) : tables(0) + 0x1000) | 1;
+		run_32(g_cr3, tables(0), &regs);
+		pdpt[0] &= ~0x20ULL;
+		pdpt[1] &= ~0x20ULL;
+
+		set_paging(SHADOW);
+		memset(data, 0, 2 * MIX_PAGES * 4096);
+		*data32(DATA_ROUNDS) = 0;
+		run_32(g_mix32, 0, &regs);
+		va = GUEST_UNMAPPED + 0x200000;
+		expect(*(__u32 *)(data + (nr ? MIX_PAGES : MIX_PAGES - 1) * 4096), 1 ^ va);
+		set_paging(NESTED);
+	}
 }
 
 /* INVPCID is KVM's business under shadow paging alone. Few emulated processors have it. */
@@ -1305,6 +1439,87 @@ static void test_mix_smm(void)
 	mix(smm_kinds, NR(smm_kinds), switches, true);
 }
 
+/* ---- Tests of these tests ----------------------------------------------------------- */
+
+#define RULES	"/sys/module/kvm/parameters/without_rules"
+
+static bool write_rules(unsigned int bits)
+{
+	FILE *f = fopen(RULES, "w");
+
+	return f && fprintf(f, "%u", bits) > 0 && !fclose(f);
+}
+
+static void restore_rules(void)
+{
+	write_rules(0);
+}
+
+static void walk_longer(void)
+{
+	walk(100);
+}
+
+static void created(void)
+{
+	make_switching_vm(SHADOW, 0);
+	expect(seen_mode(), SHADOW);
+}
+
+/* Whether a test fails, with rules left out that hold again afterwards. */
+static bool fails(void (*test)(void))
+{
+	static jmp_buf outer;
+	static int how;
+
+	memcpy(outer, ended, sizeof(outer));
+	how = 0;
+	switch (setjmp(ended)) {
+	case 0:
+		test();
+		break;
+	case SKIPPED:
+		how = SKIPPED;
+		break;
+	default:
+		how = FAILED;
+	}
+	memcpy(ended, outer, sizeof(outer));
+	restore_rules();
+	stop_mix();
+	if (how == SKIPPED)
+		longjmp(ended, how);
+	return how == FAILED;
+}
+
+/* Without one rule of KVM's at a time, a test of the above fails. */
+static void test_rules_removed(void)
+{
+	static const struct {
+		enum kvm_symbiotic_rule rule;
+		const char *name;
+		void (*test)(void);
+	} rules[] = {
+		{ KVM_PAGING_RULE_LATE, "late", created },
+		{ KVM_PAGING_RULE_SMM, "smm", test_smm },
+		{ KVM_PAGING_RULE_PDPTR, "pdptr", test_pdptrs },
+		{ KVM_PAGING_RULE_WALK, "walk", walk_longer },
+	};
+	static unsigned int i;
+
+	if (access(RULES, F_OK))
+		skip("not in this kernel");
+	need_switch();
+	atexit(restore_rules);
+	for (i = 0; i < NR(rules); i++) {
+		printf("# without %s:\n", rules[i].name);
+		if (!write_rules(1U << rules[i].rule))
+			fail("%s: %s", RULES, strerror(errno));
+		if (!fails(rules[i].test))
+			fail("nothing fails");
+	}
+}
+
 const struct test paging_tests[] = {
 	{ "paging-basic", test_basic, 0 },
 	{ "paging-debugfs", test_debugfs, 0 },
@@ -1326,6 +1541,7 @@ const struct test paging_tests[] = {
 	{ "paging-symcall", test_symcall, 0 },
 	{ "paging-late", test_late, 0 },
 	{ "paging-pae", test_pae, 0 },
+	{ "paging-pdptrs", test_pdptrs, 0 },
 	{ "paging-invpcid", test_invpcid, 0 },
 	{ "paging-mix-1", test_mix_1, 0 },
 	{ "paging-mix-2", test_mix_2, 0 },
@@ -1333,5 +1549,7 @@ const struct test paging_tests[] = {
 	{ "paging-mix-kinds", test_mix_kinds, 0 },
 	{ "paging-mix-busy", test_mix_busy, 0 },
 	{ "paging-mix-smm", test_mix_smm, 0 },
+	{ "paging-walk", test_walk, 0 },
+	{ "paging-rules-removed", test_rules_removed, 0 },
 	{ }
 };

@@ -33,6 +33,7 @@
 #include "../smm.h"
 #include "../x86.h"
 #include "paging.h"
+#include "rules.h"
 #include "symbiotic.h"
 
 #define CREATE_TRACE_POINTS
@@ -192,7 +193,7 @@ static void paging_take(struct kvm_vcpu *vcpu, bool tdp)
 	 * Shadow paging has the PDPTRs in software. If there are none that the
 	 * processor would take, the guest has nothing mapped.
 	 */
-	if (!tdp && is_pae_paging(vcpu) &&
+	if (!tdp && is_pae_paging(vcpu) && kvm_rule(KVM_PAGING_RULE_PDPTR) &&
 	    !kvm_register_is_available(vcpu, VCPU_EXREG_PDPTR)) {
 		memset(vcpu->arch.mmu->pdptrs, 0, sizeof(vcpu->arch.mmu->pdptrs));
 		kvm_pdptr_read(vcpu, 0);
@@ -229,7 +230,8 @@ void kvm_paging_follow(struct kvm_vcpu *vcpu)
 
 	paging_hold(vcpu, paging_needs_nested(vcpu));
 	tdp = READ_ONCE(paging->mode) == KVM_SYMB_PAGING_NESTED;
-	paging_take(vcpu, tdp || is_smm(vcpu) || kvm_x86_call(paging_nested_only)(vcpu));
+	tdp |= is_smm(vcpu) && kvm_rule(KVM_PAGING_RULE_SMM);
+	paging_take(vcpu, tdp || kvm_x86_call(paging_nested_only)(vcpu));
 
 	/* A vCPU has changed the mode, perhaps this one. */
 	if (unlikely(READ_ONCE(paging->zap))) {
@@ -241,6 +243,16 @@ void kvm_paging_follow(struct kvm_vcpu *vcpu)
 		mutex_unlock(&kvm->slots_lock);
 		kvm_vcpu_srcu_read_lock(vcpu);
 	}
+}
+
+/**
+ * kvm_paging_created - others can find the vCPU
+ * @vcpu: the vCPU, which has nested paging so far, whatever the mode has become
+ */
+void kvm_paging_created(struct kvm_vcpu *vcpu)
+{
+	if (kvm_rule(KVM_PAGING_RULE_LATE))
+		kvm_paging_recheck(vcpu);
 }
 
 /**

@@ -72,6 +72,7 @@ static inline void kvm_paging_recheck(struct kvm_vcpu *vcpu)
 u32 kvm_paging_supported(struct kvm *kvm);
 int kvm_paging_enable(struct kvm *kvm, const struct kvm_enable_cap *cap);
 void kvm_paging_destroy(struct kvm *kvm);
+void kvm_paging_created(struct kvm_vcpu *vcpu);
 void kvm_paging_follow(struct kvm_vcpu *vcpu);
 void kvm_paging_settle(struct kvm_vcpu *vcpu);
 void kvm_paging_require_nested(struct kvm_vcpu *vcpu);
@@ -110,6 +111,7 @@ static inline int kvm_paging_enable(struct kvm *kvm,
 }
 
 static inline void kvm_paging_destroy(struct kvm *kvm) { }
+static inline void kvm_paging_created(struct kvm_vcpu *vcpu) { }
 static inline void kvm_paging_follow(struct kvm_vcpu *vcpu) { }
 static inline void kvm_paging_settle(struct kvm_vcpu *vcpu) { }
 static inline void kvm_paging_require_nested(struct kvm_vcpu *vcpu) { }

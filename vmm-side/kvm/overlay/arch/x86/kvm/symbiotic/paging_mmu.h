@@ -3,6 +3,7 @@
  * The part of switching paging modes that knows page tables. Included by mmu.c,
  * below its static helpers.
  */
+#include "rules.h"
 
 static void kvm_zap_obsolete_pages(struct kvm *kvm);
 
@@ -73,7 +74,8 @@ static bool kvm_paging_walk_may_go_on(struct kvm_vcpu *vcpu, gfn_t gfn)
 	LIST_HEAD(invalid_list);
 	bool tracked;
 
-	if (!kvm_paging_switchable(kvm) || !is_tdp_mmu_role(vcpu->arch.mmu))
+	if (!kvm_paging_switchable(kvm) || !is_tdp_mmu_role(vcpu->arch.mmu) ||
+	    !kvm_rule(KVM_PAGING_RULE_WALK))
 		return false;
 
 	write_lock(&kvm->mmu_lock);
