@@ -683,7 +683,7 @@ static void test_host_memory(void)
 	if (!with)
 		with = alloc(DATA_SIZE);
 	memset(with, 0xee, DATA_SIZE);
-	for (i = 0; i < 120; i++) {
+	for (i = 0; i < 72; i++) {
 		a = DATA_GPA + i * 7 % 1024 * 4096;
 		b = DATA_GPA + (i * 7 + 512) % 1024 * 4096;
 		at_a = (__u64 *)(data + (a - DATA_GPA));
@@ -714,7 +714,7 @@ static void test_host_memory(void)
 			set_paging(mode);
 		}
 	}
-	printf("# of 20 times, swapped out %u, made huge %u\n", swapped, collapsed);
+	printf("# of 12 times, swapped out %u, made huge %u\n", swapped, collapsed);
 	expect(swapped > 0, has_swap());
 	if (has_huge())
 		expect(collapsed > 0, true);
@@ -748,7 +748,7 @@ static void test_slot_moves(void)
 	add_vcpu();
 	memset(other, 0, OTHER_SIZE);
 	set_slot(OTHER_SLOT, at, other, OTHER_SIZE);
-	for (i = 0; i < 48; i++) {
+	for (i = 0; i < 24; i++) {
 		offset = i % 4 * 4096 + i * 8;
 		step(g_store, at + offset, i + 1);
 		expect(*(__u64 *)(other + offset), i + 1);
