@@ -26,17 +26,6 @@
 static char *few, *many;
 static unsigned int seq;
 
-static unsigned long host_word(void)
-{
-	char buf[32] = "";
-	int fd = open(WORDS "host_word", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || read(fd, buf, sizeof(buf) - 1) <= 0)
-		setup_error("host_word: %s", strerror(errno));
-	close(fd);
-	return strtoul(buf, NULL, 0);
-}
-
 static void guest_word(const char *val)
 {
 	int fd = open(WORDS "guest_word", O_WRONLY | O_CLOEXEC);

@@ -3,14 +3,15 @@
  * Torture test of swap in general and SwapBypass in particular.
  *
  *   bypass_torture [-t seconds] [-m MiB] [-w workers] [-j threads] [-S seed]
- *                  [-o seconds between swapoffs] [-b 0|1|-1]
+ *                  [-o seconds between swapoffs] [-b 0|1|-1] [-W word]
  *
  * Worker processes with several threads own pages with known content: every
  * page holds its name, its age, and words computed from both, and the owner
  * knows what it wrote last, so that lost updates show. Between verifying and
  * writing, threads change and discard their memory in all ways there are, while
  * other threads and processes page it out, in, and read it. -m should be more
- * than the guest has.
+ * than the guest has. With -W it goes on until that is the host's word, which has to be
+ * within the time of -t.
  *
  * Exit status: 0 all right, 1 wrong data, 2 could not run, or the bypass was
  * expected (-b, default: if attached; -1: both are fine; 2: it is, though it is not
@@ -465,13 +466,14 @@ int main(int argc, char **argv)
 	long long answered, queries, followed, in_place;
 	uint64_t seed = 1, end, next_off;
 	int expect = bypass_attached();
+	unsigned long until = 0;
 	size_t mib = 0, per_worker;
 	char dev[128] = "";
 	pid_t pid[64];
 	int opt, status, ret = TEST_OK;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((opt = getopt(argc, argv, "t:m:w:j:S:o:b:")) != -1) {
+	while ((opt = getopt(argc, argv, "t:m:w:j:S:o:b:W:")) != -1) {
 		switch (opt) {
 		case 't':
 			seconds = atoi(optarg);
@@ -493,6 +495,9 @@ int main(int argc, char **argv)
 			break;
 		case 'b':
 			expect = atoi(optarg);
+			break;
+		case 'W':
+			until = strtoul(optarg, NULL, 0);
 			break;
 		default:
 			return TEST_SETUP;
@@ -532,7 +537,7 @@ int main(int argc, char **argv)
 
 	end = now_ms() + seconds * 1000ULL;
 	next_off = off_every ? now_ms() + off_every * 1000ULL : ~0ULL;
-	while (now_ms() < end && !shared->stop) {
+	while (now_ms() < end && !shared->stop && !(until && host_word() == until)) {
 		look(pid[rnd(&seed) % workers], &seed);
 		usleep(1000);
 		if (now_ms() < next_off)
@@ -559,6 +564,10 @@ int main(int argc, char **argv)
 		}
 	}
 
+	if (ret == TEST_OK && until && host_word() != until) {
+		printf("# the host's word did not come\n");
+		ret = TEST_SETUP;
+	}
 	printf("# pages verified %lu, disturbances %lu, swapoffs %u of %u\n",
 	       shared->verified, shared->disturbed, offs, tries);
 	for (i = 0; i < OP_NR; i++)

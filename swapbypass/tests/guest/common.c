@@ -255,6 +255,17 @@ long long counter(const char *name)
 	return read_number(path, &val) ? val : -1;
 }
 
+unsigned long host_word(void)
+{
+	unsigned long word;
+	FILE *f = fopen("/sys/kernel/symbiotic/host_word", "re");
+
+	if (!f || fscanf(f, "%lx", &word) != 1)
+		setup_error("host_word: %s", strerror(errno));
+	fclose(f);
+	return word;
+}
+
 bool bypass_attached(void)
 {
 	return counter("attached") == 1;

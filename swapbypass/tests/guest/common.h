@@ -58,6 +58,9 @@ bool page_out(void *addr, size_t len);
 long long counter(const char *name);
 bool bypass_attached(void);
 
+/* What the host has last written to its word of the global SymSpy page. */
+unsigned long host_word(void);
+
 /* /sys/kernel/debug/symbiotic_bypass/<name>; false if there is no such file. */
 bool test_option(const char *name, unsigned long val);
 

@@ -770,18 +770,11 @@ static void say(const char *word)
 
 static void host_says(unsigned long word)
 {
-	unsigned long said = 0;
-	uint64_t end;
-	FILE *f;
+	uint64_t end = now_ms() + 2 * WAIT_MS;
 
-	for (end = now_ms() + 2 * WAIT_MS; said != word; usleep(10000)) {
-		f = fopen("/sys/kernel/symbiotic/host_word", "re");
-		if (!f || fscanf(f, "%lx", &said) != 1)
-			setup_error("host_word: %s", strerror(errno));
-		fclose(f);
+	for (; host_word() != word; usleep(10000))
 		if (now_ms() > end)
 			violated("the host does not say %lu", word);
-	}
 }
 
 /*
