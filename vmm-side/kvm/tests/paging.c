@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,11 +37,14 @@
 #define OTHER_GPA	0x30000000ULL
 #define OTHER_SIZE	0x4000ULL
 #define OTHER_SLOT	4
-/* Page tables, and what they map. */
+/* Page tables, and what they map, or others do. */
 #define MANY		512
 #define MANY_GPA	0x38000000ULL
 #define MANY_SLOT	5
 #define MANY_AT		0x80000000ULL
+
+/* klogctl(): from which level on messages come on the console */
+#define SYSLOG_CONSOLE_LEVEL	8
 
 #define CR4_PKE		(1ULL << 22)
 #define CR4_VMXE	(1ULL << 13)
@@ -110,6 +114,21 @@ static void expect_mode(unsigned int mode, unsigned int flags, __u64 generation)
 	expect(get.generation, generation);
 	expect(vm_stat("paging_switches"), generation);
 	expect(vm_stat("paging_shadow"), mode == SHADOW);
+}
+
+/* By the VM's file; returns errno, or 0. */
+static int try_file(const char *mode)
+{
+	char name[64];
+	int fd, r;
+
+	snprintf(name, sizeof(name), "/sys/kernel/debug/kvm/%d-%d/paging_mode", getpid(), vm);
+	fd = open(name, O_WRONLY);
+	if (fd < 0)
+		fail("%s: %s", name, strerror(errno));
+	r = write(fd, mode, strlen(mode)) < 0 ? errno : 0;
+	close(fd);
+	return r;
 }
 
 static void begin_more(const char *how, struct kvm_regs *regs)
@@ -240,10 +259,72 @@ static void test_fixed(void)
 	expect(get.generation, 0);
 	expect(try_paging(NESTED, 0), EOPNOTSUPP);
 	expect(try_paging(SHADOW, KVM_SYMB_PAGING_WAIT), EOPNOTSUPP);
+	expect(try_file("nested"), EOPNOTSUPP);
+	expect(try_file("shadow"), EOPNOTSUPP);
 	/* There is a vCPU. */
 	expect(try_enable(vm, NESTED, 0, 0, 0), can_switch() ? EBUSY : EOPNOTSUPP);
 	set_slot(DATA_SLOT, DATA_GPA, alloc(4096), 4096);
 	expect(seen_mode(), mode);
+}
+
+static int console_level(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/printk", "r");
+	int level = 0;
+
+	if (f) {
+		if (fscanf(f, "%d", &level) != 1)
+			level = 0;
+		fclose(f);
+	}
+	return level ?: 7;
+}
+
+/*
+ * No memory for what shadow paging needs, 8 bytes for each page of a slot that is so large
+ * that this is twice what the host has. The VM is as it was. The kernel says so, with a
+ * trace: in its log, which is right, but not on the console, where it would be trouble.
+ */
+static void test_no_memory(void)
+{
+	unsigned long pages = sysconf(_SC_PHYS_PAGES) * (4096UL / 8) * 2;
+	int level = console_level(), errors[2], v;
+	void *mem;
+
+	make_switching_vm(NESTED, 0);
+	if (pages >= 1UL << 31)
+		skip("this host has memory for any slot");
+	mem = mmap(NULL, pages * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		   -1, 0);
+	if (mem == MAP_FAILED)
+		fail("mmap: %s", strerror(errno));
+	set_slot(OTHER_SLOT, 1ULL << 32, mem, pages * 4096);
+	klogctl(SYSLOG_CONSOLE_LEVEL, NULL, 1);
+	errors[0] = try_paging(SHADOW, 0);
+	errors[1] = try_file("shadow");
+	klogctl(SYSLOG_CONSOLE_LEVEL, NULL, level);
+	expect(errors[0], ENOMEM);
+	expect(errors[1], ENOMEM);
+	expect_mode(NESTED, 0, 0);
+	expect(seen_mode(), NESTED);
+	set_slot(OTHER_SLOT, 1ULL << 32, mem, 0);
+	set_paging(SHADOW);
+	expect(seen_mode(), SHADOW);
+	expect_mode(SHADOW, 0, 1);
+
+	/* The same at the start, after which the VM may still ask for nested paging. */
+	v = vm;
+	vm = IOCTL(kvm, KVM_CREATE_VM, 0);
+	set_slot(OTHER_SLOT, 1ULL << 32, mem, pages * 4096);
+	klogctl(SYSLOG_CONSOLE_LEVEL, NULL, 1);
+	errors[0] = try_enable(vm, SHADOW, 0, 0, 0);
+	klogctl(SYSLOG_CONSOLE_LEVEL, NULL, level);
+	errors[1] = try_enable(vm, NESTED, 0, 0, 0);
+	close(vm);
+	vm = v;
+	munmap(mem, pages * 4096);
+	expect(errors[0], ENOMEM);
+	expect(errors[1], 0);
 }
 
 static void test_enable(void)
@@ -329,6 +410,7 @@ static void holds(__u64 efer, __u64 cr4)
 	make_switching_vm(NESTED, 0);
 	take(efer, cr4);
 	expect(try_paging(SHADOW, 0), EBUSY);
+	expect(try_file("shadow"), EBUSY);
 	expect_mode(NESTED, 0, 0);
 	set_paging(NESTED);
 	expect(try_paging(SHADOW, KVM_SYMB_PAGING_WAIT), 0);
@@ -855,6 +937,34 @@ static void test_huge(void)
 	printf("# of 10 rounds each without a log, huge pages in %u nested, %u shadow\n",
 	       huge[NESTED], huge[SHADOW]);
 	expect(huge[NESTED] > 0 && huge[SHADOW] > 0, true);
+}
+
+/* The guest's pages of 1 GiB, which CPUID offers in either mode if the hardware has them. */
+static void test_gigabytes(void)
+{
+	__u64 *pdpt = (__u64 *)(ram + GUEST_PDPT);
+	unsigned int i, mode = NESTED;
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entries[128];
+	} cpuid = { .head.nent = 128 };
+	bool offered = false;
+
+	make_switching_vm(NESTED, 0);
+	IOCTL(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid);
+	for (i = 0; i < cpuid.head.nent; i++)
+		offered |= cpuid.entries[i].function == 0x80000001 &&
+			   cpuid.entries[i].edx & 1 << 26;
+	if (!offered)
+		skip("no pages of 1 GiB here");
+	pdpt[2] = 0x87;
+	for (i = 0; i < 10; i++) {
+		step(g_store, MANY_AT + DATA_GPA + i * 8, i + 1);
+		expect(*(__u64 *)(data + i * 8), i + 1);
+		mode ^= NESTED | SHADOW;
+		set_paging(mode);
+		expect(step(g_load, MANY_AT + DATA_GPA + i * 8, 0), i + 1);
+	}
 }
 
 /* A symcall that goes through several modes. */
@@ -1524,6 +1634,7 @@ const struct test paging_tests[] = {
 	{ "paging-basic", test_basic, 0 },
 	{ "paging-debugfs", test_debugfs, 0 },
 	{ "paging-fixed", test_fixed, 0 },
+	{ "paging-no-memory", test_no_memory, 0 },
 	{ "paging-enable", test_enable, 0 },
 	{ "paging-set", test_set, 0 },
 	{ "paging-svme", test_svme, 0 },
@@ -1538,6 +1649,7 @@ const struct test paging_tests[] = {
 	{ "paging-slot-moves", test_slot_moves, 0 },
 	{ "paging-dirty", test_dirty, 0 },
 	{ "paging-huge", test_huge, 0 },
+	{ "paging-gigabytes", test_gigabytes, 0 },
 	{ "paging-symcall", test_symcall, 0 },
 	{ "paging-late", test_late, 0 },
 	{ "paging-pae", test_pae, 0 },

@@ -9,14 +9,10 @@
 
 # shellcheck source=vmm-side/e2e/ktap.sh
 . ktap.sh
+# shellcheck source=vmm-side/qemu/tests/host/paging_lib.sh
+. paging_lib.sh
 
 F=$KVMDIR/paging_mode
-
-# paging NAME: a line of what QEMU says
-paging()
-{
-	symcall paging | sed -n "s/^$1 //p"
-}
 
 # busy: the guest's command has not ended
 busy()

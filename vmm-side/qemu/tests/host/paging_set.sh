@@ -7,32 +7,13 @@
 
 # shellcheck source=vmm-side/e2e/ktap.sh
 . ktap.sh
+# shellcheck source=vmm-side/qemu/tests/host/paging_lib.sh
+. paging_lib.sh
 
 case $1 in
 nested) other=shadow ;;
 *) other=nested ;;
 esac
-
-paging()
-{
-	symcall paging | sed -n "s/^$1 //p"
-}
-
-# From now on: a change of the mode. Who waits has a monitor of its own.
-listen()
-{
-	rm -f /run/event /run/waiting
-	symcall -q "$WORK/qmp2" -t 60 event PAGING_CHANGED >/run/event 2>/run/waiting &
-	listener=$!
-	until grep -qs waiting /run/waiting || ! kill -0 $listener 2>/dev/null; do sleep 0.1; done
-}
-
-# event_is MODE SWITCHES REASON: its members come in any order
-event_is()
-{
-	grep -q "\"mode\":\"$1\"" /run/event && grep -q "\"switches\":$2[,}]" /run/event &&
-		grep -q "\"reason\":\"$3\"" /run/event
-}
 
 # looks: it has looked at the vCPUs, within 10 seconds
 looks()
@@ -45,13 +26,6 @@ looks()
 	done
 }
 
-# refused COMMAND...: with an error of QEMU's
-refused()
-{
-	"$@" 2>/run/refused
-	[ $? = 3 ]
-}
-
 equal 'policy' "$(paging policy)" "$1"
 equal 'mode' "$(paging mode)" "$1"
 equal 'no change so far' "$(paging switches)" 0
@@ -59,7 +33,6 @@ check 'the guest sees that' wait_info.sh '^guest-word 0x1$'
 
 listen
 check 'set the other' symcall paging $other
-wait $listener
 check 'the event' event_is $other 1 QMP
 equal 'it is' "$(paging mode)" $other
 check 'set it again' symcall paging $other
@@ -70,7 +43,6 @@ check 'the guest follows' wait_info.sh '^guest-word 0x2$'
 # Whoever does it: the guest, QEMU and its users hear of it.
 listen
 check 'by the file' sh -c "echo $1 >$KVMDIR/paging_mode"
-wait $listener
 check 'the event' event_is "$1" 2 'not by QEMU'
 symcall word 3
 check 'the guest follows' wait_info.sh '^guest-word 0x3$'
