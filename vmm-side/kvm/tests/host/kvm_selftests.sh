@@ -7,16 +7,29 @@
 # shellcheck source=vmm-side/e2e/ktap.sh
 . ktap.sh
 
+# short NAME: options of those that take a lot of time or memory without
+short()
+{
+	case $1 in
+	demand_paging_test | kvm_page_table_test) echo '-b 32M' ;;
+	dirty_log_test) echo '-M clear-log -i 4' ;;
+	memslot_perf_test) echo '-s 64 -l 1' ;;
+	esac
+}
+
 ran=0
 for program in "${0%/*}"/selftest-*; do
 	name=${program##*/selftest-}
-	timeout 120 "$program" >/run/said 2>&1
+	options=$(short "$name")
+	# shellcheck disable=SC2086 # a list
+	timeout 120 "$program" $options >/run/said 2>&1
 	status=$?
 	if [ $status != 0 ]; then
 		skip "$name" "its status is $status without changes"
 		continue
 	fi
-	PAGING=switched timeout 300 "$program" >/run/said 2>&1
+	# shellcheck disable=SC2086
+	PAGING=switched timeout 300 "$program" $options >/run/said 2>&1
 	status=$?
 	changes=$(sed -n 's/^changes //p' /run/said)
 	[ "${changes:-0}" = 0 ] || ran=$((ran + 1))
