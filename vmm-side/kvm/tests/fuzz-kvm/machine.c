@@ -747,7 +747,7 @@ static void break_kernel(void)
 		if (write(broken_pipe[1], page, sizeof(page)) < 0)
 			break;
 	if (broken == BROKEN_KERNEL)
-		write_file("/dev/kmsg", "<4>bad page, as kvm_fuzz was told to say");
+		write_file("/dev/kmsg", "<4>bad page, as kvm_fuzz was told to say\n");
 }
 
 void end_vm(void)
