@@ -143,6 +143,7 @@ static int by_the_host(void)
 {
 	long long followed = must_read(WINDOW, "followed"), answered;
 	unsigned long before = reads();
+	size_t swapped;
 
 	touch_for(CALM_MS);
 	ktap(reads() == before && pages_swapped(area, nr * PAGE) == nr, "all are bypassed");
@@ -159,8 +160,12 @@ static int by_the_host(void)
 		setup_error("cannot page out");
 	before = reads();
 	answered = counter("answered_pages");
-	ktap(!wrong(0, 1) && pages_swapped(area, nr * PAGE) == nr &&
-	     counter("answered_pages") >= answered + (long long)nr, "bypassed: all");
+	ktap(!wrong(0, 1), "all is as it was");
+	swapped = pages_swapped(area, nr * PAGE);
+	answered = counter("answered_pages") - answered;
+	printf("# %zu of %zu pages are bypassed, %lld answers\n", swapped, nr, answered);
+	/* A page that was read may still be in the swap cache. */
+	ktap(swapped + FEW >= nr && (size_t)answered + FEW >= nr, "they are bypassed again");
 	ktap(reads() == before, "nothing was read");
 	ktap(must_read(WINDOW, "followed") >= followed + 2, "followed, both ways");
 	return ktap_end();

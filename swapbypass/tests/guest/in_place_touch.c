@@ -564,7 +564,7 @@ static void t_touch_exchange(void)
 {
 	long long before, lifted = window("lifted_pages"), out = window("exchanged_pages");
 	const size_t hot = 3072, most = 96 << 20;
-	char *all = anon_map(most), *p;
+	char *all = anon_map(most), *p, *dev;
 	volatile char use;
 	uint64_t end;
 	size_t n, i;
@@ -602,8 +602,9 @@ static void t_touch_exchange(void)
 			violated("page %zu is wrong", i);
 	munmap(all, most);
 	/* What made room was others' as well, and is still swapped out. */
-	err = swapoff_within(device(), 60);
-	if (err || swapon(device(), 0))
+	dev = device();
+	err = swapoff_within(dev, 60);
+	if (err || swapon(dev, 0))
 		violated("swapoff: %s", strerror(err ? err : errno));
 }
 
