@@ -322,7 +322,7 @@ static const char *left_over(void)
 		if (read_number(window_file(i, "in_place"), &val) &&
 		    machine_told(LIE_IN_PLACE, val))
 			return say("%lld pages of %s are left in place", val, inventory.device[i]);
-		if (!read_number(window_file(i, "held"), &val) && machine_told(LIE_HELD, val))
+		if (read_number(window_file(i, "held"), &val) && machine_told(LIE_HELD, val))
 			return say("%lld pages of %s are left held", val, inventory.device[i]);
 	}
 	if (machine_told(LIE_SWAP, swap_used()) > slots)

@@ -132,7 +132,7 @@ int swapoff_within(const char *dev, unsigned int seconds)
 int swapoff_for(const char *dev, unsigned int us)
 {
 	/* The first signal may come before the call. */
-	const unsigned int again = us + 20000;
+	const unsigned int again = us + 2000;
 	const struct itimerval timer = {
 		.it_value = { us / 1000000, us % 1000000 },
 		.it_interval = { again / 1000000, again % 1000000 },
