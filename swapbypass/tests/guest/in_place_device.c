@@ -53,8 +53,8 @@ static void t_type_again(void)
 		violated("swapoff: %s", strerror(errno));
 	write_file("/sys/block/zram0/reset", "1");
 	shell("echo 32M >/sys/block/zram0/disksize");
-	shell("mkswap /dev/zram0 >/dev/null && swapon -p 9 /dev/zram0");
-	if (swapon(dev, 0))
+	shell("mkswap /dev/zram0 >/dev/null");
+	if (swapon("/dev/zram0", SWAP_FLAG_PREFER | 9) || swapon(dev, 0))
 		violated("swapon: %s", strerror(errno));
 	p = swapped_out(0x10c0);
 	verify("swapped out to zram", p, 0x10c0, 1);
