@@ -275,7 +275,7 @@ kunit-py: all			## the same by the kernel's own kunit.py, under our VMM
 	@vmm-side/e2e/suites.py kunit.py='kunit/kunit-py.sh $(B)'
 
 e2e: test-files $(filter-out host,$(HOST_KERNEL))	## end-to-end cases; ONLY=regex, HOST_KERNEL=debug
-	@vmm-side/e2e/run.py --only '$(ONLY)' --host-kernel $(HOST_KERNEL)
+	@vmm-side/e2e/run.py --only '$(ONLY)' $(if $(filter-out host,$(HOST_KERNEL)),--host-kernel $(HOST_KERNEL))
 
 style: guest host qemu		## checkpatch, sparse, shellcheck, flake8, mypy --strict
 	@vmm-side/e2e/suites.py style='vmm-side/e2e/style.sh $(B)'
