@@ -266,15 +266,15 @@ static void apply_hypercall(const struct doing *d, __u64 nr, __u64 a0, __u64 a1)
 void apply_guest(const struct doing *d)
 {
 	const struct step *s = d->s;
-	unsigned int i, descs = in_group ? m.descs : 0;
+	unsigned int descs = in_group ? m.descs : 0;
 
 	switch (s->kind) {
 	case K_LOAD:
 	case K_STORE:
 	case K_USER_LOAD:
 	case K_USER_STORE:
-		for (i = 0; i < d->nr_grants && (in_group || !*box32(s->who, BOX_SAY)); i++)
-			model_grant(&m, &d->grant[i]);
+		if (in_group || !*box32(s->who, BOX_SAY))
+			grant_answer(d);
 		return;
 	case K_EXEC:
 	case K_ALIAS_LOAD:

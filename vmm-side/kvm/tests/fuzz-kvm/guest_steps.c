@@ -121,6 +121,27 @@ static void prepare_answer(struct doing *d)
 		d->nr_grants = 0;
 }
 
+/*
+ * The vCPU walks again when it has the answer, and takes it for the same entry: that may be
+ * another table's by then. Who takes it back does so by slots or places.
+ */
+void grant_answer(const struct doing *d)
+{
+	bool moves = in_group;
+	struct grant g;
+	unsigned int i;
+
+	for (i = 0; i < d->nr_during; i++)
+		moves |= d->during[i].kind == K_PDE || d->during[i].kind == K_PDPTE ||
+			 d->during[i].kind == K_TOP;
+	for (i = 0; i < d->nr_grants; i++) {
+		g = d->grant[i];
+		model_grant(&m, &g);
+		for (g.table = 0; moves && g.table < NR_TABLES; g.table++)
+			model_grant(&m, &g);
+	}
+}
+
 bool is_access(const struct step *s)
 {
 	return s->kind <= K_ALIAS_STORE;

@@ -236,8 +236,7 @@ static void on_answer(struct doing *d)
 
 	d->answered = true;
 	d->meanwhile = nr;
-	for (i = 0; i < d->nr_grants; i++)
-		model_grant(&m, &d->grant[i]);
+	grant_answer(d);
 	d->nr_during = 0;
 	for (i = 0; i < nr; i++)
 		exec_one(d->during + i, NULL, 0);

@@ -112,6 +112,7 @@ void begin_vm(const struct program *p);
 void end_vm(void);
 
 /* guest_steps.c */
+void grant_answer(const struct doing *d);
 bool is_access(const struct step *s);
 bool is_store(const struct step *s);
 void exec_access(struct doing *d);
