@@ -98,7 +98,7 @@ config $driver/virtio PCI=n
 # group.c is for memory cgroups.
 config "$(echo "$in_place" | grep -v group) mm/memory mm/swap" MEMCG=n
 config "$in_place" NUMA=y NODES_SHIFT=y USE_PERCPU_NUMA_NODE_ID=y
-config "$in_place $bypass" USERFAULTFD=n ZSWAP=n KSM=n HIBERNATION=n
+config "$in_place $bypass" USERFAULTFD=n PTE_MARKER_UFFD_WP=n ZSWAP=n KSM=n HIBERNATION=n
 modules='kernel/module/main kernel/module/signing'
 config "$modules arch/x86/symbiotic/symspy" SYMBIOTIC_MODULES=n
 config "$modules" SYMBIOTIC_GUEST=n SYMBIOTIC_BYPASS=n SYMBIOTIC_TEST=n SYMBIOTIC_MODULES=n
