@@ -38,5 +38,5 @@ during 'the same, by wish' shadow ./forkmix -m 32 -u 60 -n 1
 echo nested >"$SYSFS/paging_wish"
 during 'page tables rest, by wish' nested ./gups -m 32 -u 1000000 -n 10
 echo none >"$SYSFS/paging_wish"
-check 'few changes' [ "$(attr paging_switches)" -le 12 ]
+check 'few changes' [ "$(attr paging_switches)" -le 8 ]
 finish
