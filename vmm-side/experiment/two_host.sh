@@ -66,9 +66,13 @@ done &
 flipper=$!
 word "$first" 3
 has "$first" 3
-echo "changes=$(($(switches) - before))"
+changes=$(($(switches) - before))
 kill "$flipper"
 flipper=''
 word "$second" 8
+# Until now it was at work, or the first has had nobody beside it.
 second_says exit || fail 'the second guest'
+# shellcheck disable=SC2154 # of second_says
+[ "$rest" = 0 ] || fail "the second guest: $rest"
 second_tell bye
+echo "changes=$changes"
