@@ -6,8 +6,8 @@
 
 second=${QMP%/qmp}.second
 
-# second_start OPTIONS: its QEMU, with more options, as a shell reads them. It boots as the first did, on one CPU
-# (l2.sh); what it says to the rig is for second_says.
+# second_start OPTIONS: its QEMU, with more options, as a shell reads them. It boots as the
+# first did, on one CPU (l2.sh); what it says to the rig is for second_says.
 second_start()
 {
 	mkdir "$second" || return
