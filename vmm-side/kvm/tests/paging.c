@@ -1631,6 +1631,9 @@ static void test_rules_removed(void)
 	need_switch();
 	atexit(restore_rules);
 	for (i = 0; i < NR(rules); i++) {
+		/* VT-x looks at the mode whenever segments are set, which all tests do. */
+		if (rules[i].rule == KVM_PAGING_RULE_LATE && !access("/sys/module/kvm_intel", F_OK))
+			continue;
 		printf("# without %s:\n", rules[i].name);
 		if (!write_rules(1U << rules[i].rule))
 			fail("%s: %s", RULES, strerror(errno));
