@@ -153,9 +153,10 @@ static void paging_look(struct work_struct *work)
 		if (state != paging_seen) {
 			blocking_notifier_call_chain(&paging_chain, paging_mode_of(state), NULL);
 			WRITE_ONCE(paging_seen, state);
-			wake_up_all(&paging_wq);
 		}
 	}
+	/* Also of a change that was taken back before this looked. */
+	wake_up_all(&paging_wq);
 	queue_delayed_work(system_freezable_wq, &paging_work, paging_pause);
 }
 
