@@ -139,8 +139,8 @@ void symswap_exchange_judge(struct symswap_exchange *x, unsigned long came,
 
 #ifdef CONFIG_MEMCG
 /*
- * As a write to memory.reclaim of the root would, if it had one: nobody counts as waiting
- * for memory. Without file systems, as a swapoff waits for this. It uses no work of ours.
+ * As a write to memory.reclaim of the root does: nobody counts as waiting for memory.
+ * Without file systems, as a swapoff waits for this. It uses no work of ours.
  */
 static unsigned long symswap_reclaim(unsigned long nr)
 {
