@@ -15,7 +15,7 @@ void power_open(void);
 long power_cpu(int nr, bool online);
 /* Down to that level and back: a word of PM_TEST. */
 long power_suspend(const char *level);
-/* The same with an image, all the way but for writing that. */
+/* The same for an image, down to where that would be made; there is memory for it then. */
 long power_hibernate(void);
 /* As at the start. */
 void power_back(void);
