@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# fuzz_mm.sh [-c] [-N] [-G on|off] OPTIONS...: fuzz_mm with a swap device of each kind that this guest
-# has: windows, zram, a swap file and a disk, if it is swapped on or called "spare"; and a disk
-# for direct I/O. Needs three zram devices. With -c the programs of the corpus come first, with -N lies about
-# what is left over, with -G MGLRU is that from the start. fuzz.py knows the devices by their order.
+# fuzz_mm.sh [-c] [-N] [-G on|off] OPTIONS...: fuzz_mm with a swap device of each kind that this
+# guest has: windows, zram, a swap file and a disk, if it is swapped on or called "spare"; and a
+# disk for direct I/O. Needs three zram devices. With -c the programs of the corpus come first,
+# with -N lies about what is left over, with -G MGLRU is that from the start. fuzz.py knows the
+# devices by their order.
 
 set -u
 cpus=$(nproc)
