@@ -79,7 +79,7 @@ int symswap_give_init(struct symswap_window *win, unsigned long nr_pages)
  * One that was reset, crashed or called another kernel has given nothing back, and
  * nobody knows any more what the host has memory for: all, then. A window that nobody
  * has swapped to begins with zeroes, as a swap area has a header there, which stays
- * after a swapoff.
+ * after a swapoff; but where the struct pages took another size, it is not seen.
  *
  * Context: may sleep.
  */

@@ -112,7 +112,7 @@ static inline unsigned long symswap_backoff(struct symswap_backoff *b)
  * @budget: of a period
  * @period: its length, in jiffies
  * @end: of this one
- * @came: count of pages that came from the window, when it began
+ * @came: count of pages that came back, when it began
  * @lifted: count of those that moved to memory
  */
 struct symswap_exchange {

@@ -222,7 +222,8 @@ static void symswap_page_free(struct page *page)
 
 /*
  * Memory of a page has been lost. What the kernel would do for a page of a device takes
- * its mapping for a file's. Whoever runs into it gets SIGBUS, as where nothing can be done.
+ * its mapping for a file's. Whoever runs into it gets SIGBUS, as where nothing can be done;
+ * and so does the next one who is given the slot.
  */
 static int symswap_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
 				  unsigned long nr_pages, int flags)

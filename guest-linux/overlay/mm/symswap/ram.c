@@ -98,9 +98,9 @@ unsigned long symswap_ram_spare(void)
 /*
  * Memory that is full of cold pages is no place for hot ones, unless some of them go to
  * the window. Which are cold only reclaim knows, and where all are in use it takes some
- * all the same. So it is tried with a few at first. If they do not come back in a
- * second, twice as many may go in the next one; if half of them do, few again, and after
- * a longer time.
+ * all the same; and it drops page cache, or uses another swap device that is first. So it
+ * is tried with a few at first. If they do not come back in a second, twice as many may
+ * go in the next one; if half of them do, few again, and after a longer time.
  */
 #define SYMSWAP_EXCHANGE_FIRST	64UL
 #define SYMSWAP_EXCHANGE_MOST	640UL
@@ -118,7 +118,7 @@ void symswap_exchange_init(struct symswap_exchange *x)
 /**
  * symswap_exchange_judge() - a period is over: go on like that?
  * @x: the exchange
- * @came: pages that came from the window in it, for whatever reason
+ * @came: pages that came back in it, from the window or as refaults, for whatever reason
  * @lifted: that moved to memory; some may have found the room taken
  *
  * Context: any.
@@ -126,10 +126,12 @@ void symswap_exchange_init(struct symswap_exchange *x)
 void symswap_exchange_judge(struct symswap_exchange *x, unsigned long came,
 			    unsigned long lifted)
 {
-	if (x->out && (came > x->out / 2 || lifted < x->out / 4)) {
+	bool tried = x->left != x->budget;
+
+	if (tried && (!x->out || came > x->out / 2 || lifted < x->out / 4)) {
 		x->budget = SYMSWAP_EXCHANGE_FIRST;
 		x->period = min(2 * x->period, SYMSWAP_PERIOD_LAST);
-	} else if (x->out) {
+	} else if (tried) {
 		x->budget = min(2 * x->budget, SYMSWAP_EXCHANGE_MOST);
 		x->period = SYMSWAP_PERIOD_FIRST;
 	}
@@ -166,7 +168,8 @@ static unsigned long symswap_reclaim(unsigned long nr)
 unsigned long symswap_make_room(struct symswap_window *win, unsigned long nr)
 {
 	unsigned long came = symswap_stat_sum(win, SYMSWAP_PAGES) +
-			     symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT);
+			     global_node_page_state(WORKINGSET_REFAULT_ANON) +
+			     global_node_page_state(WORKINGSET_REFAULT_FILE);
 	unsigned long lifted = symswap_stat_sum(win, SYMSWAP_LIFTED);
 	struct symswap_exchange *x = &win->exchange;
 	unsigned long got;

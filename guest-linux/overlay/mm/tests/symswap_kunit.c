@@ -513,13 +513,14 @@ static void symswap_test_exchange(struct kunit *test)
 	first = x.budget;
 	KUNIT_EXPECT_EQ(test, x.left, first);
 
-	/* Nothing went: nothing is known. */
+	/* Not tried: nothing is known. */
 	symswap_exchange_judge(&x, 1000, 0);
 	KUNIT_EXPECT_EQ(test, x.budget, first);
 	KUNIT_EXPECT_EQ(test, x.period, HZ);
 
 	for (i = 1; i < 10; i++) {
 		x.out = x.budget;
+		x.left = 0;
 		symswap_exchange_judge(&x, x.out / 2, x.out / 4);
 		KUNIT_EXPECT_EQ(test, x.budget, min(first << i, 10 * first));
 		KUNIT_EXPECT_EQ(test, x.left, x.budget);
@@ -528,21 +529,30 @@ static void symswap_test_exchange(struct kunit *test)
 	}
 	for (i = 1; i < 10; i++) {
 		x.out = x.budget;
+		x.left = 0;
 		symswap_exchange_judge(&x, x.out / 2 + 1, x.out);
 		KUNIT_EXPECT_EQ(test, x.budget, first);
 		KUNIT_EXPECT_EQ(test, x.period, min(HZ << i, 16 * HZ));
 	}
 	/* One good time is enough. */
 	x.out = first;
+	x.left = 0;
 	symswap_exchange_judge(&x, 0, first);
 	KUNIT_EXPECT_EQ(test, x.budget, 2 * first);
 	KUNIT_EXPECT_EQ(test, x.period, HZ);
 
 	/* Room that was not used. */
 	x.out = first;
+	x.left = 0;
 	symswap_exchange_judge(&x, 0, first / 4 - 1);
 	KUNIT_EXPECT_EQ(test, x.budget, first);
 	KUNIT_EXPECT_EQ(test, x.period, 2 * HZ);
+
+	/* Reclaim found nothing. */
+	x.left = 0;
+	symswap_exchange_judge(&x, 0, 0);
+	KUNIT_EXPECT_EQ(test, x.budget, first);
+	KUNIT_EXPECT_EQ(test, x.period, 4 * HZ);
 }
 
 /* What cannot have struct pages is refused, before anything is changed. */
