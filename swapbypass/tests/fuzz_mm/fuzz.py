@@ -246,12 +246,15 @@ def judge(fuzzer: Fuzzer, options: argparse.Namespace, r: Result) -> list[str]:
                     *r.stderr.splitlines()[-20:]]
         program = fuzzer.program(int(numbers[-1]))
         lines.append(f"program {numbers[-1]}")
+        # First of all it is in a file: what follows may fail.
+        keep(f"{name}-0", program, "found")
         if fuzzer.repeats(program):
             found = [fuzzer.shrink(program, options.shrink)]
         else:
             lines.append("it does not repeat by itself")
             found = [program]
     for i, program in enumerate(found):
+        keep(f"{name}-{i}", program, "found")
         again = "repeats" if fuzzer.repeats(program) else "does not repeat at once"
         path = keep(f"{name}-{i}", program, f"in a new guest it {again}")
         lines += [f"{path}: in a new guest it {again}", *program.splitlines()]

@@ -350,8 +350,10 @@ static struct step *add(struct program *p, struct state *s, enum op kind, const 
 {
 	static struct step none;
 
-	if (!possible(s, kind))
+	if (!possible(s, kind)) {
+		memset(&none, 0, sizeof(none));
 		return &none;
+	}
 	make(s, &p->step[p->nr], kind, at);
 	return &p->step[p->nr++];
 }

@@ -109,7 +109,8 @@ bool sums_open(void)
 		p[i * PAGE] = 1;
 		read_sums(getpid(), "status", counted, after);
 		if (after[1] != before[1] + (long)(PAGE >> 10))
-			slack = (2 * 64 + cpus * (cpus > 16 ? 2 * cpus : 32)) * (PAGE >> 10);
+			/* A batch of each CPU, of each of the three that VmRSS is made of. */
+			slack = 3 * cpus * (cpus > 16 ? 2 * cpus : 32) * (PAGE >> 10);
 	}
 	munmap(p, pages * PAGE);
 	return true;
