@@ -41,6 +41,8 @@ APPEND = "kasan_multi_shot"
 SLACK = 600
 # A fault may take some finds until one is small enough.
 MOST_FINDS, SHRINK_SECONDS = 5, 300
+# What kvm_fuzz says of memory.
+KEPT = "have not come back"
 # Programs that are kept, and what they have covered.
 POOL_FILES = ("", ".cover")
 
@@ -53,8 +55,8 @@ class Find:
 
     @property
     def steps(self) -> int:
-        """How many: all lines but the first, which says what the VM is."""
-        return len([line for line in self.text.splitlines() if not line.startswith("#")]) - 1
+        """How many: all lines but the first of a program, which says what the VM is."""
+        return len(re.findall(r"^(?!#|vm |$)", self.text, re.M))
 
     def leave(self, paging: str) -> pathlib.Path:
         """Put it into a file."""
@@ -119,7 +121,11 @@ class Fuzzer:
         """What a program finds in another machine, which nothing has hurt: executed several
         times where it races. Empty if that is nothing."""
         self.close()
-        result, _ = self.run(f"-r /proc/self/fd/0 <<'EOF'\n{find.text}EOF", paging, 0)
+        text, option = find.text, ""
+        if KEPT in find.why:
+            # The first time says how much there was before.
+            text, option = f"{text}\n{text}", "-l "
+        result, _ = self.run(f"{option}-r /proc/self/fd/0 <<'EOF'\n{text}EOF", paging, 0)
         if result.status == 0:
             return ""
         return first(r"^# (step \d+: .*)", result.stdout,

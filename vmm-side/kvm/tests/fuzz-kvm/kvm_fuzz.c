@@ -20,7 +20,8 @@
  *	-f	where the smallest find is left
  *	-P	programs that are kept are in this file, if it is there, and will be; what they
  *		have covered in file.cover. Not for who wants to repeat what a seed does
- * kvm_fuzz -r [-b what] [file...]: execute programs again; each is a test
+ * kvm_fuzz -r [-l] [-b what] [file...]: execute programs again; each is a test
+ *	-l	so often that memory which is kept each time is seen
  *	-b	what is broken on purpose, to see that it is found: the log of dirty pages,
  *		a fork, memory that comes back, what the kernel says (log fork memory kernel)
  * kvm_fuzz -x [-S seconds] [-w file] file: make a program that kills the host smaller
@@ -457,6 +458,28 @@ static void shrink(struct shrinking *s)
 	} while (smaller && now() < s->until);
 }
 
+static unsigned int smallest_find = ~0U;
+
+static void leave_programs(const struct program *p, unsigned int nr, const char *what,
+			   const char *by)
+{
+	char name[512];
+	FILE *f;
+
+	snprintf(name, sizeof(name), "%s/kvm-find", find_dir);
+	f = fopen(name, "w");
+	if (!f)
+		return;
+	fprintf(f, "# %s\n", what);
+	if (by)
+		fprintf(f, "# %s\n", by);
+	for (; nr--; p++) {
+		program_print(p, f);
+		fputc('\n', f);
+	}
+	fclose(f);
+}
+
 /**
  * leave_find - the smallest of all finds; all are printed
  * @p: the program
@@ -466,22 +489,11 @@ static void shrink(struct shrinking *s)
  */
 static void leave_find(const struct program *p, const char *what, const char *by, bool again)
 {
-	static unsigned int smallest = ~0U;
 	unsigned int size = p->nr + (again ? 0 : MAX_STEPS);
-	char name[512];
-	FILE *f;
 
-	if (size >= smallest)
-		return;
-	smallest = size;
-	snprintf(name, sizeof(name), "%s/kvm-find", find_dir);
-	f = fopen(name, "w");
-	if (f) {
-		fprintf(f, "# %s\n", what);
-		if (by)
-			fprintf(f, "# %s\n", by);
-		program_print(p, f);
-		fclose(f);
+	if (size < smallest_find) {
+		smallest_find = size;
+		leave_programs(p, 1, what, by);
 	}
 }
 
@@ -542,7 +554,8 @@ static bool on_leak(const struct run *r, double seconds)
 			program_print(&shared->batch[i], stdout);
 			printf("\n");
 		}
-		leave_find(&shared->batch[0], what, NULL, false);
+		if (smallest_find == ~0U)
+			leave_programs(shared->batch, nr, what, NULL);
 	}
 	return enough;
 }
@@ -704,7 +717,7 @@ int main(int argc, char **argv)
 	__u64 seed = 1;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:n:o:s:N:c:1pk:m:S:w:f:P:b:rx")) != -1) {
+	while ((opt = getopt(argc, argv, "t:n:o:s:N:c:1pk:m:S:w:f:P:b:lrx")) != -1) {
 		switch (opt) {
 		case 't':
 			limits.seconds = strtod(optarg, NULL);
@@ -751,6 +764,9 @@ int main(int argc, char **argv)
 		case 'b':
 			if (!break_it(optarg))
 				return 2;
+			break;
+		case 'l':
+			fewest_tries = LEAK_TRIES;
 			break;
 		case 'r':
 			again = true;

@@ -332,6 +332,11 @@ void model_entry_changes(struct model *m, enum entry_level level, unsigned int t
 
 void model_entry_in_memory(struct model *m, unsigned int index, __u64 value)
 {
+	unsigned int i;
+
+	for (i = 0; i < m->nr_named; i++)
+		if (m->named[i].index == index && m->named[i].value == value)
+			return;
 	if (m->nr_named == MOST_NAMED) {
 		m->named_lost = true;
 		return;
