@@ -1585,8 +1585,8 @@ static void created(void)
 	expect(seen_mode(), SHADOW);
 }
 
-/* Whether a test fails, with rules left out that hold again afterwards. */
-static bool fails(void (*test)(void))
+/* How a test ends, with rules left out that hold again afterwards: 0, FAILED or SKIPPED. */
+static int how_ends(void (*test)(void))
 {
 	static jmp_buf outer;
 	static int how;
@@ -1606,9 +1606,7 @@ static bool fails(void (*test)(void))
 	memcpy(ended, outer, sizeof(outer));
 	restore_rules();
 	stop_mix();
-	if (how == SKIPPED)
-		longjmp(ended, how);
-	return how == FAILED;
+	return how;
 }
 
 /* Without one rule of KVM's at a time, a test of the above fails. */
@@ -1624,7 +1622,7 @@ static void test_rules_removed(void)
 		{ KVM_PAGING_RULE_PDPTR, "pdptr", test_pdptrs },
 		{ KVM_PAGING_RULE_WALK, "walk", walk_longer },
 	};
-	static unsigned int i;
+	static unsigned int i, tried;
 
 	if (access(RULES, F_OK))
 		skip("not in this kernel");
@@ -1637,9 +1635,19 @@ static void test_rules_removed(void)
 		printf("# without %s:\n", rules[i].name);
 		if (!write_rules(1U << rules[i].rule))
 			fail("%s: %s", RULES, strerror(errno));
-		if (!fails(rules[i].test))
+		switch (how_ends(rules[i].test)) {
+		case FAILED:
+			tried++;
+			break;
+		case SKIPPED:
+			printf("# it cannot be tried here\n");
+			break;
+		default:
 			fail("nothing fails");
+		}
 	}
+	if (!tried)
+		skip("none can be tried here");
 }
 
 const struct test paging_tests[] = {
