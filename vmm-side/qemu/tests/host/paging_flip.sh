@@ -55,6 +55,7 @@ while now=$(date +%s) && [ $refused -lt 100 ] && [ "$now" -lt $((end + 120)) ] &
 done
 check "followed $followed of $n changes, at least $2" [ $followed -ge "$2" ]
 check 'none refused' [ $refused = 0 ]
+[ -z "${BESIDE:-}" ] || check 'the command beside has ended first' [ ! -e "$BESIDE" ]
 if [ -n "${4:-}" ]; then
 	check 'the guest was at work all the time' busy
 	check 'it is told' symcall word "$4"
