@@ -233,8 +233,8 @@ static uint64_t used_by(const struct guest *g)
 	return g->stubborn ? min_u64(used, g->grant) : used;
 }
 
-/* An automatic budget: by what the host has left. */
-static void follow_host(struct daemon *d, struct guest *const *of, const struct policy_guest *p,
+/* An automatic budget: by what the host has left. Returns false while there is none. */
+static bool follow_host(struct daemon *d, struct guest *const *of, const struct policy_guest *p,
 			size_t n, int64_t now)
 {
 	struct budget_limits l = {
@@ -253,7 +253,7 @@ static void follow_host(struct daemon *d, struct guest *const *of, const struct 
 		if (!d->memory_failed)
 			log_line(LOG_ERR, "cannot read the host's memory; the budget stays");
 		d->memory_failed = true;
-		return;
+		return !first;
 	}
 	d->memory_failed = false;
 	d->found = 0;
@@ -283,6 +283,7 @@ static void follow_host(struct daemon *d, struct guest *const *of, const struct 
 			 first ? "none" : text_size(old, sizeof(old), before),
 			 text_size(new, sizeof(new), d->pages),
 			 text_size(left, sizeof(left), s.available), d->budget.percent);
+	return true;
 }
 
 /* Who has answered takes part. */
@@ -308,8 +309,8 @@ static void lower(struct daemon *d, int64_t now)
 	size_t n, i;
 
 	n = daemon_policy(d, p, of);
-	if (d->config.automatic)
-		follow_host(d, of, p, n, now);
+	if (d->config.automatic && !follow_host(d, of, p, n, now))
+		return;
 	l = daemon_limits(d);
 	policy_plan(&l, p, n);
 
@@ -337,6 +338,8 @@ static void take_in(struct daemon *d, int64_t now)
 	struct policy_limits l = daemon_limits(d);
 	size_t n = daemon_policy(d, p, of), i;
 
+	if (d->config.automatic && !d->budget.started)
+		return;
 	policy_plan(&l, p, n);
 	for (i = 0; i < n; i++) {
 		struct guest *g = of[i];

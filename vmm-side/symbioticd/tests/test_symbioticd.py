@@ -920,6 +920,21 @@ class Automatic(Test):
             self.rounds(3)
             self.assertEqual(a.grant, 9000)
 
+    def test_no_budget_yet(self) -> None:
+        """Nobody loses anything as long as it is not known what there is."""
+        self.host(10000)
+        a, b = self.qemu("a", 100, grant=100), self.qemu("b", 100, grant=100, silent="query")
+        with self.auto(a, b, more=("-o", "interval=2")) as d:
+            # The first round waits for the other one.
+            self.until(lambda: "x-query-symbiotic" in b.commands)
+            (self.base / "proc/meminfo").unlink()
+            self.until(lambda: "cannot read the host's memory" in d.log)
+            self.rounds(1)
+            self.assertEqual((a.grant, b.grant), (100, 100))
+            b.quit()
+            self.host(10000)
+            self.until(lambda: a.grant > 1000)
+
     def test_page_out(self) -> None:
         """What the host lacks is looked for among cold pages, if that is wanted, and as long as
         it lacks it. Who cannot is like any other else."""
