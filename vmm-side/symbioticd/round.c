@@ -124,16 +124,22 @@ static void ask(struct daemon *d, struct guest *g, int64_t now)
 	}
 }
 
+/* Pages that it uses beyond its grant; but what it cannot give back it says, and need not. */
+static uint64_t to_give_back(const struct guest *g)
+{
+	uint64_t more = g->info.in_place > g->grant ? g->info.in_place - g->grant : 0;
+
+	return more - min_u64(more, g->info.held);
+}
+
 /* By the clock, however many rounds that is. */
 static void over(const struct daemon *d, struct guest *g, int64_t now)
 {
 	uint64_t most = d->memory.total ? d->memory.total : POLICY_MAX_PAGES;
-	uint64_t more = g->info.in_place > g->grant ? g->info.in_place - g->grant : 0;
 	char used[16], grant[16];
 	int64_t limit;
 
-	/* What it cannot give back it says, and need not. */
-	if (!g->ours || more <= g->info.held) {
+	if (!g->ours || !to_give_back(g)) {
 		guest_keeps_to_grant(g);
 		return;
 	}
@@ -452,7 +458,7 @@ static void begin(struct daemon *d, int64_t now)
 	d->step = ROUND_ASK;
 }
 
-/* Does somebody wait for what somebody gives back? */
+/* Does somebody wait for what somebody gives back? Not for what nobody will. */
 static bool on_its_way(const struct daemon *d)
 {
 	bool waits = false, gives = false;
@@ -462,7 +468,7 @@ static bool on_its_way(const struct daemon *d)
 		const struct guest *g = d->guests[i];
 
 		waits |= g->planned && g->target > g->grant;
-		gives |= g->planned && g->info.in_place > g->grant;
+		gives |= g->planned && !g->stubborn && to_give_back(g);
 	}
 	return waits && gives;
 }

@@ -58,6 +58,7 @@ class Qemu(threading.Thread):
         self.told = grant != ALL
         self.alive = self.honest = True
         self.stubborn = False
+        self.held = 0
         self.lie: Any = None            # for all numbers
         self.features = 31
         self.silent = ""                # "greeting", "query", "grant": where it says nothing
@@ -159,7 +160,7 @@ class Qemu(threading.Thread):
             self.wanted += self.need - used
         hot = used if self.hot == "all" else self.hot
         numbers = {"swap-in-place": used, "swap-hot": hot, "swap-wanted": self.wanted,
-                   "swap-held": 0}
+                   "swap-held": self.held}
         if self.lie is not None:
             numbers = dict.fromkeys(numbers, self.lie)
         return {"return": {"features": self.features, "swap-grant": self.grant, **numbers,
@@ -346,6 +347,18 @@ class Sharing(Test):
             self.assertEqual(self.state(a), "over")
             a.stubborn = False
             self.until(lambda: b.grant >= 700)
+
+    def test_held(self) -> None:
+        """What cannot be given back is not asked for all the time, though others wait for it."""
+        a = self.qemu("a", 700, hot=0, grant=900, stubborn=True, held=700)
+        b = self.qemu("b", 800, grant=100)
+        with self.share(1000, a, b, more=("-o", "interval=0.5")):
+            self.until(lambda: a.grant < 500 and b.grant == 300)
+            start, before = time.monotonic(), self.status()["rounds"]
+            time.sleep(1.5)
+            rounds = self.status()["rounds"] - before
+            self.assertLessEqual(rounds, 2 * (time.monotonic() - start) + 2)
+            self.assertEqual(self.state(a), "ok")
 
     def test_takes_its_time(self) -> None:
         """To give back takes a guest some time, however many rounds that is."""
