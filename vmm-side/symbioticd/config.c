@@ -164,12 +164,11 @@ static int set(struct config *c, const struct key *key, const char *value, char 
 			return wrong(error, size, "%s: %s is neither yes nor no", key->name, value);
 		*(bool *)field = !strcmp(value, "yes");
 		return 0;
-	case KIND_SOCKET:
-		if (!*value)
-			return wrong(error, size, "socket: which?");
-		return config_add_socket(c, value);
 	default:
-		return replace(field, value);
+		if (!*value)
+			return wrong(error, size, "%s: which?", key->name);
+		return key->kind == KIND_SOCKET ? config_add_socket(c, value) :
+						  replace(field, value);
 	}
 }
 

@@ -74,6 +74,7 @@ static void lines(void)
 		{ "patience = 0", false },
 		{ "patience = 9999", false }, { "pressure = 5%", true }, { "pressure = 0", false },
 		{ "pressure = 101", false }, { "pressure = -1", false }, { "socket =", false },
+		{ "control = ", false }, { "metrics=", false },
 		{ "socket = /a b=c#d", true }, { "floor = 1M", true },
 	};
 	char error[160], *line;
