@@ -69,6 +69,7 @@ void guest_forget(struct guest *g)
 	g->keeps_cold = 0;
 	g->refused = 0;
 	g->cold = 0;
+	g->reason = POLICY_SAME;
 	g->skip = 0;
 	guest_keeps_to_grant(g);
 	g->error[0] = '\0';
