@@ -41,7 +41,7 @@ static const char help[] =
 "    symbioticd - share the host's memory among symbiotic guests\n"
 "\n"
 "SYNOPSIS\n"
-"    symbioticd [-c FILE] [-o KEY=VALUE]... [QMP_SOCKET]...\n"
+"    symbioticd [-v] [-c FILE] [-o KEY=VALUE]... [QMP_SOCKET]...\n"
 "\n"
 "DESCRIPTION\n"
 "    Grants guests pages of their swap windows, for use in place, within a budget.\n"
@@ -224,9 +224,15 @@ static int run(struct daemon *d, struct control *c)
 {
 	struct pollfd fds[NR_FDS];
 	struct guest *of[POLICY_MAX_GUESTS];
-	int signal_fd = signals(), pressure_fd = pressure(&d->config);
+	int signal_fd = signals(), pressure_fd;
 	int64_t now = daemon_now();
 
+	/* Without, it could not be told to end. */
+	if (signal_fd < 0) {
+		log_line(LOG_ERR, "signalfd: %s", strerror(errno));
+		return 1;
+	}
+	pressure_fd = pressure(&d->config);
 	for (;;) {
 		size_t first, guests = 0, i;
 		int64_t ms;
