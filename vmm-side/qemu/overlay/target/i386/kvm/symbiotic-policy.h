@@ -14,8 +14,8 @@
  * Under shadow paging KVM counts the events. Under nested paging it sees none of
  * them, but the guest does: its page faults, forks and context switches. What an
  * event takes is learned under shadow paging, by the time that the vCPUs spend in
- * KVM, while most of their exits are events. Where the processor counts no TLB misses, shadow paging is taken for better
- * when it costs next to nothing.
+ * KVM, while most of their exits are events. Where the processor counts no TLB
+ * misses, shadow paging is taken for better when it costs next to nothing.
  */
 #ifndef TARGET_I386_KVM_SYMBIOTIC_POLICY_H
 #define TARGET_I386_KVM_SYMBIOTIC_POLICY_H
