@@ -41,7 +41,8 @@ static enum loss loss(const struct guest *g)
 		return LOSS_GUEST;
 	if (!g->present)
 		return LOSS_NONE;
-	return g->no_grants || g->silent ? LOSS_WORD : LOSS_GUEST;
+	/* Who has ever told its numbers has what it was found with. */
+	return g->no_grants || (g->silent && !g->counted) ? LOSS_WORD : LOSS_GUEST;
 }
 
 /* The place for one more, whose guest is NULL or can go; NULL if there is none. */
