@@ -54,17 +54,18 @@ static bool number_after(const char *text, const char *key, uint64_t *number)
 
 int host_read(const char *proc, struct host_memory *m)
 {
+	uint64_t total, available;	/* KiB */
 	char text[4096];
 	int ret;
 
 	ret = read_proc(proc, "meminfo", text, sizeof(text));
 	if (ret)
 		return ret;
-	if (!number_after(text, "MemTotal:", &m->total) ||
-	    !number_after(text, "MemAvailable:", &m->available))
+	if (!number_after(text, "MemTotal:", &total) ||
+	    !number_after(text, "MemAvailable:", &available))
 		return -EBADMSG;
-	m->total /= 4;
-	m->available /= 4;
+	m->total = total / 4;
+	m->available = available / 4;
 
 	/* Kernels without PSI, or with psi=0. The line "some" comes first. */
 	m->stall_us = 0;
