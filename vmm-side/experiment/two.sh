@@ -19,7 +19,7 @@ host()
 
 until [ "$(cat $S/host_word)" != 0x0 ]; do sleep 0.2; done
 if [ "$(cat $S/host_word)" = 0x9 ]; then
-	./gups -m "$mib" -u 1000000 -n 1000000 >/dev/null &
+	./gups -m "$mib" -u 1000000000000 >/dev/null &
 	echo 1 >$S/guest_word
 	host 8
 	kill $!

@@ -7,7 +7,7 @@
 # shellcheck source=/dev/null
 . ./lib.sh
 
-taskset -c 0 ./gups -m 16 -u 1000000 -n 1000000 >/dev/null &
+taskset -c 0 ./gups -m 16 -u 1000000000000 >/dev/null &
 busy=$!
 round=0
 while [ $round -lt "$1" ]; do
