@@ -335,8 +335,12 @@ static void test_in_memory(void)
 		model.region[MEMORY].read_only = true;
 		good &= finds(FOUND_ANY, 1, false, false);
 		model.region[MEMORY].read_only = false;
+		/* Only as many as differ are remembered, and no more than there is room for. */
 		for (n = 0; n < MOST_NAMED; n++)
 			model_entry_in_memory(&model, 9, 0);
+		good &= !finds(FOUND_ANY, 1, false, false);
+		for (n = 0; n < MOST_NAMED; n++)
+			model_entry_in_memory(&model, 9, (__u64)n << 12);
 		good &= finds(FOUND_ANY, 1, false, false);
 	}
 	ktap(good, "a page table in memory");
