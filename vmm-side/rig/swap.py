@@ -32,8 +32,9 @@ def disk(name: str, path: Word, readonly: bool = False) -> list[Word]:
 
 
 def memory_file(name: str, path: Word, size: int) -> list[Word]:
-    """QEMU's arguments for memory that is a file of the host, in MiB."""
-    return ["-object", (f"memory-backend-file,id={name},share=on,mem-path=", path,
+    """QEMU's arguments for memory that is a file of the host, in MiB: where the host has huge
+    pages for it, it needs addresses for them, too."""
+    return ["-object", (f"memory-backend-file,id={name},share=on,align=2M,mem-path=", path,
                         f",size={size}M")]
 
 
