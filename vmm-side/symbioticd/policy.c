@@ -108,9 +108,9 @@ enum layer {
 	LAYER_FLOOR,	/* what everybody keeps */
 	LAYER_NEED,	/* what is hot, and what there was no grant for */
 	LAYER_USED,	/* what is in place and looks cold */
-	LAYER_GROWTH,	/* what nobody uses: who wants more will want more yet */
+	LAYER_GROWTH,	/* who wants more will want as much again */
 	LAYER_GRANT,	/* what was granted and is not used */
-	LAYER_REST,	/* what nobody has asked for */
+	LAYER_REST,	/* what nobody has asked for: to who wants, or else to all */
 	NR_LAYERS,
 };
 
@@ -126,11 +126,11 @@ static uint64_t layer_want(enum layer layer, const struct claim *c, uint64_t flo
 		/* What it uses beyond its grant it has no right to. */
 		return min_u64(min_u64(c->used, c->grant) + c->want, most);
 	case LAYER_GROWTH:
-		return c->want ? most : 0;
+		return c->want ? min_u64(2 * (c->used + c->want), most) : 0;
 	case LAYER_GRANT:
 		return c->grant;
 	default:
-		return any_wants ? 0 : most;
+		return c->want || !any_wants ? most : 0;
 	}
 }
 
