@@ -135,8 +135,7 @@ static uint64_t to_give_back(const struct guest *g)
 /* By the clock, however many rounds that is. */
 static void over(const struct daemon *d, struct guest *g, int64_t now)
 {
-	/* With a budget in bytes nobody has looked at the host's memory. */
-	uint64_t most = d->memory.total ? d->memory.total : d->pages;
+	uint64_t most = d->memory.total ? d->memory.total : POLICY_MAX_PAGES;
 	char used[16], grant[16];
 	int64_t limit;
 
