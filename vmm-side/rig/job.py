@@ -89,7 +89,8 @@ def _common(guest: Guest, *append: str) -> list[Word]:
 def _passthrough(guest: Guest) -> list[Word]:
     words: list[Word] = []
     if guest.passthrough and guest.ram:
-        words += memory_file("ram", (WORK, "/ram"), guest.memory)
+        words += memory_file("ram", (WORK, "/ram"), guest.memory,
+                             "1G" if guest.ram == "1G" else "2M")
     for name in guest.passthrough:
         # The ROM is for a firmware that would drive the device.
         words += ["-device", f"vfio-pci,host={PASSTHROUGH[name]},x-no-iommu=on,rombar=0,id={name}"]

@@ -31,10 +31,11 @@ def disk(name: str, path: Word, readonly: bool = False) -> list[Word]:
             "-device", f"virtio-blk-pci,drive={name},serial={name}"]
 
 
-def memory_file(name: str, path: Word, size: int) -> list[Word]:
-    """QEMU's arguments for memory that is a file of the host, in MiB: where the host has huge
-    pages for it, it needs addresses for them, too."""
-    return ["-object", (f"memory-backend-file,id={name},share=on,align=2M,mem-path=", path,
+def memory_file(name: str, path: Word, size: int, align: str = "2M") -> list[Word]:
+    """QEMU's arguments for memory that is a file of the host, in MiB. QEMU gives it addresses
+    for the host's huge pages only when it is told to, and takes no align= that is less than
+    a page of the file's own file system."""
+    return ["-object", (f"memory-backend-file,id={name},share=on,align={align},mem-path=", path,
                         f",size={size}M")]
 
 
