@@ -566,6 +566,16 @@ static void t_touch_grant(void)
 	set_grant(all_pages);
 }
 
+/* What was made room for, or by, was others' as well, and is still in the window. */
+static void all_out(void)
+{
+	char *dev = device();
+	int err = swapoff_within(dev, 60);
+
+	if (err || swapon(dev, 0))
+		violated("swapoff: %s", strerror(err ? err : errno));
+}
+
 /*
  * Memory is full of pages that nobody uses, and what is used is in the window: it moves
  * to memory, so that the end of the grant costs no swapping.
@@ -574,11 +584,10 @@ static void t_touch_exchange(void)
 {
 	long long before, lifted = window("lifted_pages"), out = window("exchanged_pages");
 	const size_t hot = 3072, most = 96 << 20;
-	char *all = anon_map(most), *p, *dev;
+	char *all = anon_map(most), *p;
 	volatile char use;
 	uint64_t end;
 	size_t n, i;
-	int err;
 
 	touch_mode("auto");
 	before = touched();
@@ -611,11 +620,35 @@ static void t_touch_exchange(void)
 		if (page_check(all + i * PAGE, 0x10000 + i, 1) >= 0)
 			violated("page %zu is wrong", i);
 	munmap(all, most);
-	/* What made room was others' as well, and is still swapped out. */
-	dev = device();
-	err = swapoff_within(dev, 60);
-	if (err || swapon(dev, 0))
-		violated("swapoff: %s", strerror(err ? err : errno));
+	all_out();
+}
+
+/*
+ * Four times the memory. The page tables that it needs lie in blocks of movable memory,
+ * and each block that they take raises the watermark up to which kswapd reclaims; that
+ * is no reason to swap out what was filled before.
+ */
+static void t_touch_fill(void)
+{
+	const size_t size = 512 << 20;
+	const long long most = 2048;
+	long long out, made_room = window("exchanged_pages");
+	char *p = anon_map(size);
+	size_t i;
+
+	touch_mode("auto");
+	out = vmstat("pswpout");
+	for (i = 0; i < size / PAGE; i++)
+		page_fill(p + i * PAGE, 0x40000 + i, 1);
+	out = vmstat("pswpout") - out - (window("exchanged_pages") - made_room);
+	for (i = 0; i < size / PAGE; i++)
+		if (page_check(p + i * PAGE, 0x40000 + i, 1) >= 0)
+			violated("page %zu is wrong", i);
+	munmap(p, size);
+	touch_mode("off");
+	all_out();
+	if (out > most)
+		violated("%lld pages were swapped out by a copy", out);
 }
 
 /* Up and down, while pages are touched for the first time. */
@@ -872,6 +905,8 @@ const struct test_case in_place_touch[] = {
 	  .special = true },
 	{ "touch_give_turns", "first touch: memory that goes back all the time",
 	  t_touch_give_turns, .special = true },
+	{ "touch_fill", "first touch: a fill copies next to nothing", t_touch_fill,
+	  .special = true },
 	{ "touch_exchange", "first touch: hot pages for cold ones of memory", t_touch_exchange,
 	  .special = true },
 	{ "touch_numa", "first touch: not for whoever names a node", t_touch_numa,

@@ -44,6 +44,18 @@ unsigned long symswap_ram_margin(void)
 	return max(SYMSWAP_MARGIN, SYMSWAP_CPU_BATCH * num_online_cpus());
 }
 
+/*
+ * Where a zone's reclaim ends when fragmentation has raised that as far as it may:
+ * boost_watermark(), with the default of vm.watermark_boost_factor. kswapd then swaps
+ * out until as much is free, whatever asked for it: a page table in another block.
+ */
+static unsigned long symswap_ram_high(const struct zone *zone)
+{
+	unsigned long high = zone->_watermark[WMARK_HIGH];
+
+	return high + max(pageblock_nr_pages, high + high / 2);
+}
+
 /**
  * symswap_ram_short() - would the next pages soon have to be reclaimed?
  * @more: how many are taken at once, besides the first
@@ -63,7 +75,7 @@ bool symswap_ram_short(unsigned long more)
 	struct zone *zone;
 
 	for_each_zone_zonelist(zone, z, zonelist, highest)
-		if (zone_watermark_ok(zone, 0, high_wmark_pages(zone) + margin,
+		if (zone_watermark_ok(zone, 0, symswap_ram_high(zone) + margin,
 				      highest, 0))
 			return false;
 	return global_node_page_state(NR_INACTIVE_FILE) <=
@@ -84,7 +96,7 @@ unsigned long symswap_ram_spare(void)
 	struct zone *zone;
 
 	for_each_populated_zone(zone) {
-		keep = high_wmark_pages(zone) + margin +
+		keep = symswap_ram_high(zone) + margin +
 		       zone->lowmem_reserve[gfp_zone(GFP_USER)];
 		nr = zone_page_state(zone, NR_FREE_PAGES);
 		if (nr > keep)
