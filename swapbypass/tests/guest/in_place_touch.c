@@ -542,7 +542,7 @@ static void t_touch_grant(void)
 	touch_mode("always");
 	fill(p, 0x2380, 1);
 	/* Each CPU may be on its way. */
-	if (window("in_place") > granted - granted / 4 + sysconf(_SC_NPROCESSORS_CONF) ||
+	if (window("in_place") > granted - granted / 16 + sysconf(_SC_NPROCESSORS_CONF) ||
 	    touched() - before < granted / 2)
 		violated("%lld first touches, %lld pages in place, %lld granted",
 			 touched() - before, window("in_place"), granted);

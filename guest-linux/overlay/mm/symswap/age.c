@@ -108,10 +108,9 @@ void symswap_report(struct symswap_window *win,
 /*
  * Pages in place are on no LRU list. While faults find no grant left, a clock
  * hand goes round: a page that has not been touched since the last time is
- * swapped out again, to its slot. A sixteenth of the grant is kept free that way.
+ * swapped out again, to its slot.
  */
 #define SYMSWAP_AGE_INTERVAL	(HZ / 10)
-#define SYMSWAP_AGE_ROOM	16
 /* A round takes this many intervals at the least. */
 #define SYMSWAP_AGE_SHARE	8
 /* Pages to look at in an interval: for the VMM's information, and for room. */

@@ -127,6 +127,8 @@ struct symswap_exchange {
 
 /* Much page cache that reclaim frees without swapping: a sixteenth of memory. */
 #define SYMSWAP_CACHE_SHARE	16
+/* Aging keeps a sixteenth of the grant free, for faults; first touches end there. */
+#define SYMSWAP_AGE_ROOM	16
 /* Slots that a CPU has ahead. */
 #define SYMSWAP_STOCK	64
 

@@ -87,15 +87,16 @@ void symswap_touch_set(struct symswap_window *win)
  * symswap_touch_limit() - how many pages in place leave room for a first touch
  * @grant: how many may be in place
  *
- * The rest is for what comes back from the window. And what a first touch takes is
- * likely to be used, so a grant that is lowered costs more than one of cold pages.
+ * The rest is what aging keeps free, for what comes back from the window. It is no more
+ * than that: a first touch that is declined has a page of memory swapped out, by a copy
+ * to the same window.
  *
  * Context: any.
  * Return: pages.
  */
 unsigned long symswap_touch_limit(unsigned long grant)
 {
-	return grant - grant / 4;
+	return grant - grant / SYMSWAP_AGE_ROOM;
 }
 
 /* An eighth of the slots is left to reclaim. */

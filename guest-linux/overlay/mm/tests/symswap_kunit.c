@@ -189,8 +189,8 @@ static const struct touch_row touch_rows[] = {
 	{ "auto, memory is free", TOUCH(AUTO, false, 0, 400, 0), SYMSWAP_TOUCH_NO_NEED },
 	{ "auto, memory is short", TOUCH(AUTO, true, 0, 400, 0), SYMSWAP_TOUCH_TAKE },
 	{ "always", TOUCH(ALWAYS, false, 0, 400, 0), SYMSWAP_TOUCH_TAKE },
-	{ "the last one", TOUCH(AUTO, true, 299, 400, 0), SYMSWAP_TOUCH_TAKE },
-	{ "three quarters in place", TOUCH(AUTO, true, 300, 400, 0), SYMSWAP_TOUCH_NO_GRANT },
+	{ "the last one", TOUCH(AUTO, true, 374, 400, 0), SYMSWAP_TOUCH_TAKE },
+	{ "but for a sixteenth", TOUCH(AUTO, true, 375, 400, 0), SYMSWAP_TOUCH_NO_GRANT },
 	{ "no grant", TOUCH(ALWAYS, true, 0, 0, 0), SYMSWAP_TOUCH_NO_GRANT },
 	{ "lowered grant", TOUCH(AUTO, true, 300, 40, 0), SYMSWAP_TOUCH_NO_GRANT },
 	{ "a small grant", TOUCH(AUTO, true, 0, 1, 0), SYMSWAP_TOUCH_TAKE },
@@ -198,7 +198,7 @@ static const struct touch_row touch_rows[] = {
 	{ "the last slot", TOUCH(AUTO, true, 0, 400, 699), SYMSWAP_TOUCH_TAKE },
 	{ "no slots", TOUCH(AUTO, true, 0, 400, 700), SYMSWAP_TOUCH_NO_SLOTS },
 	/* What the VMM is told of. */
-	{ "neither", TOUCH(AUTO, true, 300, 400, 700), SYMSWAP_TOUCH_NO_GRANT },
+	{ "neither", TOUCH(AUTO, true, 375, 400, 700), SYMSWAP_TOUCH_NO_GRANT },
 };
 
 KUNIT_ARRAY_PARAM_DESC(touch, touch_rows, what);
@@ -235,8 +235,8 @@ static void symswap_test_touch_ahead(struct kunit *test)
 	facts.left = 63;
 	KUNIT_EXPECT_EQ(test, symswap_touch_ahead_nr(&facts, 7), 0);
 	facts = much;
-	/* Three quarters of the grant, seven eighths of the slots. */
-	facts.in_place = 6000 - 2 * 64;
+	/* The grant but for a sixteenth, seven eighths of the slots. */
+	facts.in_place = 7500 - 2 * 64;
 	KUNIT_EXPECT_EQ(test, symswap_touch_ahead_nr(&facts, 7), 2);
 	facts = much;
 	facts.used = 7000 - 64;
