@@ -139,7 +139,7 @@ def spike(bench: measure.Runner, plan: Plan, mode: Mode, files: pathlib.Path) ->
     small = plan.memory(FIRST_TOUCH, plan.ws)
     data = SPIKE_SIZE * small
     window = mode is FIRST_TOUCH
-    # First touches leave a quarter of the window alone.
+    # First touches leave a part of the window alone.
     result = bench.run(script(GUEST / "give_back.sh", "spike", data, SPIKE_SECONDS), files=files,
                        guest_mem=small if window else plan.memory(mode, data), paging="nested",
                        swap=mode.swap, swap_size=room_for(data), swap_store=mode.store,

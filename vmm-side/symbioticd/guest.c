@@ -65,6 +65,8 @@ void guest_forget(struct guest *g)
 	g->given = 0;
 	g->want = 0;
 	g->want_used = false;
+	g->grows = false;
+	g->growth = (struct policy_growth){ };
 	g->target = 0;
 	g->keeps_cold = 0;
 	g->refused = 0;
@@ -358,6 +360,7 @@ bool guest_for_policy(const struct guest *g, struct policy_guest *p)
 		.in_place = min_u64(g->info.in_place, g->peak),
 		.hot = g->info.hot,
 		.want = g->want,
+		.grows = g->grows,
 		.target = g->target,
 	};
 	return true;

@@ -62,6 +62,7 @@ enum guest_found {
  *	back from yet: what the host can be short of for it
  * @want: faults without a grant since the last plan that they were a part of
  * @want_used: they were, and others begin with the next answer
+ * @growth, @grows: what policy_grows() has said when the last whole round began
  * @planned: it takes part in this round
  * @keeps_cold: rounds for which it is not asked to have cold pages paged out, as it has
  *	said that it could not
@@ -96,7 +97,8 @@ struct guest {
 	bool looked, present, answered, silent, late, no_grants, ours, counted;
 	struct qmp_info info;
 	uint64_t grant, peak, given, want, wanted;
-	bool want_used, planned;
+	bool want_used, planned, grows;
+	struct policy_growth growth;
 	uint64_t target;
 
 	int64_t refused, over_since;

@@ -86,9 +86,30 @@ uint64_t policy_room(const struct policy_limits *l, const struct policy_guest *g
 	return room;
 }
 
+/* Looks without a sign of growth before a guest is done with it; a sign is so many pages. */
+#define GROWTH_LOOKS	4
+#define GROWTH_PAGES	256
+
+bool policy_grows(struct policy_growth *growth, uint64_t in_place, uint64_t want)
+{
+	uint64_t now = min_u64(in_place, POLICY_MAX_PAGES);
+	uint64_t before = growth->known ? growth->used : now;
+
+	growth->known = true;
+	growth->used = now;
+	if (want || now > before + max_u64(before / 64, GROWTH_PAGES))
+		growth->looks = GROWTH_LOOKS;
+	else if (now < before - before / 8)
+		growth->looks = 0;
+	else if (growth->looks)
+		growth->looks--;
+	return growth->looks;
+}
+
 /* Claims within reason, of one that has answered. */
 struct claim {
 	uint64_t grant, used, hot, want;
+	bool grows;
 };
 
 static struct claim claim_of(const struct policy_limits *l, const struct policy_guest *g)
@@ -98,6 +119,7 @@ static struct claim claim_of(const struct policy_limits *l, const struct policy_
 		.grant = min_u64(g->grant, most),
 		.used = min_u64(g->in_place, most),
 		.want = min_u64(g->want, most),
+		.grows = g->grows || g->want,
 	};
 
 	c.hot = min_u64(g->hot, c.used);
@@ -108,14 +130,14 @@ enum layer {
 	LAYER_FLOOR,	/* what everybody keeps */
 	LAYER_NEED,	/* what is hot, and what there was no grant for */
 	LAYER_USED,	/* what is in place and looks cold */
-	LAYER_GROWTH,	/* who wants more will want as much again */
-	LAYER_GRANT,	/* what was granted and is not used */
-	LAYER_REST,	/* what nobody has asked for: to who wants, or else to all */
+	LAYER_GROWTH,	/* all that nobody uses, if some grow */
+	LAYER_GRANT,	/* else: what was granted and is not used */
+	LAYER_REST,	/* what nobody has asked for */
 	NR_LAYERS,
 };
 
 static uint64_t layer_want(enum layer layer, const struct claim *c, uint64_t floor,
-			   uint64_t most, bool any_wants)
+			   uint64_t most)
 {
 	switch (layer) {
 	case LAYER_FLOOR:
@@ -126,11 +148,11 @@ static uint64_t layer_want(enum layer layer, const struct claim *c, uint64_t flo
 		/* What it uses beyond its grant it has no right to. */
 		return min_u64(min_u64(c->used, c->grant) + c->want, most);
 	case LAYER_GROWTH:
-		return c->want ? min_u64(2 * (c->used + c->want), most) : 0;
+		return c->grows ? most : 0;
 	case LAYER_GRANT:
 		return c->grant;
 	default:
-		return c->want || !any_wants ? most : 0;
+		return most;
 	}
 }
 
@@ -153,7 +175,7 @@ void policy_plan(const struct policy_limits *l, struct policy_guest *g, size_t n
 	uint64_t budget = min_u64(l->budget, POLICY_MAX_PAGES), left = budget;
 	uint64_t most = most_of(l), floor, grants = 0, sum = 0;
 	size_t who[POLICY_MAX_GUESTS], n = 0, i;
-	bool any_wants = false, too_much;
+	bool too_much;
 	enum layer layer;
 
 	if (nr > POLICY_MAX_GUESTS)
@@ -169,7 +191,6 @@ void policy_plan(const struct policy_limits *l, struct policy_guest *g, size_t n
 		if (g[i].state == POLICY_ANSWERED) {
 			has[n] = 0;
 			who[n++] = i;
-			any_wants |= g[i].want != 0;
 		} else if (g[i].state == POLICY_SILENT) {
 			left -= min_u64(left, g[i].grant);
 		}
@@ -179,7 +200,7 @@ void policy_plan(const struct policy_limits *l, struct policy_guest *g, size_t n
 		for (i = 0; i < n; i++) {
 			struct claim c = claim_of(l, &g[who[i]]);
 
-			want[i] = layer_want(layer, &c, floor, most, any_wants);
+			want[i] = layer_want(layer, &c, floor, most);
 		}
 		fill(has, want, n, left);
 	}

@@ -50,12 +50,25 @@ struct policy_limits {
 };
 
 /**
+ * struct policy_growth - is a guest about to need more?
+ * @known: there was a last look
+ * @used: pages that it used then
+ * @looks: for how many more looks it is taken to grow
+ */
+struct policy_growth {
+	bool known;
+	uint64_t used;
+	unsigned int looks;
+};
+
+/**
  * struct policy_guest - a guest, for one decision
  * @state: what is known of it
  * @grant: pages that it may use now, as far as is known; any number
  * @in_place: pages that it says to use
  * @hot: of these, what it says to have used lately
  * @want: faults that it says to have had no grant for since it was asked last
+ * @grows: it is taken to need more soon, policy_grows(); who wants more is, too
  * @target: out: what it should have in the end
  * @next: out: what it should be granted now
  * @reason: out: why @next is not @grant
@@ -66,11 +79,22 @@ struct policy_guest {
 	uint64_t in_place;
 	uint64_t hot;
 	uint64_t want;
+	bool grows;
 
 	uint64_t target;
 	uint64_t next;
 	enum policy_reason reason;
 };
+
+/**
+ * policy_grows - what a guest has done since the last look
+ * @growth: what is known of it; zeroes of a new one
+ * @in_place, @want: as in struct policy_guest
+ *
+ * Returns: true if it has wanted or taken more of late, and has not given up much of it.
+ * Two that grow by turns of a round are both growing all the time.
+ */
+bool policy_grows(struct policy_growth *growth, uint64_t in_place, uint64_t want);
 
 /**
  * policy_plan - divide the budget

@@ -301,8 +301,10 @@ static void take_part(struct daemon *d)
 		struct guest *g = d->guests[i];
 
 		g->planned = g->answered && g->task == GUEST_NO_TASK;
-		if (g->planned && !d->brief)
-			g->want_used = true;
+		if (!g->planned || d->brief)
+			continue;
+		g->want_used = true;
+		g->grows = policy_grows(&g->growth, g->info.in_place, g->want);
 	}
 }
 

@@ -93,7 +93,7 @@ class Experiment(unittest.TestCase):
             ours = name.startswith("window")
             self.assertEqual((guest.kernel, guest.symbiotic), ("guest" if ours else "stock", ours))
             self.assertEqual(guest.memory, 1280 if name == "balloon" else 256)
-            # First touches take three quarters: all of the data.
+            # First touches leave some: all of the data fits all the same.
             self.assertEqual(guest.swap_size, 2048 if ours else 1024)
         self.assertTrue(by_name["window"].reporting)
         self.assertFalse(by_name["window-alone"].reporting)

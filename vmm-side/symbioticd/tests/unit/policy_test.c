@@ -157,6 +157,7 @@ static void claims(unsigned int rounds)
 					 below(2) ? POLICY_SILENT : POLICY_UNKNOWN,
 				.grant = wild(l.budget), .in_place = wild(l.budget),
 				.hot = wild(l.budget), .want = below(2) ? 0 : wild(l.budget),
+				.grows = below(2),
 			};
 		policy_plan(&l, g, nr);
 		check_plan(&l, g, nr, &f);
@@ -257,6 +258,19 @@ static void converges(unsigned int rounds)
 	ktap(!wasted, "and nothing is left over");
 }
 
+/* One round. */
+static void decide(const struct policy_limits *l, struct policy_guest *p, size_t nr)
+{
+	size_t i;
+
+	policy_plan(l, p, nr);
+	for (i = 0; i < nr; i++)
+		p[i].grant = p[i].next;
+	policy_raise(l, p, nr);
+	for (i = 0; i < nr; i++)
+		p[i].grant = p[i].next;
+}
+
 /* Rounds until @who has nearly what it needs, or at most it. */
 static unsigned int until(const struct policy_limits *l, struct policy_guest *p,
 			  const struct guest *g, size_t nr, size_t who, bool up)
@@ -277,25 +291,16 @@ static void speed(void)
 	struct policy_limits l = { .budget = 1200 };
 	struct policy_guest p[2] = { { .grant = 300 }, { .grant = 900 } };
 	struct guest g[2] = { { 800, 100 }, { 200, 0 } };
-	unsigned int n;
 	bool over = false;
 
 	/* What is not used is taken at once, and given at once. */
 	ktap(until(&l, p, g, 2, 0, true) == 1, "up: in one round, by what others do not use");
 
-	/* What could not be in place is seen only as fast as it happens: 100, 210, 430, ... */
-	p[0] = (struct policy_guest){ .grant = 100 };
+	/* What could not be in place is known only as fast as it is copied. */
+	p[0] = (struct policy_guest){ .grant = 100, .in_place = 100, .want = 5 };
 	p[1] = (struct policy_guest){ .grant = 1100 };
-	for (n = 0; n < 20 && p[0].grant < 1000; n++) {
-		p[0].in_place = p[0].grant;
-		p[0].want = 5;
-		policy_plan(&l, p, 2);
-		p[1].grant = p[1].next;
-		policy_raise(&l, p, 2);
-		p[0].grant = p[0].next;
-		over |= p[0].grant + p[1].grant > l.budget;
-	}
-	ktap(n <= 5, "up: twice as much in a round, if few faults say so");
+	decide(&l, p, 2);
+	ktap(p[0].grant == 1050 && p[1].grant == 150, "and if few faults say so, but for the floor");
 
 	/* What is used goes in halves: 1000, 600, 400, ... */
 	p[0] = (struct policy_guest){ .grant = 1100 };
@@ -315,6 +320,51 @@ static void speed(void)
 	l.budget = 500;
 	live(&l, p, g, 2, &over);
 	ktap(p[0].grant == 250 && p[1].grant == 250, "a budget that shrinks is kept at once");
+}
+
+/* ---- those that grow ------------------------------------------------------ */
+
+static void growth(void)
+{
+	struct policy_growth g = { };
+
+	ktap(!policy_grows(&g, 9000, 0) && !policy_grows(&g, 0, 0), "one that is found does not grow");
+	ktap(policy_grows(&g, 0, 1), "one that wants more does");
+	ktap(policy_grows(&g, 0, 0) && policy_grows(&g, 0, 0) && policy_grows(&g, 0, 0) &&
+	     !policy_grows(&g, 0, 0), "and for three looks more");
+	ktap(!policy_grows(&g, 256, 0) && policy_grows(&g, 64000, 0), "one that takes more does");
+	ktap(policy_grows(&g, 65000, 0) && policy_grows(&g, 66000, 0) &&
+	     policy_grows(&g, 67000, 0) && !policy_grows(&g, 68000, 0),
+	     "a little more is not growth");
+	ktap(policy_grows(&g, 90000, 0) && !policy_grows(&g, 70000, 0),
+	     "who gives up much is done");
+	ktap(policy_grows(&g, UINT64_MAX, UINT64_MAX) && policy_grows(&g, UINT64_MAX, 0) &&
+	     g.used == POLICY_MAX_PAGES, "whatever is claimed");
+}
+
+/* Two that fill their memory, and find no grant left in turns; nobody needs more than a half. */
+static void turns(void)
+{
+	struct policy_limits l = { .budget = 1000 };
+	struct policy_guest p[4] = { { .grant = 250 }, { .grant = 250 }, { .grant = 250 },
+				     { .grant = 250 } };
+	struct policy_growth g[4] = { };
+	uint64_t least = 1000;
+	unsigned int n, i;
+
+	for (n = 0; n < 20; n++) {
+		for (i = 0; i < 2; i++) {
+			p[i].in_place = low(p[i].grant, 20 * (n + 1));
+			p[i].hot = p[i].in_place;
+			p[i].want = n % 2 == i ? 3 : 0;
+		}
+		for (i = 0; i < 4; i++)
+			p[i].grows = policy_grows(&g[i], p[i].in_place, p[i].want);
+		decide(&l, p, 4);
+		if (n > 0)
+			least = low(least, low(p[0].grant, p[1].grant));
+	}
+	ktap(least >= 400, "two that grow do not take it from each other in turns");
 }
 
 /* ---- single decisions ----------------------------------------------------- */
@@ -462,6 +512,8 @@ int main(void)
 	claims(200000);
 	converges(3000);
 	speed();
+	growth();
+	turns();
 	nothing_wanted();
 	liar();
 	wraps();
