@@ -300,7 +300,7 @@ static void speed(void)
 	p[0] = (struct policy_guest){ .grant = 100, .in_place = 100, .want = 5 };
 	p[1] = (struct policy_guest){ .grant = 1100 };
 	decide(&l, p, 2);
-	ktap(p[0].grant == 1050 && p[1].grant == 150, "and if few faults say so, but for the floor");
+	ktap(p[0].grant == 1050 && p[1].grant == 150, "and if few faults say so, but a floor");
 
 	/* What is used goes in halves: 1000, 600, 400, ... */
 	p[0] = (struct policy_guest){ .grant = 1100 };
@@ -328,7 +328,8 @@ static void growth(void)
 {
 	struct policy_growth g = { };
 
-	ktap(!policy_grows(&g, 9000, 0) && !policy_grows(&g, 0, 0), "one that is found does not grow");
+	ktap(!policy_grows(&g, 9000, 0) && !policy_grows(&g, 0, 0),
+	     "one that is found does not grow");
 	ktap(policy_grows(&g, 0, 1), "one that wants more does");
 	ktap(policy_grows(&g, 0, 0) && policy_grows(&g, 0, 0) && policy_grows(&g, 0, 0) &&
 	     !policy_grows(&g, 0, 0), "and for three looks more");
