@@ -27,6 +27,7 @@ extern long long all_pages;
 long long window(const char *name);
 void set_window(const char *name, const char *text);
 void set_grant(long long pages);
+void by_faults(void);
 /* False if more than @most stay in place. */
 bool wait_in_place(long long most);
 

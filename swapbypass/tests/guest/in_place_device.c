@@ -172,7 +172,7 @@ static void t_remove(void)
 	shell("echo 1 >/sys/bus/pci/rescan");
 	if (swapon(dev, 0))
 		violated("swapon: %s", strerror(errno));
-	set_window("mode", "in-place");
+	by_faults();
 	verify("with the device again", p, 0x1180, 1);
 	p = in_place(0x1200);
 	verify("in place again", p, 0x1200, 1);
@@ -200,7 +200,7 @@ static void t_add(void)
 	shell("echo 1 >/sys/bus/pci/rescan");
 	if (swapon(dev, 0))
 		violated("swapon %s: %s", dev, strerror(errno));
-	set_window("mode", "in-place");
+	by_faults();
 	p = in_place(0x1280);
 	verify("with the device again", p, 0x1280, 1);
 }
@@ -238,7 +238,7 @@ int leave_removal(void)
 	int fd[2];
 
 	dev = device();
-	set_window("mode", "in-place");
+	by_faults();
 	p = in_place(0x1300);
 	into_pipe(fd, p);
 	if (!must_fork())
