@@ -589,6 +589,8 @@ static void t_touch_exchange(void)
 	uint64_t end;
 	size_t n, i;
 
+	/* Such that more than half of it is used, also when half of what is hot has moved. */
+	set_grant(hot + hot / 2);
 	touch_mode("auto");
 	before = touched();
 	/* In order, so the last ones are in the window. */

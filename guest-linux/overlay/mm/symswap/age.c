@@ -116,8 +116,12 @@ void symswap_report(struct symswap_window *win,
 /* Pages to look at in an interval: for the VMM's information, and for room. */
 #define SYMSWAP_AGE_SAMPLE	512UL
 #define SYMSWAP_AGE_SCAN	4096UL
-/* Hot pages that move to memory in it, if some is free, or is made free. */
+/*
+ * Hot pages that move to memory in it, if some is free, or is made free. While no more than
+ * half of the grant is used there is no hurry, as the VMM takes the rest first.
+ */
 #define SYMSWAP_AGE_LIFT	64UL
+#define SYMSWAP_AGE_LIFT_EASY	16UL
 /* Slots to pass in it at the most, where few of them are in use. */
 #define SYMSWAP_AGE_SLOTS	16384UL
 
@@ -319,6 +323,7 @@ static struct symswap_round symswap_look_round(struct symswap_window *win,
 	unsigned long declined = symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT);
 	unsigned long touches = symswap_stat_sum(win, SYMSWAP_TOUCH_DECLINED);
 	unsigned long in_place = atomic_long_read(&win->in_place), want = grant;
+	bool easy = in_place <= grant / 2;
 	struct symswap_round round;
 	/* The VMM wants to know always. */
 	struct symswap_aim aim = {
@@ -334,8 +339,9 @@ static struct symswap_round symswap_look_round(struct symswap_window *win,
 	}
 	/* With "always", what is in the window was to be there. */
 	if (symswap_lifts(win) && READ_ONCE(win->touch) == SYMSWAP_TOUCH_AUTO) {
-		aim.lift = min(SYMSWAP_AGE_LIFT, symswap_ram_spare());
-		if (!aim.lift)
+		aim.lift = min(easy ? SYMSWAP_AGE_LIFT_EASY : SYMSWAP_AGE_LIFT,
+			       symswap_ram_spare());
+		if (!aim.lift && !easy)
 			aim.lift = symswap_make_room(win, min(SYMSWAP_AGE_LIFT, win->hot));
 	}
 	aim.scan = min(aim.scan, DIV_ROUND_UP(in_place, SYMSWAP_AGE_SHARE));
