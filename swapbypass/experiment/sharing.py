@@ -120,7 +120,7 @@ def give_back_target(seconds: dict[str, float]) -> Target:
 
 SPIKE_SIZE = 4                  # times all memory of the guest
 SPIKE_SECONDS = 10
-SPIKES = 4                      # of each kind, in turns: the best two of two differ by a third
+SPIKES = 4                      # of each kind, in turns: the better of two was a third off
 
 
 @dataclasses.dataclass
