@@ -254,10 +254,10 @@ fuzz-kvm-faults: test-files debug	## does it find each rule of KVM's that is lef
 	@vmm-side/e2e/suites.py fuzz-kvm-faults='$(FUZZ_KVM) --seconds $(FAULT_SECONDS) --faults "$(FAULTS)"'
 
 FUZZ_MM		= swapbypass/tests/fuzz_mm/fuzz.py --seed $(SEED)
-fuzz-mm: test-files $(filter debug,$(KERNEL))	## programs against the guest's swap; SECONDS=, SEED=, SWAP=, SMP=, LRU_GEN=on|off, KERNEL=debug, OPERATIONS=
+fuzz-mm: test-files $(filter debug,$(KERNEL))	## programs against the guest's swap; SECONDS=, SEED=, SWAP=, SMP=, LRU_GEN=on|off, KERNEL=debug, OPERATIONS=, BARE=1
 	@vmm-side/e2e/suites.py fuzz-mm$(SWAP:%=-%)='$(FUZZ_MM) --seconds $(SECONDS) \
 		--operations $(OPERATIONS) --swap $(or $(SWAP),in-place) --kernel $(or $(KERNEL),guest) \
-		$(SMP:%=--smp %) $(LRU_GEN:%=--lru-gen %)'
+		$(SMP:%=--smp %) $(LRU_GEN:%=--lru-gen %) $(if $(BARE),--bare)'
 
 fuzz-mm-faults: test-files debug	## does it find what it must? FAULTS=regex, SECONDS= for each
 	@vmm-side/e2e/suites.py fuzz-mm-faults='$(FUZZ_MM) --seconds $(FAULT_SECONDS) --faults "$(FAULTS)"'

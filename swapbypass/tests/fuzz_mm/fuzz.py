@@ -10,7 +10,7 @@ program is made again from its number, and is made smaller by one boot after the
 the find is tried in a guest that has done nothing else.
 
 With --operations: a piece of a long run, which goes on where the last one with its seed has
-ended, until so many are done in this mode, with whatever seeds.
+ended, until so many are done in this mode, with whatever seeds. Its programs are longer.
 
 With --faults: the guest's kernel without one rule at a time (a test option of its kernel), and
 how long it takes until that is found.
@@ -56,6 +56,15 @@ MODES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "bypass": ({"paging": "shadow", "swap": "bypass", "swap_size": 32,
                 "qemu_args": f"{WINDOW.format(1)} {SPARE}"},
                "auto", [*DEVICES, DISK])}
+# With no VMM: windows are devices that any emulator has, and are named.
+PLACES = ("1c", "1d")
+BARE: dict[str, Any] = {
+    "host": "bare-metal", "swap": "virtio-blk", "swap_size": 32,
+    "qemu_args": " ".join(f"-object memory-backend-file,id=fw{i},share=on,mem-path=$WORK/fw{i},"
+                          f"size=32M -device ivshmem-plain,memdev=fw{i},addr={place}"
+                          for i, place in enumerate(PLACES))}
+NAMED = " symswap.device=" + ",".join(f"0000:00:{place}.0" for place in PLACES)
+BARE_MODES = {mode: (BARE, mode + NAMED, [*DEVICES, DISK]) for mode in ("in-place", "copy")}
 
 # How often a new guest executes a find, and for how long: where threads race, once is too few.
 TIMES, REPEAT_SECONDS = 20, 90
@@ -104,7 +113,7 @@ class Fuzzer:
         self._bench, self._options = bench, options
         self._options_of_all = f"-G {options.lru_gen} " if options.lru_gen else ""
         self._options_of_all += f"-b {broken(rule)} " if rule else ""
-        machine, mode, self._devices = MODES[options.swap]
+        machine, mode, self._devices = (BARE_MODES if options.bare else MODES)[options.swap]
         debug = options.kernel == "debug"
         self._limit = 120 if debug else 60
         self._guest = {
@@ -123,7 +132,8 @@ class Fuzzer:
             cmd += f"./vmm_lies -t {seconds} -s {self._options.seed} &\nlying=$!\n"
         cmd += (f"./fuzz_mm.sh {self._options_of_all}{arguments} -l {self._limit}\n"
                 "status=$?\n" + "kill $lying; wait $lying\n" * storm +
-                "echo 0x57 >/sys/kernel/symbiotic/guest_word\nexit $status\n")
+                "w=/sys/kernel/symbiotic/guest_word\n[ ! -e $w ] || echo 0x57 >$w\n"
+                "exit $status\n")
         if storm:
             host_cmd = f"fuzz_mm_storm.sh {self._options.seed} {seconds}"
         else:
@@ -134,8 +144,10 @@ class Fuzzer:
 
     def program(self, number: int) -> str:
         """A program by its number."""
-        return subprocess.run([FILES / "fuzz_mm", "-s", str(self._options.seed), "-p", str(number),
-                               *self._devices], check=True, capture_output=True, text=True).stdout
+        longer = ["-w"] if self._options.operations else []
+        return subprocess.run([FILES / "fuzz_mm", "-s", str(self._options.seed), *longer,
+                               "-p", str(number), *self._devices],
+                              check=True, capture_output=True, text=True).stdout
 
     def shrink(self, program: str, seconds: int) -> str:
         """A smaller program that still finds something, over as many boots as that takes."""
@@ -206,7 +218,7 @@ def fuzz(bench: Bench, options: argparse.Namespace) -> tuple[list[str], str]:
         left = options.operations - ledger.operations(options.swap)
         if left <= 0:
             return [], "all operations are done"
-        begin, limit = ledger.next(options.swap, options.seed), f"-o {left} "
+        begin, limit = ledger.next(options.swap, options.seed), f"-w -o {left} "
     fuzzer = Fuzzer(bench, options)
     r = fuzzer.boot(f"-s {options.seed} -n {begin} -t {options.seconds} {limit}-S 120",
                     options.seconds + 150, storm=options.storm)
@@ -329,8 +341,14 @@ def main() -> int:
                     help="in pieces, until so many are done in this mode; --seconds for a piece")
     ap.add_argument("--no-storm", dest="storm", action="store_false",
                     help="the host rests, and tells the truth")
+    ap.add_argument("--bare", action="store_true",
+                    help="in-place and copy: no VMM, but the emulator itself, which is faster")
     ap.add_argument("--faults", metavar="REGEX", nargs="?", const="", help="rules to leave out")
     options = ap.parse_args()
+    if options.bare:
+        options.storm = False
+        if options.swap not in BARE_MODES or options.faults is not None:
+            ap.error("--bare: only with --swap in-place or copy")
 
     print(ktap.VERSION, flush=True)
     with Bench(smp=2) as bench:

@@ -2,16 +2,17 @@
 /*
  * Random programs against the memory management of a guest that swaps to a window.
  *
- *   fuzz_mm [-s seed] [-n first] [-t seconds] [-o operations] [-l seconds] [-i device]
+ *   fuzz_mm [-s seed] [-n first] [-w] [-t seconds] [-o operations] [-l seconds] [-i device]
  *           [-b FILE=VALUE] [-F step] [-O lie] [-L step] [-S seconds] [-1] [swap device...]
  *   fuzz_mm -r [-x times] [...] -f program [-f ...] [swap device...]
  *   fuzz_mm -m known -f program [...]
- *   fuzz_mm -p number [-s seed] [swap device...]
+ *   fuzz_mm -p number [-s seed] [-w] [swap device...]
  *
  * A swap device is a path, or NAME=PATH where programs call it otherwise.
  *
  *   -s  seed; with the same one, the same programs in the same order
  *   -n  number of the first program
+ *   -w  of 60 to 99 steps, not of 8 to 47: half of a short one's time is its begin and end
  *   -t  time for all of them (60)
  *   -o  as many steps are enough
  *   -l  the longest that a system call may take (20)
@@ -59,7 +60,7 @@
 struct options {
 	uint64_t seed, first, operations;
 	unsigned int seconds, shrink_seconds, times;
-	bool one, replay;
+	bool one, replay, longer;
 	const char *known, *disk, *broken, *print;
 	const char *file[MAX_FILES];
 	unsigned int files;
@@ -119,7 +120,7 @@ static int fuzz(const struct options *o)
 	     number++) {
 		if (now_ms() - said > SAY_MS)
 			said = say_at(number, begin);
-		program_generate(&p, o->seed, number);
+		program_generate(&p, o->seed, number, o->longer);
 		printf("@%lu\n", number);
 		fflush(stdout);
 		if (run_program(&p, &find))
@@ -216,7 +217,7 @@ static int work(const struct options *o, char **devices)
 	if (o->print) {
 		for (; *devices; devices++)
 			inventory_add(*devices);
-		program_generate(&p, o->seed, strtoull(o->print, NULL, 0));
+		program_generate(&p, o->seed, strtoull(o->print, NULL, 0), o->longer);
 		program_print(stdout, &p, "");
 		return TEST_OK;
 	}
@@ -270,13 +271,16 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "--worker"))
 		worker_exec(atoi(argv[2]), atoi(argv[3]));
 
-	while ((opt = getopt(argc, argv, "s:n:t:o:l:i:b:F:O:L:S:1rx:m:f:p:")) != -1) {
+	while ((opt = getopt(argc, argv, "s:n:wt:o:l:i:b:F:O:L:S:1rx:m:f:p:")) != -1) {
 		switch (opt) {
 		case 's':
 			o.seed = strtoull(optarg, NULL, 0);
 			break;
 		case 'n':
 			o.first = strtoull(optarg, NULL, 0);
+			break;
+		case 'w':
+			o.longer = true;
 			break;
 		case 't':
 			o.seconds = strtoul(optarg, NULL, 0);

@@ -498,14 +498,14 @@ static void bundle(struct program *p, struct state *s)
 		all[pick(s, sizeof(all) / sizeof(*all))](p, s, &at);
 }
 
-void program_generate(struct program *p, uint64_t seed, uint64_t number)
+void program_generate(struct program *p, uint64_t seed, uint64_t number, bool longer)
 {
 	struct state s = { .rnd = seed * 0x100000001b3ULL + number, .alive = 1 };
 	struct step *map, *write, *touch;
 	unsigned int nr, i;
 
 	rnd(&s.rnd);
-	nr = 8 + pick(&s, 40);
+	nr = longer ? 60 + pick(&s, 40) : 8 + pick(&s, 40);
 	p->nr = 0;
 	/* Something to swap to, and something to swap out. */
 	for (i = 1 + pick(&s, 3); i; i--)

@@ -118,7 +118,7 @@ bool step_of_machine(enum op op);
 /* Where a step has its number of pages, or NULL. */
 int *step_count(struct step *s);
 
-void program_generate(struct program *p, uint64_t seed, uint64_t number);
+void program_generate(struct program *p, uint64_t seed, uint64_t number, bool longer);
 void program_print(FILE *f, const struct program *p, const char *before);
 void step_print(FILE *f, const struct step *s);
 /* False, and a line on stderr, if it is none. */
