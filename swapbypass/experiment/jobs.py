@@ -227,13 +227,16 @@ class Outcome:
         found = self.kernel()
         return found[0].full_seconds() if found else None
 
+    def all_passes(self) -> float | None:
+        """Seconds of all of them, the first one, too."""
+        return sum(p.full_seconds() for p in self.kernel()) or None
+
     def whole(self) -> float | None:
         """Seconds of all that the program did with its memory: filling it, the passes, and the
         exit."""
         if self.fill_seconds is None or self.exit_seconds is None:
             return None
-        return (self.fill_seconds + sum(p.full_seconds() for p in self.kernel()) +
-                self.exit_seconds)
+        return self.fill_seconds + (self.all_passes() or 0) + self.exit_seconds
 
     def steady_pass(self) -> Pass | None:
         """A good pass after the first; the first if there is no other.
