@@ -91,6 +91,12 @@ static void say_counts(const struct options *o, uint64_t ms)
 		kinds++;
 	}
 	printf("\n# %u kinds of operations\n", kinds);
+	printf("# seconds: begin %.1f, last looks %.1f, end %.1f", count.begin_us / 1e6,
+	       count.check_us / 1e6, count.end_us / 1e6);
+	for (i = 0; i < OP_NR; i++)
+		if (count.us[i] >= 100000)
+			printf(", %s %.1f", op_name(i), count.us[i] / 1e6);
+	printf("\n");
 	for (i = 0; i < OP_NR; i++)
 		if (count.lacking[i])
 			printf("# left out: %s %lu, %s\n", op_name(i), count.lacking[i],

@@ -226,16 +226,28 @@ static const char *end(void)
 	return text ?: job.text;
 }
 
+/* Adds the time since *@us to a sum, and begins anew. */
+static void spent(uint64_t *sum, uint64_t *us)
+{
+	uint64_t now = now_us();
+
+	*sum += now - *us;
+	*us = now;
+}
+
 bool run_program(const struct program *p, struct find *find)
 {
 	const char *text = NULL, *rest;
+	uint64_t us = now_us();
 	unsigned int i;
 
 	memset(find, 0, sizeof(*find));
 	begin();
+	spent(&count.begin_us, &us);
 	count.programs++;
 	for (i = 0; !text && i < p->nr; i++) {
 		text = judge_step(&p->step[i]);
+		spent(&count.us[p->step[i].op], &us);
 		if (text == left_out) {
 			text = NULL;
 			continue;
@@ -248,11 +260,13 @@ bool run_program(const struct program *p, struct find *find)
 		text = check_all() ?: machine_log();
 	else
 		i--;
+	spent(&count.check_us, &us);
 	if (text == give_up)
 		text = NULL;
 	if (text)
 		snprintf(find->text, sizeof(find->text), "%s", text);
 	rest = end() ?: machine_log();
+	spent(&count.end_us, &us);
 	if (!text && rest) {
 		i = p->nr;
 		snprintf(find->text, sizeof(find->text), "%s", rest);

@@ -19,6 +19,8 @@ struct count {
 	uint64_t programs, steps;
 	uint64_t kind[OP_NR];
 	uint64_t lacking[OP_NR];	/* left out: see facility.h */
+	/* Where the time goes: steps, and the beginning, the last looks and the end of all. */
+	uint64_t us[OP_NR], begin_us, check_us, end_us;
 };
 
 extern struct count count;

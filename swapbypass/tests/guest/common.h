@@ -69,6 +69,7 @@ bool swap_device(char *name, size_t size);
 /* KiB that are free on it, 0 if there is none. */
 size_t swap_device_free(char *name, size_t size);
 
+uint64_t now_us(void);
 uint64_t now_ms(void);
 uint64_t rnd(uint64_t *state);
 
