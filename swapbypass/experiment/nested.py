@@ -72,8 +72,10 @@ class NestedPlan(Plan):
 
     def shifting(self, mode: Mode) -> Job:
         """A working set of which another tenth is hot in each pass."""
-        return self.small_operations(mode, "shift", passes=10, run_limit=0,
-                                     options=("-u", "100000", "-H", "95", "-S"))
+        job = self.small_operations(mode, "shift", run_limit=0,
+                                    options=("-u", "100000", "-H", "95", "-S"))
+        # Counted ones, too: pages move in the background, from pass to pass.
+        return dataclasses.replace(job, passes=10)
 
     def beside_fills(self, mode: Mode) -> list[Job]:
         """What first touches are not to make slower."""
