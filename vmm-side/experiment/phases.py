@@ -56,17 +56,23 @@ def run_phases(bench: measure.Runner, paging: str, args: argparse.Namespace,
                        timeout=3600)
     lines = [measure.fields(line) for line in measure.checked(result, paging).splitlines()]
     rows = {f["name"]: f for f in lines if "name" in f}
-    if set(rows) != set(PHASES):
+    if set(rows) != set(args.phases):
         raise RuntimeError(f"{paging}: not all phases\n{result.stdout}")
     return Phases({n: float(f["end"]) - float(f["begin"]) for n, f in rows.items()},
                   {n: int(f["switches"]) for n, f in rows.items()})
 
 
+def phases_of(found: Found) -> list[str]:
+    """Those that were done."""
+    return list(found["auto"][0].took)
+
+
 def times_of(bench: measure.Runner, args: argparse.Namespace) -> list[int]:
     """How often each phase is done."""
-    runs = [run_phases(bench, paging, args, PROBE) for paging in STATIC]
-    return [math.ceil(n * AIM * args.scale / max(best(runs, phase), 0.01))
-            for n, phase in zip(PROBE, PHASES)]
+    probe = [n if phase in args.phases else 0 for n, phase in zip(PROBE, PHASES)]
+    runs = [run_phases(bench, paging, args, probe) for paging in STATIC]
+    return [math.ceil(n * AIM * args.scale / max(best(runs, phase), 0.01)) if n else 0
+            for n, phase in zip(probe, PHASES)]
 
 
 def best(runs: Sequence[Phases], phase: str) -> float:
@@ -80,10 +86,10 @@ def total(runs: Sequence[Phases]) -> float:
 
 
 def targets(found: Found, counted: bool) -> Iterator[Target]:
-    """Auto is never much worse than the better of the others, and better over all; the latter in
-    time alone, since in instructions nested paging has no price: see overall()."""
+    """Auto is never much worse than the better of the others, and better over all phases; the
+    latter in time alone, since in instructions nested paging has no price: see overall()."""
     unit = UNITS[counted]
-    for phase in PHASES:
+    for phase in phases_of(found):
         static = {p: best(found[p], phase) for p in STATIC}
         auto, low = best(found["auto"], phase), min(static.values())
         short = low < LONG
@@ -91,7 +97,7 @@ def targets(found: Found, counted: bool) -> Iterator[Target]:
                      MOST, form="{:.3f}", detail=f"{auto:.2f} / {low:.2f}; "
                      + ", ".join(f"{p} {v:.2f}" for p, v in static.items())
                      + (f"; shorter than {LONG:.0f}" if short else ""))
-    if not counted:
+    if not counted and set(phases_of(found)) == set(PHASES):
         yield overall(found, counted)
 
 
@@ -106,7 +112,8 @@ def overall(found: Found, counted: bool) -> Target:
 def table(found: Found, counted: bool) -> list[str]:
     """The lines of one table."""
     rows = [[phase, *(f"{best(found[p], phase):.2f}" for p in PAGINGS),
-             " ".join(str(run.switches[phase]) for run in found["auto"])] for phase in PHASES]
+             " ".join(str(run.switches[phase]) for run in found["auto"])]
+            for phase in phases_of(found)]
     rows.append(["all", *(f"{total(found[p]):.2f}" for p in PAGINGS), ""])
     return measure.table([UNITS[counted], *PAGINGS, "changes by then"], rows)
 
@@ -194,8 +201,12 @@ def main(argv: Sequence[str] | None = None, benches: measure.Benches = Bench) ->
     parser.add_argument("--scale", type=float, default=1.0, help="of all phases")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--part", choices=(*PARTS, "all"), default="all")
+    parser.add_argument("--phases", type=lambda text: text.split(","), default=PHASES,
+                        help="only these, of " + ",".join(PHASES))
     parser.add_argument("--programs", default=measure.PROGRAMS)
     args = parser.parse_args(argv)
+    if not set(args.phases) <= set(PHASES):
+        parser.error("phases are " + ", ".join(PHASES))
     if benches is Bench:
         measure.build_programs(args.programs)
 
@@ -217,7 +228,8 @@ def main(argv: Sequence[str] | None = None, benches: measure.Benches = Bench) ->
                     say(f"  {paging}, round {number}: {found[paging][-1].total:.1f} "
                         f"{UNITS[counted]}")
                 lines += ["", "how often: " + ", ".join(
-                    f"{phase} {n}" for phase, n in zip(PHASES, times)), *table(found, counted)]
+                    f"{phase} {n}" for phase, n in zip(PHASES, times) if n),
+                    *table(found, counted)]
                 if counted:
                     of_all = overall(found, counted)
                     lines.append(f"  {of_all.text}: {of_all.value:.3f}, no target")
@@ -225,7 +237,7 @@ def main(argv: Sequence[str] | None = None, benches: measure.Benches = Bench) ->
                 rows += [(p, number, phase, f"{run.took[phase]:.3f}", UNITS[counted],
                           run.switches[phase])
                          for p in PAGINGS for number, run in enumerate(found[p], 1)
-                         for phase in PHASES]
+                         for phase in phases_of(found)]
             if "changes" in parts:
                 costs = changes(bench)
                 lines += ["", *changes_table(costs, counted)]

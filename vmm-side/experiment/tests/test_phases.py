@@ -31,8 +31,10 @@ class Machine(FakeBench):
         if guest.paging == "vm-shadow":
             return self.answer_two(guest)
         now, out = 100.0, ""
-        for number, (name, took) in enumerate(zip(phases.PHASES, TOOK[guest.paging])):
-            if name != self.lost:
+        asked = guest.cmd.split("\n")[0].split()[3:]
+        for number, (name, times, took) in enumerate(zip(phases.PHASES, asked,
+                                                         TOOK[guest.paging])):
+            if name != self.lost and times != "0":
                 out += (f"phase name={name} begin={now} end={now + took} switches={number} "
                         "paging=x\n")
             now += took
@@ -107,6 +109,21 @@ class PhasesTest(unittest.TestCase):
         run(Machine, "--part", "phases", "--rounds", "1", "--time-only", "--scale", "2")
         self.assertEqual(Machine.asked, ["set -- 64 260 14 12 3 3"] * 2 +
                          ["set -- 64 564 34 32 6 7"] * 3)
+
+    def test_some(self) -> None:
+        """Some of the phases, which are all then."""
+        Machine.asked.clear()
+        text, rows, status = run(Machine, "--part", "phases", "--rounds", "1", "--time-only",
+                                 "--phases", "gups,stream")
+        self.assertEqual(status, 0)
+        self.assertEqual(Machine.asked, ["set -- 64 0 14 12 0 0"] * 2 +
+                         ["set -- 64 0 17 16 0 0"] * 3)
+        self.assertIn("how often: stream 17, gups 16\n", text)
+        self.assertNotIn("fills", text)
+        self.assertNotIn("all, s", text)
+        self.assertEqual({row["what"] for row in rows}, {"stream", "gups"})
+        with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit):
+            run(Machine, "--phases", "gups,none")
 
     def test_changes(self) -> None:
         """Changes alone, and KVM's tests that measure none."""
