@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 import types
@@ -71,6 +72,11 @@ class KtapResult(unittest.TestResult):
 
 def main(directory: str) -> int:
     """Returns the exit status."""
+    # Tests of what a signal does start programs that take it. Behind nohup, or in the
+    # background of a script, some are ignored, which children inherit.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     suite = unittest.defaultTestLoader.discover(directory)
     result = KtapResult()
     print(ktap.VERSION)
