@@ -79,21 +79,7 @@ bool model_locked(int proc, int page, int count)
 	return false;
 }
 
-bool model_near(int proc, int page)
-{
-	return model.proc[proc].near[page / NEAR_PAGES];
-}
-
 /* ---- What steps do --------------------------------------------------------- */
-
-static void been(int proc, int page)
-{
-	int part = page / NEAR_PAGES, i;
-
-	for (i = part - 1; i <= part + 1; i++)
-		if (i >= 0 && i < ARENA_PAGES / NEAR_PAGES)
-			model.proc[proc].near[i] = true;
-}
 
 /* As it was when it was mapped; what is shared is no less for that. */
 static void fresh(struct mpage *m)
@@ -113,7 +99,6 @@ void model_map(int proc, int page, int count, enum prot prot, enum map_how how)
 	for (; count--; page++) {
 		struct mpage *m = page_of(proc, page);
 
-		been(proc, page);
 		memset(m, 0, sizeof(*m));
 		m->mapped = true;
 		m->prot = prot;
@@ -265,7 +250,6 @@ void model_move(int proc, int from, int count, int to, enum move_how how)
 	for (; count--; from++, to++) {
 		struct mpage *src = page_of(proc, from), *dst = page_of(proc, to);
 
-		been(proc, to);
 		*dst = *src;
 		/* The buffer has the page, wherever it is mapped. */
 		dst->fresh = true;

@@ -31,12 +31,8 @@ struct mpage {
 	struct content now;
 };
 
-/* Pages that are looked at last, or not, together. */
-#define NEAR_PAGES	16
-
 struct mproc {
 	bool alive;
-	bool near[ARENA_PAGES / NEAR_PAGES];	/* something has been mapped here, or beside */
 	int group;		/* memory cgroup, -1: the base */
 	unsigned int pins;	/* pages of its fixed buffer, and their lines */
 	uint32_t pin_line[MAX_COUNT], pin_share[MAX_COUNT];
@@ -80,8 +76,6 @@ bool model_locked(int proc, int page, int count);
 bool model_shared(int proc, int page, int count);
 bool model_free(int proc, int page, int count);
 bool model_in_arena(int page, int count);
-/* Can there be something that there should not be? */
-bool model_near(int proc, int page);
 
 void model_map(int proc, int page, int count, enum prot prot, enum map_how how);
 void model_unmap(int proc, int page, int count);

@@ -180,34 +180,15 @@ static void begin(void)
 		setup_error("no memory cgroup");
 }
 
-/*
- * All pages of a process but where it has never had any: most of its arena, and each page is
- * a signal, which takes a kernel that checks itself a third of all its time.
- */
-static const char *look_at_all(int proc)
-{
-	const char *text = NULL;
-	int page, end;
-
-	for (page = 0; !text && page < ARENA_PAGES; page = end) {
-		for (end = page + NEAR_PAGES; end < ARENA_PAGES && end < page + MAX_COUNT &&
-		     model_near(proc, end) == model_near(proc, page); end += NEAR_PAGES)
-			;
-		if (model_near(proc, page))
-			text = look(proc, page, end - page);
-	}
-	return text;
-}
-
 /* All pages of all processes and pipes, as a last step, and the sums of what there is. */
 static const char *check_all(void)
 {
 	const char *text = join_all();
-	int i;
+	int i, page;
 
 	for (i = 0; i < NR_PROCS; i++)
-		if (model.proc[i].alive)
-			text = text ?: look_at_all(i);
+		for (page = 0; model.proc[i].alive && page < ARENA_PAGES; page += MAX_COUNT)
+			text = text ?: look(i, page, MAX_COUNT);
 	for (i = 0; i < NR_PROCS && !facility_lacks(OP_RSS); i++)
 		if (model.proc[i].alive)
 			text = text ?: sums_check(i);
