@@ -152,8 +152,8 @@ def targets(results: Results, counted: Results, ws: int, gups_table: int) -> lis
         near_one("Key-value store, enough memory: first touch auto / off", 1.01, "kv",
                  ROOMY_OFF, ROOMY_AUTO),
         # What is hot should not be what the grant is too small for.
-        near_one("Other hot keys in each pass, 1/4 granted: first touch / in place", 1.01,
-                 "shift", QUARTER, FIRST_TOUCH_QUARTER, Outcome.all_passes),
+        near_one("Other hot keys in each pass, 1/4 granted: first touch / in place", 1, "shift",
+                 QUARTER, FIRST_TOUCH_QUARTER, Outcome.all_passes),
         filled("Fill, passes and exit: first touch / never swaps", 1.05, ws, Outcome.whole),
         filled("Fill of a spike, twice as much: first touch / never swaps", 1.1,
                round(ws * SPIKE_SIZE / TARGET_SIZE), lambda outcome: outcome.fill_seconds),
