@@ -44,10 +44,10 @@ unload_changed()
 	tries=0
 	until symcall module unload symtest >"$WORK/said" 2>&1; do
 		tries=$((tries + 1))
-		if [ $tries -gt 20 ] || ! grep -q '(2)\|(22)\|(27)\|(61)\|(95)' "$WORK/said"; then
+		if [ $tries -gt 100 ] || ! grep -q '(2)\|(22)\|(27)\|(61)\|(95)' "$WORK/said"; then
 			fail "unload: $(cat "$WORK/said")"
 		fi
-		[ $tries != 20 ] || kill -STOP "$writer"
+		[ $tries != 100 ] || kill -STOP "$writer"
 	done
 	kill -CONT "$writer"
 }
