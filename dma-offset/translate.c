@@ -7,7 +7,7 @@
 /* How often to start again while the VMM writes. */
 #define READ_TRIES		1000
 
-#define PHYS_MAX		((1ULL << DMA_OFFSET_PHYS_BITS) - 1)
+#define PHYS_END		(1ULL << DMA_OFFSET_PHYS_BITS)
 #define PAGE_BITS		(SYMB_PAGE_SIZE - 1ULL)
 
 /* Whether [start, start + size) lies in [base, base + len), without overflow. */
@@ -28,8 +28,8 @@ static bool range_good(const struct symspy_dma_range *r)
 	__u64 dma = r->start + r->offset;
 
 	return !((r->start | r->size | r->offset) & PAGE_BITS) && r->size &&
-	       r->size <= PHYS_MAX && r->start <= PHYS_MAX - r->size + 1 &&
-	       dma <= PHYS_MAX - r->size + 1;
+	       r->size <= PHYS_END && r->start <= PHYS_END - r->size &&
+	       dma <= PHYS_END - r->size;
 }
 
 /* The first thing that is wrong, or NULL. The counts were checked before. */

@@ -229,6 +229,14 @@ static void test_read(void)
 	page.ranges[1].offset = 0;
 	CHECK(!dma_offset_read(&t, &page));
 
+	row = "all of physical memory";
+	page = two;
+	page.nr_ranges = 1;
+	page.ranges[0].start = 0;
+	page.ranges[0].size = PHYS_END;
+	page.ranges[0].offset = 0;
+	CHECK(!dma_offset_read(&t, &page));
+
 	row = "no devices, no ranges";
 	page = two;
 	page.nr_devices = 0;
