@@ -317,7 +317,7 @@ int kvm_swapbypass_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
 /**
  * kvm_swapbypass_stale - whether a drop has come between answer and installation
  * @kvm: the VM
- * @fault: the fault
+ * @fault: the fault, with an answer
  *
  * Context: kvm->mmu_lock held for writing; the result holds until it is dropped.
  */
@@ -325,8 +325,7 @@ bool kvm_swapbypass_stale(struct kvm *kvm, struct kvm_page_fault *fault)
 {
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
-	return fault->bypass && fault->bypass->seq != kvm_swapbypass(kvm)->seq &&
-	       kvm_rule(KVM_RULE_SEQ);
+	return fault->bypass->seq != kvm_swapbypass(kvm)->seq && kvm_rule(KVM_RULE_SEQ);
 }
 
 /* ---- Records ------------------------------------------------------------ */
