@@ -7,7 +7,7 @@
 /* How often to start again while the VMM writes. */
 #define READ_TRIES		1000
 
-#define PHYS_END		(1ULL << DMA_OFFSET_PHYS_BITS)
+#define PHYS_MAX		((1ULL << DMA_OFFSET_PHYS_BITS) - 1)
 #define PAGE_BITS		(SYMB_PAGE_SIZE - 1ULL)
 
 /* Whether [start, start + size) lies in [base, base + len), without overflow. */
@@ -24,12 +24,12 @@ static bool overlap(__u64 a, __u64 a_size, __u64 b, __u64 b_size)
 
 static bool range_good(const struct symspy_dma_range *r)
 {
-	/* Overflow is part of the definition: guest memory may move down. */
-	__u64 dma = r->start + r->offset;
+	/* Overflow is part of the definitions: guest memory may move down; no size, no end. */
+	__u64 dma = r->start + r->offset, last = r->size - 1;
 
-	return !((r->start | r->size | r->offset) & PAGE_BITS) && r->size &&
-	       r->size <= PHYS_END && r->start <= PHYS_END - r->size &&
-	       dma <= PHYS_END - r->size;
+	return !((r->start | r->size | r->offset) & PAGE_BITS) &&
+	       last <= PHYS_MAX && r->start <= PHYS_MAX - last &&
+	       dma <= PHYS_MAX - last;
 }
 
 /* The first thing that is wrong, or NULL. The counts were checked before. */

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import pathlib
+import subprocess
 import tempfile
 import unittest
 
 from e2e import fuzzing
+
+TOP = pathlib.Path(__file__).resolve().parents[3]
 
 SAID = """@0
 @at 64: 64 programs, 2900 operations, 311 pairs, 1204 places, 10.1 s
@@ -78,6 +81,20 @@ class FiguresTest(unittest.TestCase):
         self.assertFalse(fuzzing.Found("LIST", "shadow").good)
         self.assertTrue(fuzzing.Found("LIST", "shadow", 300, 1, 12).good)
         self.assertFalse(fuzzing.Found("LIST", "shadow", 1, 1, 1, "it finds the same").good)
+
+
+class PatchesTest(unittest.TestCase):
+    """Faults of libFuzzer's programs, which `make fuzz-faults` applies when somebody calls it."""
+
+    def test_apply(self) -> None:
+        """None has been left behind by the code that it breaks."""
+        patches = [patch for part in ("*", "vmm-side/*")
+                   for patch in TOP.glob(f"{part}/tests/fuzz/faults/*.patch")]
+        self.assertTrue(patches)
+        for patch in patches:
+            with self.subTest(patch.name):
+                subprocess.run(["patch", "-d", TOP, "-p1", "-s", "--fuzz=0", "--dry-run", "-i",
+                                patch], check=True)
 
 
 if __name__ == "__main__":
