@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/swap.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -138,6 +139,104 @@ static void t_hot(void)
 	/* Some may be looked at twice in between, for the VMM's information. */
 	if (hot_went * 8 > went)
 		violated("%zu of %zu pages that went were used just before", hot_went, went);
+}
+
+/* A few may be locked, by who looks at them for the VMM's information. */
+static void must_be_out(const char *when, const char *p, long long pushed)
+{
+	size_t out = pages_swapped(p, len());
+
+	if (out < npages - npages / 16)
+		violated("%s: %zu of %zu pages are paged out", when, out, npages);
+	if (window("pushed_pages") < pushed + (long long)out)
+		violated("%s: %lld pages were pushed out", when, window("pushed_pages") - pushed);
+}
+
+/* Pages are on no LRU list, and advice is for them, too. */
+static void t_page_out(void)
+{
+	struct iovec iov;
+	long long pushed;
+	pid_t pid, parent = getpid();
+	struct baton b;
+	int fd[2];
+	char *p;
+
+	npages = 256;
+	p = in_place(0x2d00);
+	iov = (struct iovec){ p, len() };
+	pushed = window("pushed_pages");
+	if (madvise(p, len(), MADV_PAGEOUT))
+		violated("MADV_PAGEOUT: %s", strerror(errno));
+	must_be_out("its own", p, pushed);
+	verify("paged out", p, 0x2d00, 1);
+
+	/* Not what others have mapped. */
+	baton_init(&b);
+	pid = must_fork();
+	if (!pid) {
+		baton_wait(&b, 0);
+		verify("child", p, 0x2d00, 1);
+		_exit(TEST_OK);
+	}
+	if (madvise(p, len(), MADV_PAGEOUT) || pages_swapped(p, len()))
+		violated("%zu pages that a child has, too, are paged out", pages_swapped(p, len()));
+	baton_pass(&b, 0);
+	join_child(pid);
+
+	/* By somebody else, who has the right to it. */
+	pushed = window("pushed_pages");
+	pid = must_fork();
+	if (!pid) {
+		int pidfd = syscall(SYS_pidfd_open, parent, 0);
+
+		munmap(p, len());
+		if (syscall(SYS_process_madvise, pidfd, &iov, 1, MADV_PAGEOUT, 0) != (long)len())
+			violated("process_madvise: %s", strerror(errno));
+		_exit(TEST_OK);
+	}
+	join_child(pid);
+	must_be_out("another's", p, pushed);
+	verify("paged out by another", p, 0x2d00, 1);
+
+	/* A pipe has a reference: such a page keeps what is its own, and is found again. */
+	into_pipe(fd, p);
+	if (madvise(p, len(), MADV_PAGEOUT))
+		violated("MADV_PAGEOUT beside a pipe: %s", strerror(errno));
+	verify("in a pipe", p, 0x2d00, 1);
+	out_of_pipe(fd, 0x2d00, 1);
+	must_hold("read from the pipe", 0);
+}
+
+/* Cold by advice: it goes first, though it was used as lately as the rest. */
+static void t_cold(void)
+{
+	size_t i, went = 0, hot_went = 0, round, half, share;
+
+	npages = 1024;
+	half = npages / 2;
+	share = npages / 4;
+	for (round = 0; round < 8; round++) {
+		char *p = in_place(0x2e00);
+
+		mprotect(p, len(), PROT_READ);
+		mprotect(p, len(), PROT_READ | PROT_WRITE);
+		verify("used", p, 0x2e00, 1);
+		if (madvise(p, half * PAGE, MADV_COLD))
+			violated("MADV_COLD: %s", strerror(errno));
+		set_grant(window("in_place") - share);
+		for (i = 0; i < npages; i++) {
+			went += page_swapped(p + i * PAGE);
+			hot_went += i >= half && page_swapped(p + i * PAGE);
+		}
+		set_grant(all_pages);
+		verify("all", p, 0x2e00, 1);
+		munmap(p, len());
+	}
+	if (went < round * share)
+		violated("%zu pages went, not %zu", went, round * share);
+	if (hot_went * 8 > went)
+		violated("%zu of %zu pages that went were not cold", hot_went, went);
 }
 
 /* What is touched stays in place, what is not makes room. */
@@ -302,6 +401,8 @@ const struct test_case in_place_grant[] = {
 	{ "declined", "faults that find no grant", t_declined },
 	{ "grant", "a grant that is lowered", t_grant },
 	{ "hot", "what is used stays, with MGLRU and without", t_hot },
+	{ "page_out", "MADV_PAGEOUT, also another process's", t_page_out },
+	{ "cold", "MADV_COLD: what goes first", t_cold },
 	{ "aging", "cold pages make room", t_aging },
 	{ "swapoff", "swapoff and swapon", t_swapoff },
 	{ "held", "pages in a pipe: grant, swapoff, swapon", t_held },

@@ -40,6 +40,16 @@ enum symswap_mode {
 	SYMSWAP_MODE_NR
 };
 
+/**
+ * struct symswap_pageout - pages of windows that somebody wants paged out
+ * @nr: how many
+ * @folios: the pages, referenced
+ */
+struct symswap_pageout {
+	unsigned int nr;
+	struct folio *folios[SWAP_CLUSTER_MAX];
+};
+
 #ifdef CONFIG_SYMSWAP_IN_PLACE
 
 /* On once a window has struct pages; never on elsewhere. */
@@ -56,6 +66,7 @@ bool __symswap_slot_kept(const struct swap_info_struct *si,
 			 unsigned long offset);
 bool __symswap_swap_pte(pte_t pte);
 void __symswap_free_later(struct folio *folio);
+void __symswap_page_out(struct symswap_pageout *out);
 struct folio *__symswap_first_touch(struct mm_struct *mm, struct vm_area_struct *vma,
 				    unsigned long addr, bool zero);
 bool __symswap_no_huge(struct vm_area_struct *vma, unsigned long addr);
@@ -148,6 +159,33 @@ static inline void symswap_free_later(struct folio *folio)
 {
 	if (symswap_folio(folio))
 		__symswap_free_later(folio);
+}
+
+/**
+ * symswap_page_out_later() - a page of a window is to be paged out
+ * @out: takes a reference to it; has room
+ * @folio: the page, mapped
+ *
+ * Context: any. The page-table lock is held, which keeps it mapped.
+ */
+static inline void symswap_page_out_later(struct symswap_pageout *out, struct folio *folio)
+{
+	if (WARN_ON_ONCE(out->nr == ARRAY_SIZE(out->folios)))
+		return;
+	folio_get(folio);
+	out->folios[out->nr++] = folio;
+}
+
+/**
+ * symswap_page_out() - page those out
+ * @out: the pages; empty afterwards
+ *
+ * Context: may sleep. mmap_lock may be held, no lock of a page or page table.
+ */
+static inline void symswap_page_out(struct symswap_pageout *out)
+{
+	if (out->nr)
+		__symswap_page_out(out);
 }
 
 /**
@@ -296,6 +334,10 @@ static inline bool symswap_swap_pte(pte_t pte)
 }
 
 static inline void symswap_free_later(struct folio *folio) { }
+
+static inline void symswap_page_out_later(struct symswap_pageout *out, struct folio *folio) { }
+
+static inline void symswap_page_out(struct symswap_pageout *out) { }
 
 static inline struct folio *symswap_first_touch(struct mm_struct *mm,
 						struct vm_area_struct *vma,

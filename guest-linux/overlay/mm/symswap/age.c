@@ -260,6 +260,32 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 	return round;
 }
 
+/*
+ * By advice, such as MADV_PAGEOUT: hot ones, too. Not while a swapoff brings all in, as it
+ * would have to look for them once more.
+ */
+void __symswap_page_out(struct symswap_pageout *out)
+{
+	struct symswap_window *win;
+	struct folio *folio;
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < out->nr; i++) {
+		folio = out->folios[i];
+		win = symswap_window_of(folio);
+		if (!READ_ONCE(win->active) || !folio_trylock(folio))
+			folio_put(folio);
+		else if (symswap_unmap(win, folio))
+			out->folios[nr++] = folio;
+	}
+	try_to_unmap_flush();
+	while (nr) {
+		folio = out->folios[--nr];
+		symswap_let_go(symswap_window_of(folio), folio);
+	}
+	out->nr = 0;
+}
+
 /* Pages that it moves to memory because they are hot and some is free. */
 static bool symswap_lifts(const struct symswap_window *win)
 {
