@@ -117,8 +117,9 @@ void symswap_report(struct symswap_window *win,
 #define SYMSWAP_AGE_SAMPLE	512UL
 #define SYMSWAP_AGE_SCAN	4096UL
 /*
- * Hot pages that move to memory in it, if some is free, or is made free. While no more than
- * half of the grant is used there is no hurry, as the VMM takes the rest first.
+ * Hot pages that move to memory in it, if some is free, or is made free. There is no hurry
+ * while no more than half of the grant is used, as the VMM takes the rest first, and before
+ * it is known that they stay hot.
  */
 #define SYMSWAP_AGE_LIFT	64UL
 #define SYMSWAP_AGE_LIFT_EASY	16UL
@@ -349,7 +350,7 @@ static struct symswap_round symswap_look_round(struct symswap_window *win,
 	unsigned long declined = symswap_stat_sum(win, SYMSWAP_DECLINED_GRANT);
 	unsigned long touches = symswap_stat_sum(win, SYMSWAP_TOUCH_DECLINED);
 	unsigned long in_place = atomic_long_read(&win->in_place), want = grant;
-	bool easy = in_place <= grant / 2;
+	bool hurry = in_place > grant / 2 && symswap_exchange_pays(&win->exchange);
 	struct symswap_round round;
 	/* The VMM wants to know always. */
 	struct symswap_aim aim = {
@@ -365,16 +366,17 @@ static struct symswap_round symswap_look_round(struct symswap_window *win,
 	}
 	/* With "always", what is in the window was to be there. */
 	if (symswap_lifts(win) && READ_ONCE(win->touch) == SYMSWAP_TOUCH_AUTO) {
-		aim.lift = min(easy ? SYMSWAP_AGE_LIFT_EASY : SYMSWAP_AGE_LIFT,
+		aim.lift = min(hurry ? SYMSWAP_AGE_LIFT : SYMSWAP_AGE_LIFT_EASY,
 			       symswap_ram_spare());
-		if (!aim.lift && !easy)
-			aim.lift = symswap_make_room(win, min(SYMSWAP_AGE_LIFT, win->hot));
+		if (!aim.lift && hurry)
+			aim.lift = symswap_make_room(win, min(SYMSWAP_AGE_LIFT,
+							      win->exchange.hot));
 	}
 	aim.scan = min(aim.scan, DIV_ROUND_UP(in_place, SYMSWAP_AGE_SHARE));
 	win->declined = declined;
 	win->touch_declined = touches;
 	round = symswap_age(win, &aim);
-	win->hot = round.hot;
+	symswap_exchange_note(&win->exchange, round.hot);
 	return round;
 }
 

@@ -107,6 +107,9 @@ static inline unsigned long symswap_backoff(struct symswap_backoff *b)
 
 /**
  * struct symswap_exchange - cold pages of memory for hot ones of the window
+ * @hot: pages of the window that the last look found in use
+ * @hot_since: when looks began to find some, in jiffies
+ * @hot_last: when one did at last, in jiffies
  * @out: how many went in this period to make room
  * @left: how many more may
  * @budget: of a period
@@ -116,6 +119,9 @@ static inline unsigned long symswap_backoff(struct symswap_backoff *b)
  * @lifted: count of those that moved to memory
  */
 struct symswap_exchange {
+	unsigned long hot;
+	unsigned long hot_since;
+	unsigned long hot_last;
 	unsigned long out;
 	unsigned long left;
 	unsigned long budget;
@@ -129,6 +135,8 @@ struct symswap_exchange {
 #define SYMSWAP_CACHE_SHARE	16
 /* Aging keeps a sixteenth of the grant free, for faults; first touches end there. */
 #define SYMSWAP_AGE_ROOM	16
+/* First touches of a process on a CPU for which "memory is not short" holds. */
+#define SYMSWAP_TOUCH_ASKS	32
 /* Slots that a CPU has ahead. */
 #define SYMSWAP_STOCK	64
 
@@ -186,7 +194,6 @@ struct symswap_stock {
  * @fresh: those of them that have become free since the last look
  * @nr_clusters: bits of these
  * @give_work: gives that memory back
- * @hot: pages that the last look found in use
  * @exchange: what memory is reclaimed for them
  * @lifter: who moves pages to memory that is free, and reclaims none for it
  * @stats: counters
@@ -230,7 +237,6 @@ struct symswap_window {
 	unsigned long *fresh;
 	unsigned long nr_clusters;
 	struct delayed_work give_work;
-	unsigned long hot;
 	struct symswap_exchange exchange;
 	struct task_struct *lifter;
 	unsigned long __percpu *stats;
@@ -412,6 +418,8 @@ unsigned long symswap_ram_margin(void);
 bool symswap_ram_short(unsigned long more);
 unsigned long symswap_ram_spare(void);
 void symswap_exchange_init(struct symswap_exchange *x);
+void symswap_exchange_note(struct symswap_exchange *x, unsigned long hot);
+bool symswap_exchange_pays(const struct symswap_exchange *x);
 void symswap_exchange_judge(struct symswap_exchange *x, unsigned long came,
 			    unsigned long lifted);
 unsigned long symswap_make_room(struct symswap_window *win, unsigned long nr);

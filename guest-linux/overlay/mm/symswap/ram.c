@@ -34,14 +34,16 @@
  * symswap_ram_margin() - how long before reclaim begins memory is short
  *
  * At the watermark itself half of the pages would come too late: CPUs take pages
- * in batches, and the count of free ones is late by as much.
+ * in batches, and the count of free ones is late by as much. So is who does not ask
+ * for each page.
  *
  * Context: any.
  * Return: pages.
  */
 unsigned long symswap_ram_margin(void)
 {
-	return max(SYMSWAP_MARGIN, SYMSWAP_CPU_BATCH * num_online_cpus());
+	return max(SYMSWAP_MARGIN,
+		   (SYMSWAP_CPU_BATCH + SYMSWAP_TOUCH_ASKS) * num_online_cpus());
 }
 
 /*
@@ -119,12 +121,52 @@ unsigned long symswap_ram_spare(void)
 #define SYMSWAP_PERIOD_FIRST	((unsigned long)HZ)
 #define SYMSWAP_PERIOD_LAST	(16UL * HZ)
 
+/*
+ * Reclaim looks at all of memory for that, at the dearest by a walk of all page tables. What
+ * is hot for a moment is not worth it: other pages of the window are, a moment later. And
+ * the clock hand needs nearly as long to pass all of them once, cold ones among them.
+ */
+#define SYMSWAP_HOT_FOR		((unsigned long)HZ)
+
 void symswap_exchange_init(struct symswap_exchange *x)
 {
+	x->hot = 0;
+	x->hot_last = jiffies - 2 * SYMSWAP_HOT_FOR;
 	x->out = 0;
 	x->budget = SYMSWAP_EXCHANGE_FIRST;
 	x->left = x->budget;
 	x->period = SYMSWAP_PERIOD_FIRST;
+}
+
+/**
+ * symswap_exchange_note() - a look at some pages of the window is over
+ * @x: the exchange
+ * @hot: how many of them had been used
+ *
+ * Context: any.
+ */
+void symswap_exchange_note(struct symswap_exchange *x, unsigned long hot)
+{
+	x->hot = hot;
+	if (!hot)
+		return;
+	if (time_after(jiffies, x->hot_last + SYMSWAP_HOT_FOR))
+		x->hot_since = jiffies;
+	x->hot_last = jiffies;
+}
+
+/**
+ * symswap_exchange_pays() - is room in memory worth its price?
+ * @x: the exchange
+ *
+ * A lowered grant does not ask: that is the last moment.
+ *
+ * Context: any.
+ * Return: true if the last look found pages that had been used, and others did for a second.
+ */
+bool symswap_exchange_pays(const struct symswap_exchange *x)
+{
+	return x->hot && time_after_eq(jiffies, x->hot_since + SYMSWAP_HOT_FOR);
 }
 
 /**

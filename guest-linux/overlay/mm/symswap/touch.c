@@ -28,6 +28,7 @@
 #include <linux/moduleparam.h>
 #include <linux/oom.h>
 #include <linux/percpu-refcount.h>
+#include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/rmap.h>
 #include <linux/sched.h>
@@ -180,14 +181,46 @@ static bool symswap_touch_vma_ok(struct vm_area_struct *vma)
 	       !(current->flags & PF_MEMALLOC_PIN);
 }
 
+/*
+ * Each new page asks, mostly while nothing is short. So that answer holds for the next few
+ * of the same process on the same CPU, whenever they come: a CPU is late by so many pages
+ * at the most. @mm is compared, never used.
+ */
+struct symswap_touch_rest {
+	struct mm_struct *mm;
+	int asks;	/* below 0 if somebody was moved to another CPU in between */
+};
+
+static DEFINE_PER_CPU(struct symswap_touch_rest, symswap_touch_rest);
+
+static void symswap_touch_begin_rest(struct mm_struct *mm)
+{
+	this_cpu_write(symswap_touch_rest.mm, mm);
+	this_cpu_write(symswap_touch_rest.asks, SYMSWAP_TOUCH_ASKS);
+}
+
+/* In an RCU read-side critical section, as all that looks at the window. */
+static bool symswap_touch_rests(const struct symswap_window *win, const struct mm_struct *mm)
+{
+	if (this_cpu_read(symswap_touch_rest.mm) != mm ||
+	    this_cpu_read(symswap_touch_rest.asks) <= 0 ||
+	    (win && READ_ONCE(win->touch) != SYMSWAP_TOUCH_AUTO))
+		return false;
+	this_cpu_dec(symswap_touch_rest.asks);
+	return true;
+}
+
 /* Asked before all else, as memory that is not short is the common case. */
 static bool symswap_touch_needed(struct symswap_window *win, struct mm_struct *mm,
 				 struct symswap_touch_facts *f)
 {
 	f->mode = READ_ONCE(win->touch);
-	f->is_short = f->mode == SYMSWAP_TOUCH_AUTO &&
-		      (symswap_ram_short(f->more) || symswap_group_short(mm, f->more));
-	return f->mode == SYMSWAP_TOUCH_ALWAYS || f->is_short;
+	if (f->mode != SYMSWAP_TOUCH_AUTO)
+		return f->mode == SYMSWAP_TOUCH_ALWAYS;
+	f->is_short = symswap_ram_short(f->more) || symswap_group_short(mm, f->more);
+	if (!f->is_short && !f->more)
+		symswap_touch_begin_rest(mm);
+	return f->is_short;
 }
 
 static enum symswap_touch_verdict symswap_touch_verdict(struct symswap_window *win,
@@ -319,8 +352,8 @@ static bool symswap_clears(void)
 struct folio *__symswap_first_touch(struct mm_struct *mm, struct vm_area_struct *vma,
 				    unsigned long addr, bool zero)
 {
-	struct symswap_touch_facts facts = { };
 	enum symswap_touch_verdict verdict;
+	struct symswap_touch_facts facts;
 	struct swap_info_struct *si;
 	struct symswap_window *win;
 	struct folio *folio = NULL;
@@ -330,6 +363,9 @@ struct folio *__symswap_first_touch(struct mm_struct *mm, struct vm_area_struct 
 again:
 	rcu_read_lock();
 	win = rcu_dereference(symswap_touch_window);
+	if (symswap_touch_rests(win, mm))
+		goto unlock;
+	memset(&facts, 0, sizeof(facts));
 	verdict = symswap_touch_ask(win, mm, vma, addr, &facts);
 	/* Here alone: who only asks is not declined. */
 	if (verdict == SYMSWAP_TOUCH_NO_GRANT)

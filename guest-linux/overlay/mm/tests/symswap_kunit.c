@@ -555,6 +555,31 @@ static void symswap_test_exchange(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, x.period, 4 * HZ);
 }
 
+/* Hot for a second; the hand may pass cold ones in between. */
+static void symswap_test_exchange_pays(struct kunit *test)
+{
+	struct symswap_exchange x;
+
+	symswap_exchange_init(&x);
+	KUNIT_EXPECT_FALSE(test, symswap_exchange_pays(&x));
+	symswap_exchange_note(&x, 5);
+	KUNIT_EXPECT_FALSE(test, symswap_exchange_pays(&x));
+
+	x.hot_since -= HZ;
+	x.hot_last -= HZ / 2;
+	KUNIT_EXPECT_TRUE(test, symswap_exchange_pays(&x));
+	symswap_exchange_note(&x, 0);
+	KUNIT_EXPECT_FALSE(test, symswap_exchange_pays(&x));
+	symswap_exchange_note(&x, 1);
+	KUNIT_EXPECT_TRUE(test, symswap_exchange_pays(&x));
+
+	/* Nothing for longer: it begins anew. */
+	x.hot_last -= 2 * HZ;
+	symswap_exchange_note(&x, 0);
+	symswap_exchange_note(&x, 1);
+	KUNIT_EXPECT_FALSE(test, symswap_exchange_pays(&x));
+}
+
 /* What cannot have struct pages is refused, before anything is changed. */
 static void symswap_test_bad_window(struct kunit *test)
 {
@@ -586,6 +611,7 @@ static struct kunit_case symswap_cases[] = {
 	KUNIT_CASE(symswap_test_give_whole),
 	KUNIT_CASE(symswap_test_give_old),
 	KUNIT_CASE(symswap_test_exchange),
+	KUNIT_CASE(symswap_test_exchange_pays),
 	KUNIT_CASE(symswap_test_bad_window),
 	{ }
 };
