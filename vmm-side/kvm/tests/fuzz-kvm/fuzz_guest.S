@@ -12,8 +12,23 @@
 	.balign	16
 fuzz_start:
 
-/* Every step ends here, at an exit, and the next one begins. */
+/*
+ * Once, for Bochs, where the blocking of NMIs of a VM that is gone is the next one's, until
+ * it executes IRET: a symcall that was aborted waits for its NMI.
+ */
 f_start:
+	mov	%rsp, %rdi
+	mov	%ss, %eax
+	push	%rax
+	push	%rdi
+	pushfq
+	mov	%cs, %eax
+	push	%rax
+	lea	f_done(%rip), %rax
+	push	%rax
+	iretq
+
+/* Every step ends here, at an exit, and the next one begins. */
 f_done:
 	movl	$0, %gs:BOX_STATUS
 f_stop:
