@@ -41,11 +41,11 @@ enum symswap_mode {
 };
 
 /**
- * struct symswap_pageout - pages of windows that somebody wants paged out
+ * struct symswap_batch - pages of windows that are paged out together
  * @nr: how many
  * @folios: the pages, referenced
  */
-struct symswap_pageout {
+struct symswap_batch {
 	unsigned int nr;
 	struct folio *folios[SWAP_CLUSTER_MAX];
 };
@@ -66,7 +66,7 @@ bool __symswap_slot_kept(const struct swap_info_struct *si,
 			 unsigned long offset);
 bool __symswap_swap_pte(pte_t pte);
 void __symswap_free_later(struct folio *folio);
-void __symswap_page_out(struct symswap_pageout *out);
+void __symswap_page_out(struct symswap_batch *out);
 struct folio *__symswap_first_touch(struct mm_struct *mm, struct vm_area_struct *vma,
 				    unsigned long addr, bool zero);
 bool __symswap_no_huge(struct vm_area_struct *vma, unsigned long addr);
@@ -168,7 +168,7 @@ static inline void symswap_free_later(struct folio *folio)
  *
  * Context: any. The page-table lock is held, which keeps it mapped.
  */
-static inline void symswap_page_out_later(struct symswap_pageout *out, struct folio *folio)
+static inline void symswap_page_out_later(struct symswap_batch *out, struct folio *folio)
 {
 	if (WARN_ON_ONCE(out->nr == ARRAY_SIZE(out->folios)))
 		return;
@@ -182,7 +182,7 @@ static inline void symswap_page_out_later(struct symswap_pageout *out, struct fo
  *
  * Context: may sleep. mmap_lock may be held, no lock of a page or page table.
  */
-static inline void symswap_page_out(struct symswap_pageout *out)
+static inline void symswap_page_out(struct symswap_batch *out)
 {
 	if (out->nr)
 		__symswap_page_out(out);
@@ -335,9 +335,9 @@ static inline bool symswap_swap_pte(pte_t pte)
 
 static inline void symswap_free_later(struct folio *folio) { }
 
-static inline void symswap_page_out_later(struct symswap_pageout *out, struct folio *folio) { }
+static inline void symswap_page_out_later(struct symswap_batch *out, struct folio *folio) { }
 
-static inline void symswap_page_out(struct symswap_pageout *out) { }
+static inline void symswap_page_out(struct symswap_batch *out) { }
 
 static inline struct folio *symswap_first_touch(struct mm_struct *mm,
 						struct vm_area_struct *vma,

@@ -16,9 +16,6 @@
 #include "../internal.h"
 #include "internal.h"
 
-/* Pages unmapped with one flush of the TLBs, locked meanwhile. */
-#define SYMSWAP_FLUSH_BATCH	32
-
 /* ---- The VMM's grant, and what it is told ------------------------------- */
 
 /* One counter, of all CPUs. */
@@ -126,12 +123,6 @@ void symswap_report(struct symswap_window *win,
 /* Slots to pass in it at the most, where few of them are in use. */
 #define SYMSWAP_AGE_SLOTS	16384UL
 
-/* Pages that are unmapped, and wait for the flush. */
-struct symswap_batch {
-	struct folio *folios[SYMSWAP_FLUSH_BATCH];
-	unsigned int nr;
-};
-
 static bool symswap_young_one(struct folio *folio, struct vm_area_struct *vma,
 			      unsigned long vaddr, void *arg)
 {
@@ -181,14 +172,17 @@ static bool symswap_used(struct folio *folio)
 	return young || rwc.contended;
 }
 
-static unsigned long symswap_finish(struct symswap_window *win,
-				    struct symswap_batch *batch)
+/* Pages that are unmapped wait for one flush of the TLBs, locked meanwhile. */
+static unsigned long symswap_finish(struct symswap_batch *batch)
 {
 	unsigned long pushed = 0;
+	struct folio *folio;
 
 	try_to_unmap_flush();
-	while (batch->nr)
-		pushed += symswap_let_go(win, batch->folios[--batch->nr]);
+	while (batch->nr) {
+		folio = batch->folios[--batch->nr];
+		pushed += symswap_let_go(symswap_window_of(folio), folio);
+	}
 	return pushed;
 }
 
@@ -247,17 +241,17 @@ static struct symswap_round symswap_age(struct symswap_window *win,
 				continue;
 			}
 			/* That waits for a lock, which is not to be done with others. */
-			round.pushed += symswap_finish(win, &batch);
+			round.pushed += symswap_finish(&batch);
 			round.tried++;
 			symswap_lift(win, folio);
 			continue;
 		}
 		if (symswap_unmap(win, folio))
 			batch.folios[batch.nr++] = folio;
-		if (batch.nr == SYMSWAP_FLUSH_BATCH)
-			round.pushed += symswap_finish(win, &batch);
+		if (batch.nr == ARRAY_SIZE(batch.folios))
+			round.pushed += symswap_finish(&batch);
 	}
-	round.pushed += symswap_finish(win, &batch);
+	round.pushed += symswap_finish(&batch);
 	return round;
 }
 
@@ -265,26 +259,21 @@ static struct symswap_round symswap_age(struct symswap_window *win,
  * By advice, such as MADV_PAGEOUT: hot ones, too. Not while a swapoff brings all in, as it
  * would have to look for them once more.
  */
-void __symswap_page_out(struct symswap_pageout *out)
+void __symswap_page_out(struct symswap_batch *out)
 {
+	unsigned int i, nr = out->nr;
 	struct symswap_window *win;
 	struct folio *folio;
-	unsigned int i, nr = 0;
 
-	for (i = 0; i < out->nr; i++) {
+	for (out->nr = 0, i = 0; i < nr; i++) {
 		folio = out->folios[i];
 		win = symswap_window_of(folio);
 		if (!READ_ONCE(win->active) || !folio_trylock(folio))
 			folio_put(folio);
 		else if (symswap_unmap(win, folio))
-			out->folios[nr++] = folio;
+			out->folios[out->nr++] = folio;
 	}
-	try_to_unmap_flush();
-	while (nr) {
-		folio = out->folios[--nr];
-		symswap_let_go(symswap_window_of(folio), folio);
-	}
-	out->nr = 0;
+	symswap_finish(out);
 }
 
 /* Pages that it moves to memory because they are hot and some is free. */
