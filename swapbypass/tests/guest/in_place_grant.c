@@ -208,6 +208,80 @@ static void t_page_out(void)
 	must_hold("read from the pipe", 0);
 }
 
+/* Pages that hold what they did, or zeroes, as each may. */
+static size_t zeroes(const char *when, const char *p, uint64_t id)
+{
+	size_t i, zero = 0;
+
+	for (i = 0; i < npages; i++) {
+		if (page_zero(p + i * PAGE))
+			zero++;
+		else if (page_check(p + i * PAGE, id + i, 1) >= 0)
+			violated("%s: page %zu is neither as it was nor zero", when, i);
+	}
+	return zero;
+}
+
+/* What is free by advice goes back at once, as what is swapped out does. */
+static void t_free(void)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	long long others, used, least;
+	struct baton b;
+	size_t zero;
+	int fd[2];
+	pid_t pid;
+	char *p;
+
+	npages = 256;
+	p = in_place(0x2f00);
+	least = (npages - npages / 16) * (PAGE / 1024);
+	others = window("in_place") - npages;
+	used = swap_used();
+	if (madvise(p, len(), MADV_FREE))
+		violated("MADV_FREE: %s", strerror(errno));
+	if (!wait_in_place(others + npages / 16))
+		violated("%lld pages are in place", window("in_place") - others);
+	/* Processors keep some slots back. */
+	while (used - swap_used() < least - least / 2)
+		if (now_ms() > end)
+			violated("%lld KiB of swap are used, %lld before", swap_used(), used);
+	zero = zeroes("free", p, 0x2f00);
+	if (zero < npages - npages / 16)
+		violated("%zu of %zu pages have gone", zero, npages);
+	fill(p, 0x2f00, 2);
+	must_page_out(p);
+	verify("used again", p, 0x2f00, 2);
+	munmap(p, len());
+
+	/* Not what others have mapped. */
+	p = in_place(0x3000);
+	baton_init(&b);
+	pid = must_fork();
+	if (!pid) {
+		baton_wait(&b, 0);
+		verify("child", p, 0x3000, 1);
+		_exit(TEST_OK);
+	}
+	if (madvise(p, len(), MADV_FREE))
+		violated("MADV_FREE beside a child: %s", strerror(errno));
+	baton_pass(&b, 0);
+	join_child(pid);
+	zeroes("a child has it, too", p, 0x3000);
+	munmap(p, len());
+
+	/* A pipe keeps what it was given. */
+	p = in_place(0x3100);
+	into_pipe(fd, p);
+	if (madvise(p, len(), MADV_FREE))
+		violated("MADV_FREE beside a pipe: %s", strerror(errno));
+	zeroes("in a pipe", p, 0x3100);
+	fill(p, 0x3100, 2);
+	out_of_pipe(fd, 0x3100, 1);
+	verify("beside the pipe", p, 0x3100, 2);
+	must_hold("read from the pipe", 0);
+}
+
 /* Cold by advice: it goes first, though it was used as lately as the rest. */
 static void t_cold(void)
 {
@@ -402,6 +476,7 @@ const struct test_case in_place_grant[] = {
 	{ "grant", "a grant that is lowered", t_grant },
 	{ "hot", "what is used stays, with MGLRU and without", t_hot },
 	{ "page_out", "MADV_PAGEOUT, also another process's", t_page_out },
+	{ "free", "MADV_FREE: what goes back", t_free },
 	{ "cold", "MADV_COLD: what goes first", t_cold },
 	{ "aging", "cold pages make room", t_aging },
 	{ "swapoff", "swapoff and swapon", t_swapoff },
