@@ -235,7 +235,7 @@ static void t_free(void)
 
 	npages = 256;
 	p = in_place(0x2f00);
-	least = (npages - npages / 16) * (PAGE / 1024);
+	least = (npages - npages / 16) * (PAGE / 1024) / 2;
 	others = window("in_place") - npages;
 	used = swap_used();
 	if (madvise(p, len(), MADV_FREE))
@@ -243,7 +243,7 @@ static void t_free(void)
 	if (!wait_in_place(others + npages / 16))
 		violated("%lld pages are in place", window("in_place") - others);
 	/* Processors keep some slots back. */
-	while (used - swap_used() < least - least / 2)
+	while (used - swap_used() < least)
 		if (now_ms() > end)
 			violated("%lld KiB of swap are used, %lld before", swap_used(), used);
 	zero = zeroes("free", p, 0x2f00);
